@@ -1,0 +1,6 @@
+"""All tables at once, for the migration history and the test that compares the two."""
+
+from market.db.base import Base
+from market.db.tables import journal
+
+__all__ = ["Base", "journal"]

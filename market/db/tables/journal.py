@@ -1,0 +1,48 @@
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from market.db.base import Base
+
+
+class JournalRow(Base):
+    """Written only by the database function `journal_append`; nobody may change or delete a row."""
+
+    __tablename__ = "journal"
+
+    stream: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    position: Mapped[int]
+    tx: Mapped[int]
+    kind: Mapped[str]
+    at: Mapped[datetime]
+    actor_role: Mapped[str]
+    actor_user_id: Mapped[UUID | None]
+    actor_org_id: Mapped[UUID | None]
+    body: Mapped[str]
+    prev_hash: Mapped[bytes]
+    hash: Mapped[bytes]
+
+    __table_args__ = (Index("ix_journal_tx_position", "tx", "position"),)
+
+
+class JournalHeadRow(Base):
+    """The last seq and hash of each stream: the row that appends to one stream queue at."""
+
+    __tablename__ = "journal_head"
+
+    stream: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int]
+    hash: Mapped[bytes]
+
+
+class JournalReaderRow(Base):
+    """How far each reader of the journal has come: everything up to (tx, position) is done."""
+
+    __tablename__ = "journal_reader"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    tx: Mapped[int]
+    position: Mapped[int]

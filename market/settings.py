@@ -1,0 +1,93 @@
+"""Every setting, read once. Nothing else reads the environment; `market check` prints what is in force."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+
+class SettingsError(Exception):
+    """A setting cannot be used; the message names the variable, what is wrong and what would do."""
+
+
+def _setting(default: Any, doc: str, *, low: int | None = None, high: int | None = None, secret: bool = False) -> Any:
+    return field(default=default, metadata={"doc": doc, "low": low, "high": high, "secret": secret})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Read from variables `MARKET_<NAME>`; bounds are inclusive."""
+
+    data_dir: Path = _setting(Path(".market"), "folder of the embedded database, sealed files and keys (created 0700)")
+    database_url: str | None = _setting(
+        None,
+        "PostgreSQL >= 15 to use instead of the embedded one: a login that may create roles and databases "
+        "(then everything is prepared by itself), or the app role's login beside the two below",
+        secret=True,
+    )
+    officer_database_url: str | None = _setting(None, "login of the officer role, if database_url is the app role's", secret=True)
+    migrator_database_url: str | None = _setting(None, "login of the migrator role, for `market migrate` only", secret=True)
+    database_name: str = _setting("market", "database to prepare when database_url may create it")
+    database_pool_count: int = _setting(10, "pooled connections of the app role", low=2, high=100)
+    host: str = _setting("127.0.0.1", "address to listen on")
+    port: int = _setting(8000, "port to listen on; 0 chooses a free one", low=0, high=65535)
+    public_url: str = _setting("http://127.0.0.1:8000", "address that people use; decides cookie and origin checks")
+    key_file: Path | None = _setting(None, "file with the 32-byte key-encryption key; default: keys/kek in data_dir")
+    smtp_url: str | None = _setting(None, "smtp://user:password@host:port of the mail relay; without it mail goes to files in data_dir/mail", secret=True)
+    mail_from: str = _setting("market@localhost", "sender of the mail")
+    session_hours: int = _setting(12, "life of a sign-in", low=1, high=24 * 30)
+    session_idle_minutes: int = _setting(60, "a sign-in ends after this long without use", low=5, high=24 * 60)
+    upload_max_bytes: int = _setting(2 * 1024**3, "largest tape", low=1024, high=64 * 1024**3)
+    evidence_max_bytes: int = _setting(25 * 1024**2, "largest evidence file", low=1024, high=1024**3)
+    requests_per_minute: int = _setting(600, "HTTP requests a minute from one signed-in user or address", low=10, high=1_000_000)
+    signins_per_minute: int = _setting(20, "sign-in and registration attempts a minute from one address", low=1, high=1_000_000)
+    commands_per_second: int = _setting(10, "live commands a second per bidder and auction", low=1, high=1_000_000)
+    commands_burst: int = _setting(20, "live commands at once per bidder and auction", low=1, high=1_000_000)
+    lane_queue_count: int = _setting(4096, "bids waiting on one node before it answers BUSY", low=16, high=1_000_000)
+    lane_batch_count: int = _setting(128, "bids decided in one database transaction", low=1, high=10_000)
+    close_drain_ms: int = _setting(500, "wait after an auction's end for bids already received", low=0, high=10_000)
+    heartbeat_s: int = _setting(5, "seconds between heartbeats on a live socket", low=1, high=60)
+    worker_poll_ms: int = _setting(250, "longest pause between two looks for work", low=10, high=60_000)
+    log_level: str = _setting("info", "debug, info, warning or error")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None, **given: Any) -> "Settings":
+        """Settings from `MARKET_…` variables (the process's own by default), overridden by `given`.
+
+        Raises `SettingsError` for a value out of bounds and for a `MARKET_` variable that no setting has.
+        """
+        source = os.environ if environment is None else environment
+        known = {f"MARKET_{f.name.upper()}": f for f in fields(cls)}
+        unknown = sorted(name for name in source if name.startswith("MARKET_") and name not in known)
+        if unknown:
+            raise SettingsError(f"no such setting: {', '.join(unknown)}; `market check` lists them")
+        values = {f.name: _parse(name, f, source[name]) for name, f in known.items() if source.get(name)}
+        return cls(**{**values, **given})
+
+    def show(self) -> list[tuple[str, str, str]]:
+        """Rows of (variable, value with secrets masked, meaning)."""
+        return [
+            (
+                f"MARKET_{f.name.upper()}",
+                "***" if f.metadata["secret"] and getattr(self, f.name) else str(getattr(self, f.name)),
+                f.metadata["doc"],
+            )
+            for f in fields(self)
+        ]
+
+    @property
+    def secure_cookies(self) -> bool:
+        return self.public_url.startswith("https://")
+
+
+def _parse(name: str, of: Any, text: str) -> Any:
+    kind = str(of.type)
+    if "Path" in kind:
+        return Path(text)
+    if "int" not in kind:
+        return text
+    low, high = of.metadata["low"], of.metadata["high"]
+    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+        raise SettingsError(f"{name} must be a whole number from {low} to {high}")
+    return int(text)
