@@ -1,0 +1,83 @@
+"""`python -m auctions replay LOG` and `python -m auctions verify LOG`: an auction's log, with no database."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from auctions.auction import Auction
+from auctions.engine import evolve
+from auctions.proof import GENESIS, LogError, Verdict, read, verify
+from auctions.views import OFFICER, project, snapshot
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 if the log holds, 1 if it does not (and says which seq is wrong), 2 for wrong usage."""
+    parser = argparse.ArgumentParser(prog="python -m auctions", description="Replay or verify an auction's log.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    replaying = commands.add_parser("replay", help="print every event, then the state they add up to, as JSON lines")
+    verifying = commands.add_parser("verify", help="check hashes, order and rules; print the award")
+    verifying.add_argument("--head", type=_head, help="the head that the log must end at, 64 hexadecimal digits")
+    for command in (replaying, verifying):
+        command.add_argument("log", type=Path, metavar="LOG", help="JSON lines, one event a line")
+    options = parser.parse_args(arguments)
+    try:
+        return _replay(options.log) if options.command == "replay" else _verify(options.log, options.head)
+    except OSError as error:
+        parser.error(f"cannot read {options.log}: {error.strerror}")
+
+
+def _head(text: str) -> bytes:
+    head = bytes.fromhex(text)
+    if len(head) != len(GENESIS):
+        raise ValueError
+    return head
+
+
+def _replay(log: Path) -> int:
+    auction: Auction | None = None
+    with log.open("rb") as lines:
+        for seq, log_line in enumerate(lines, start=1):
+            try:
+                event, event_bytes = read(log_line, seq, GENESIS if auction is None else auction.head)
+                auction = evolve(auction, event, event_bytes)
+            except LogError as error:
+                return _complain(error.seq, error.problem)
+            _say(json.dumps(project(event, OFFICER)))
+    if auction is None:
+        return _complain(1, "the event is missing")
+    _say(json.dumps(snapshot(auction, OFFICER)))
+    return 0
+
+
+def _verify(log: Path, head: bytes | None) -> int:
+    with log.open("rb") as lines:
+        verdict = verify(lines, head)
+    if verdict.wrong_seq is not None:
+        return _complain(verdict.wrong_seq, verdict.problem)
+    _say(_summary(verdict))
+    return 0
+
+
+def _summary(verdict: Verdict) -> str:
+    auction = verdict.auction
+    assert auction is not None
+    currency = auction.terms.currency
+    if auction.winner is not None:
+        end = f"awarded to {auction.winner} (B{auction.paddles[auction.winner]}) at {auction.hammer_cents} {currency} cents"
+    else:
+        end = " ".join(filter(None, [auction.phase.value, auction.phase_reason]))
+    return f"{auction.auction_id}: {auction.seq} events hold, head {auction.head.hex()}\n{end}"
+
+
+def _complain(seq: int, problem: str | None) -> int:
+    sys.stderr.write(f"event {seq} is wrong: {problem}\n")
+    return 1
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

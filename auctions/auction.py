@@ -1,0 +1,113 @@
+"""The folded state of one auction: what its events add up to."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from auctions.increments import increment_at
+from auctions.messages import Bid
+from auctions.terms import Terms
+
+
+class Phase(StrEnum):
+    SCHEDULED = "scheduled"
+    OPEN = "open"
+    PAUSED = "paused"
+    CLOSED = "closed"
+    AWARDED = "awarded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def has_ended(self) -> bool:
+        return self in _ENDED
+
+
+_ENDED = frozenset({Phase.CLOSED, Phase.AWARDED, Phase.FAILED, Phase.CANCELLED})
+
+
+class BidLog:
+    """Every bid so far, oldest first. Appending makes a new log in constant time and leaves the old one as it was."""
+
+    __slots__ = ("_count", "_newest")
+
+    def __init__(self, newest: tuple[Bid, object] | None = None, count: int = 0) -> None:
+        self._newest = newest  # a chain of (bid, the chain before it), so that old and new logs share what they have
+        self._count = count
+
+    def append(self, bid: Bid) -> "BidLog":
+        return BidLog((bid, self._newest), self._count + 1)
+
+    def __iter__(self) -> Iterator[Bid]:
+        return reversed(list(self._newest_first()))
+
+    def _newest_first(self) -> Iterator[Bid]:
+        cell: object = self._newest
+        while isinstance(cell, tuple):
+            bid, cell = cell
+            yield bid
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BidLog) and len(self) == len(other) and list(self) == list(other)
+
+    def __hash__(self) -> int:
+        return hash((self._count, self._newest and self._newest[0]))
+
+    def __repr__(self) -> str:
+        return f"BidLog({self._count} bids)"
+
+
+NO_BIDS_YET = BidLog()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auction:
+    """One auction after the event `seq`; `head` is the hash chain's head there (32 bytes).
+
+    `price_cents` and `leader` are None until there is a bid. `leader_ceiling_cents` is secret and never below the
+    price; `leader_bid_seq` is the bid by which the leader leads. `closes_at` is the effective close and
+    `latest_close_at` the furthest it may move; a pause moves both. `paddles` numbers bidders by their first bid.
+    `bids` keeps every accepted bid and lowered ceiling, `struck` the seqs of those that no longer count.
+    `bid_count` counts the bids that all could see. `phase_reason` says why it is paused, cancelled or failed.
+    """
+
+    auction_id: str
+    seq: int
+    head: bytes
+    terms: Terms
+    phase: Phase
+    closes_at: datetime
+    latest_close_at: datetime
+    price_cents: int | None = None
+    leader: str | None = None
+    leader_ceiling_cents: int | None = None
+    leader_bid_seq: int | None = None
+    reserve_met: bool = False
+    bid_count: int = 0
+    bids: BidLog = NO_BIDS_YET
+    struck: frozenset[int] = frozenset()
+    paddles: Mapping[str, int]
+    paused_at: datetime | None = None
+    phase_reason: str | None = None
+    winner: str | None = None
+    hammer_cents: int | None = None
+
+    @property
+    def min_next_cents(self) -> int:
+        """The least amount that a bidder who does not lead may bid."""
+        return min_next(self.terms, self.price_cents)
+
+    def paddle_of(self, bidder: str) -> int:
+        """The bidder's number, or the number it gets with its first bid."""
+        return self.paddles.get(bidder) or len(self.paddles) + 1
+
+
+def min_next(terms: Terms, price_cents: int | None) -> int:
+    """The opening bid while there is no price, afterwards the price and its increment."""
+    if price_cents is None:
+        return terms.opening_cents
+    return price_cents + increment_at(terms.increments, price_cents)

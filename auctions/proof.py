@@ -1,0 +1,170 @@
+"""Proof: the hash chain of an auction's events, and the check of a whole log with nothing but the log.
+
+A log is one line per event: `{"event":…,"hash":"…"}` and a line feed, where `event` holds the canonical bytes and
+`hash` the head of the chain after it, in hexadecimal. `verify` rebuilds every line from its own content, so any byte
+changed shows; and it decides every command again under the terms, so a log that hangs together but was not made by
+the rules shows too. What no log can show by itself is that its end was cut off while the auction ran: that takes a
+head from elsewhere.
+
+A head commits to secrets that are easily guessed (a reserve, a ceiling): heads are for officers until the auction ended.
+"""
+
+import json
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from auctions import engine
+from auctions.auction import Auction
+from auctions.messages import (
+    Accepted,
+    AuctionCancelled,
+    AuctionClosed,
+    AuctionFailed,
+    AuctionOpened,
+    AuctionPaused,
+    AuctionResumed,
+    AuctionScheduled,
+    Awarded,
+    BidAccepted,
+    BidKind,
+    BidRefusedBySeller,
+    BidVoided,
+    BoughtNow,
+    BuyNow,
+    Cancel,
+    CancelCeiling,
+    CeilingLowered,
+    Close,
+    CloseExtended,
+    Command,
+    Event,
+    LaterEvent,
+    Open,
+    Pause,
+    PlaceBid,
+    RefuseBid,
+    ReserveMet,
+    Resume,
+    SetCeiling,
+    VoidBid,
+)
+from auctions.record import GENESIS, chain, decode, encode
+
+__all__ = ["GENESIS", "LogError", "Verdict", "chain", "decode", "encode", "line", "read", "verify"]
+
+
+class LogError(ValueError):
+    """A log that does not hold: `seq` is the first event that is wrong or missing."""
+
+    def __init__(self, seq: int, problem: str) -> None:
+        super().__init__(f"event {seq}: {problem}")
+        self.seq = seq
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What `verify` found: the state that the sound part of the log adds up to, and the first thing wrong with it.
+
+    `problem` is None for a sound log. `wrong_seq` is the first event that is wrong or missing; None if none is.
+    """
+
+    auction: Auction | None
+    wrong_seq: int | None = None
+    problem: str | None = None
+
+    @property
+    def holds(self) -> bool:
+        return self.problem is None
+
+
+def line(event_bytes: bytes, head: bytes) -> bytes:
+    """One line of a log, without the line feed: the event's canonical bytes and the head after it (32 bytes)."""
+    return b'{"event":%b,"hash":"%b"}' % (event_bytes, head.hex().encode("ascii"))
+
+
+def read(log_line: bytes, seq: int, head: bytes) -> tuple[Event, bytes]:
+    """The event on the line that should hold event `seq` after `head`, with its canonical bytes. Raises LogError."""
+    text = log_line.rstrip(b"\r\n")
+    try:
+        event = decode(json.dumps(json.loads(text)["event"]))
+        event_bytes = encode(event)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise LogError(seq, "the line holds no event") from None
+    if event.seq != seq:
+        raise LogError(seq, f"the line holds event {event.seq} instead")
+    if text != line(event_bytes, chain(head, event_bytes)):
+        raise LogError(seq, "the line was changed, or the one before it: its hash does not follow")
+    return event, event_bytes
+
+
+def verify(log_lines: Iterable[bytes], expected_head: bytes | None = None) -> Verdict:
+    """Whether a log is whole, unchanged and made by the rules. With `expected_head`, also whether it ends there.
+
+    Without `expected_head` a log must reach the end of the auction, since it could have been cut off anywhere.
+    """
+    auction: Auction | None = None
+    due: deque[Event] = deque()
+    try:
+        for seq, log_line in enumerate(log_lines, start=1):
+            event, event_bytes = read(log_line, seq, GENESIS if auction is None else auction.head)
+            if not due:
+                due.extend(_expected(auction, event))
+            if not due or encode(due.popleft()) != event_bytes:
+                raise LogError(seq, "the rules lead to another event here")  # noqa: TRY301  # one way out for all
+            auction = engine.evolve(auction, event, event_bytes)
+        _check_end(auction, due, expected_head)
+    except LogError as error:
+        return Verdict(auction, error.seq, error.problem)
+    return Verdict(auction)
+
+
+def _check_end(auction: Auction | None, due: deque[Event], expected_head: bytes | None) -> None:
+    next_seq = 1 if auction is None else auction.seq + 1
+    if auction is None or due:
+        raise LogError(next_seq, "the event is missing")
+    if expected_head is not None and auction.head != expected_head:
+        raise LogError(next_seq, "the log does not end at the expected head")
+    if expected_head is None and not auction.phase.has_ended:
+        raise LogError(next_seq, "the log stops before the auction ended, and no head was given to compare with")
+
+
+def _expected(auction: Auction | None, event: Event) -> tuple[Event, ...]:
+    """The events that the rules make of the command behind `event`; empty if they refuse it."""
+    if isinstance(event, AuctionScheduled):
+        return () if auction is not None else (engine.schedule(event.auction_id, event.terms, event.at),)
+    command = _command_behind(event)
+    if auction is None or command is None:
+        return ()
+    decision = engine.decide(auction, command, event.at)
+    return decision.events if isinstance(decision, Accepted) else ()
+
+
+def _command_behind(event: LaterEvent) -> Command | None:  # noqa: C901  # one flat match
+    """The command that must have led to `event`; None for events that only follow from others."""
+    match event:
+        case AuctionOpened():
+            return Open()
+        case BidAccepted(bid_kind=BidKind.MANUAL):
+            return PlaceBid(bidder=event.bidder, cid=event.cid, amount_cents=event.amount_cents, confirmed=True)
+        case BidAccepted():
+            return SetCeiling(bidder=event.bidder, cid=event.cid, ceiling_cents=event.amount_cents, confirmed=True)
+        case CeilingLowered():
+            return CancelCeiling(bidder=event.bidder, cid=event.cid)
+        case BoughtNow():
+            return BuyNow(bidder=event.bidder, cid=event.cid)
+        case BidRefusedBySeller():
+            return RefuseBid(seq=event.bid_seq, reason=event.reason)
+        case BidVoided():
+            return VoidBid(seq=event.bid_seq, reason=event.reason)
+        case AuctionPaused():
+            return Pause(reason=event.reason)
+        case AuctionResumed():
+            return Resume()
+        case AuctionCancelled():
+            return Cancel(reason=event.reason)
+        case AuctionClosed():
+            return Close()
+        case ReserveMet() | CloseExtended() | Awarded() | AuctionFailed():
+            return None

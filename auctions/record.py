@@ -1,0 +1,83 @@
+"""How an event is written down: canonical JSON, and the hash chain over it.
+
+Canonical means: ASCII, keys sorted, no spaces, whole numbers, instants as ISO 8601 with microseconds and Z. The same
+event gives the same bytes for ever. The bytes hold auction id, seq, instant and body, so the hash covers them all.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from datetime import datetime
+from hashlib import sha256
+from operator import attrgetter
+from typing import Any, cast, get_args
+
+from auctions.messages import AuctionFailed, BidKind, Event, FailureReason, Outcome
+from auctions.terms import EnglishTerms, instant, terms_from_json
+
+GENESIS = bytes(32)
+"""The head of an auction without events."""
+
+
+def chain(head: bytes, event_bytes: bytes) -> bytes:
+    """The head after an event: SHA-256 (32 bytes) over the head before it and the event's canonical bytes."""
+    return sha256(head + event_bytes).digest()
+
+
+def encode(event: Event) -> bytes:
+    """The canonical bytes of an event."""
+    names, values = _SHAPES[type(event)]
+    data: dict[str, Any] = dict(zip(names, values(event), strict=True))
+    return _to_text(data).encode("ascii")
+
+
+def decode(event_bytes: bytes | str) -> Event:
+    """The event that `encode` wrote. Raises ValueError for anything that is not one."""
+    data = json.loads(event_bytes)
+    if not isinstance(data, dict) or data.get("kind") not in _TYPES:
+        raise ValueError("not an event of a known kind")
+    cls = _TYPES[data["kind"]]
+    names, _ = _SHAPES[cls]
+    if tuple(sorted(data)) != names:
+        raise ValueError(f"not the fields of {data['kind']}")
+    del data["kind"]
+    try:
+        if cls is AuctionFailed:
+            data["reason"] = FailureReason(data["reason"])
+        for name in data.keys() & _READERS.keys():
+            data[name] = _READERS[name](data[name])
+        return cast("Event", cls(**data))
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f"not the values of {cls.__name__}") from error
+
+
+def _plain(value: object) -> Any:
+    match value:
+        case datetime():
+            return instant(value)
+        case EnglishTerms():
+            return value.to_json()
+        case _:
+            raise TypeError(f"{type(value).__name__} has no place in an event")
+
+
+_to_text = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, default=_plain).encode
+
+_TYPES: dict[str, type[Any]] = {cls.kind: cls for cls in get_args(Event)}
+
+
+def _shape(cls: type[Any]) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    names = tuple(sorted(["kind", *(field.name for field in fields(cls))]))
+    return names, attrgetter(*names)
+
+
+_SHAPES = {cls: _shape(cls) for cls in _TYPES.values()}
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "at": datetime.fromisoformat,
+    "closes_at": datetime.fromisoformat,
+    "latest_close_at": datetime.fromisoformat,
+    "terms": terms_from_json,
+    "bid_kind": BidKind,
+    "outcome": Outcome,
+}

@@ -1,0 +1,60 @@
+"""What makes a command malformed, checked before anything else is asked. Commands come from strangers: types may lie."""
+
+from auctions.increments import is_amount
+from auctions.messages import (
+    BidderCommand,
+    BuyNow,
+    Cancel,
+    CancelCeiling,
+    Close,
+    Command,
+    Open,
+    Pause,
+    PlaceBid,
+    RefuseBid,
+    Resume,
+    SetCeiling,
+    VoidBid,
+)
+
+MAX_CID_CHARS = 64
+MAX_BIDDER_CHARS = 128
+MAX_REASON_CHARS = 500
+
+
+def flaw_in(command: Command) -> str | None:
+    """What is malformed about a command, as a clause in lower case that repeats no value; None if it is well formed."""
+    match command:
+        case PlaceBid() | SetCeiling() | CancelCeiling() | BuyNow():
+            return _flaw_in_bid(command)
+        case RefuseBid() | VoidBid():
+            if type(command.seq) is not int or command.seq < 1:
+                return "seq must be a positive whole number"
+            return _flaw_in_reason(command.reason)
+        case Pause() | Cancel():
+            return _flaw_in_reason(command.reason)
+        case Open() | Resume() | Close():
+            return None
+
+
+def _flaw_in_bid(command: BidderCommand) -> str | None:
+    if not _is_name(command.bidder, MAX_BIDDER_CHARS):
+        return f"bidder must be 1 to {MAX_BIDDER_CHARS} printable ASCII characters"
+    if not _is_name(command.cid, MAX_CID_CHARS):
+        return f"cid must be 1 to {MAX_CID_CHARS} printable ASCII characters"
+    if isinstance(command, CancelCeiling | BuyNow):
+        return None
+    confirmed: object = command.confirmed
+    if not isinstance(confirmed, bool):
+        return "confirmed must be true or false"
+    amount = command.amount_cents if isinstance(command, PlaceBid) else command.ceiling_cents
+    return None if is_amount(amount) else "the amount must be a whole number of minor units within bounds"
+
+
+def _flaw_in_reason(reason: object) -> str | None:
+    usable = isinstance(reason, str) and reason.strip() and len(reason) <= MAX_REASON_CHARS and "\0" not in reason
+    return None if usable else f"a reason of 1 to {MAX_REASON_CHARS} characters must be given"
+
+
+def _is_name(value: object, most: int) -> bool:
+    return isinstance(value, str) and 1 <= len(value) <= most and value.isascii() and value.isprintable()
