@@ -26,22 +26,34 @@ class Settings:
         "(then everything is prepared by itself), or the app role's login beside the two below",
         secret=True,
     )
-    officer_database_url: str | None = _setting(None, "login of the officer role, if database_url is the app role's", secret=True)
-    migrator_database_url: str | None = _setting(None, "login of the migrator role, for `market migrate` only", secret=True)
+    officer_database_url: str | None = _setting(
+        None, "login of the officer role, if database_url is the app role's", secret=True
+    )
+    migrator_database_url: str | None = _setting(
+        None, "login of the migrator role, for `market migrate` only", secret=True
+    )
     database_name: str = _setting("market", "database to prepare when database_url may create it")
     database_pool_count: int = _setting(10, "pooled connections of the app role", low=2, high=100)
     host: str = _setting("127.0.0.1", "address to listen on")
     port: int = _setting(8000, "port to listen on; 0 chooses a free one", low=0, high=65535)
     public_url: str = _setting("http://127.0.0.1:8000", "address that people use; decides cookie and origin checks")
     key_file: Path | None = _setting(None, "file with the 32-byte key-encryption key; default: keys/kek in data_dir")
-    smtp_url: str | None = _setting(None, "smtp://user:password@host:port of the mail relay; without it mail goes to files in data_dir/mail", secret=True)
+    smtp_url: str | None = _setting(
+        None,
+        "smtp://user:password@host:port of the mail relay; without it mail goes to files in data_dir/mail",
+        secret=True,
+    )
     mail_from: str = _setting("market@localhost", "sender of the mail")
     session_hours: int = _setting(12, "life of a sign-in", low=1, high=24 * 30)
     session_idle_minutes: int = _setting(60, "a sign-in ends after this long without use", low=5, high=24 * 60)
     upload_max_bytes: int = _setting(2 * 1024**3, "largest tape", low=1024, high=64 * 1024**3)
     evidence_max_bytes: int = _setting(25 * 1024**2, "largest evidence file", low=1024, high=1024**3)
-    requests_per_minute: int = _setting(600, "HTTP requests a minute from one signed-in user or address", low=10, high=1_000_000)
-    signins_per_minute: int = _setting(20, "sign-in and registration attempts a minute from one address", low=1, high=1_000_000)
+    requests_per_minute: int = _setting(
+        600, "HTTP requests a minute from one signed-in user or address", low=10, high=1_000_000
+    )
+    signins_per_minute: int = _setting(
+        20, "sign-in and registration attempts a minute from one address", low=1, high=1_000_000
+    )
     commands_per_second: int = _setting(10, "live commands a second per bidder and auction", low=1, high=1_000_000)
     commands_burst: int = _setting(20, "live commands at once per bidder and auction", low=1, high=1_000_000)
     lane_queue_count: int = _setting(4096, "bids waiting on one node before it answers BUSY", low=16, high=1_000_000)
@@ -75,6 +87,15 @@ class Settings:
             )
             for f in fields(self)
         ]
+
+    def environment(self) -> dict[str, str]:
+        """The environment for a child process that is to have the same settings."""
+        own = {
+            f"MARKET_{f.name.upper()}": str(getattr(self, f.name))
+            for f in fields(self)
+            if getattr(self, f.name) is not None
+        }
+        return {**{name: value for name, value in os.environ.items() if not name.startswith("MARKET_")}, **own}
 
     @property
     def secure_cookies(self) -> bool:

@@ -48,7 +48,9 @@ class Database:
 
     async def raw_connection(self) -> Any:
         """A connection of its own (asyncpg) as the role `app`, outside the pool: the bid writer's and listener's."""
-        return await asyncpg.connect(make_url(self.app_url).set(drivername="postgresql").render_as_string(hide_password=False))
+        return await asyncpg.connect(
+            make_url(self.app_url).set(drivername="postgresql").render_as_string(hide_password=False)
+        )
 
     async def close(self) -> None:
         await self._app.dispose()

@@ -26,9 +26,7 @@ async def append(tx: AsyncSession, actor: Actor, stream: str, kind: str, body: d
     return await store.append(tx, stream, kind, actor.role.value, actor.user_id, actor.org_id, text)
 
 
-async def follow(
-    context: Context, reader: str, act: Callable[[AsyncSession, Entry], Awaitable[None]]
-) -> int:
+async def follow(context: Context, reader: str, act: Callable[[AsyncSession, Entry], Awaitable[None]]) -> int:
     """Hand the next entries to `act`, each once, in order; returns how many there were (0: nothing new).
 
     `act` and the reader's progress share one transaction: a crash repeats an entry, a success never does. When

@@ -63,9 +63,7 @@ async def lock_reader(tx: AsyncSession, name: str) -> tuple[int, int] | None:
 
 
 async def move_reader(tx: AsyncSession, name: str, at: tuple[int, int]) -> None:
-    await tx.execute(
-        update(JournalReaderRow).where(JournalReaderRow.name == name).values(tx=at[0], position=at[1])
-    )
+    await tx.execute(update(JournalReaderRow).where(JournalReaderRow.name == name).values(tx=at[0], position=at[1]))
 
 
 def _entry(row: JournalRow) -> Entry:

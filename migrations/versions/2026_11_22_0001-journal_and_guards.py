@@ -17,6 +17,7 @@ def upgrade() -> None:
     grant("journal", app="SELECT", officer="SELECT")
     grant("journal_head")
     grant("journal_reader", app="SELECT, INSERT, UPDATE")
+    grant("alembic_version", app="SELECT")
 
 
 def downgrade() -> None:

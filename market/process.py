@@ -1,0 +1,131 @@
+"""Processes: the server (HTTP, sockets, bid lane) and its worker, started, watched and stopped together."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+import uvicorn
+
+from market import worker
+from market.app import create_app
+from market.db.cluster import RoleUrls
+from market.db.context import Context
+from market.db.ready import ready_database
+from market.db.session import Database
+from market.kit.clock import SystemClock
+from market.kit.files import FileStore
+from market.kit.ids import SystemChance
+from market.kit.vault import KeyFileVault
+from market.settings import Settings
+
+_log = structlog.get_logger()
+_WORKER_GRACE_S = 10
+_ORPHAN_POLL_S = 0.5
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[tuple[Context, RoleUrls]]:
+    """A ready database and the context of this process on it."""
+    clock = SystemClock()
+    chance = SystemChance(clock)
+    async with ready_database(settings, chance) as urls:
+        db = Database(urls.app, urls.officer, pool_count=settings.database_pool_count)
+        try:
+            yield (
+                Context(
+                    settings=settings,
+                    db=db,
+                    clock=clock,
+                    chance=chance,
+                    files=FileStore(settings.data_dir / "files"),
+                    vault=KeyFileVault(settings.key_file or settings.data_dir / "keys" / "kek", chance),
+                ),
+                urls,
+            )
+        finally:
+            await db.close()
+
+
+async def serve(settings: Settings, *, with_worker: bool = True) -> None:
+    """Run the server until SIGINT or SIGTERM; the worker runs beside it as a child process."""
+    async with opened(settings) as (context, urls):
+        server = uvicorn.Server(server_config(context))
+        child = asyncio.create_task(_keep_worker(settings, urls)) if with_worker else None
+        try:
+            await server.serve()
+        finally:
+            if child is not None:
+                child.cancel()
+                with suppress(asyncio.CancelledError):
+                    await child
+
+
+def server_config(context: Context) -> uvicorn.Config:
+    """The HTTP and socket server as measured: see docs/decisions/ for why each of these."""
+    return uvicorn.Config(
+        create_app(context),
+        host=context.settings.host,
+        port=context.settings.port,
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        ws_max_size=65_536,
+        ws_ping_interval=20.0,
+        ws_ping_timeout=20.0,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=True,
+        timeout_graceful_shutdown=5,
+        lifespan="on",
+    )
+
+
+async def work(settings: Settings, *, parent: int | None = None) -> None:
+    """Run the worker until SIGINT or SIGTERM, or until `parent`, the process that started it, is gone."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(sign, stop.set)
+    orphaned = asyncio.create_task(_stop_with(parent, stop)) if parent else None
+    async with opened(settings) as (context, _):
+        await worker.run(context, stop)
+    if orphaned is not None:
+        orphaned.cancel()
+
+
+async def _stop_with(parent: int, stop: asyncio.Event) -> None:
+    while os.getppid() == parent:  # noqa: ASYNC110 - the kernel tells nobody
+        await asyncio.sleep(_ORPHAN_POLL_S)
+    stop.set()
+
+
+async def _keep_worker(settings: Settings, urls: RoleUrls) -> None:
+    """Run `market worker` as a child, again whenever it ends by itself, until cancelled."""
+    environment = {
+        **settings.environment(),
+        "MARKET_DATABASE_URL": urls.app,
+        "MARKET_OFFICER_DATABASE_URL": urls.officer,
+    }
+    while True:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "market", "worker", "--parent", str(os.getpid()), env=environment
+        )
+        try:
+            code = await process.wait()
+            _log.error("the worker ended; starting it again", code=code)
+            await asyncio.sleep(1)
+        except asyncio.CancelledError:
+            with suppress(ProcessLookupError):
+                process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), _WORKER_GRACE_S)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+            raise

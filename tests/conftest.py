@@ -1,0 +1,145 @@
+"""One real PostgreSQL for the whole run; a fresh, migrated database for every test that asks for a `context`.
+
+MARKET_DATABASE_URL (a login that may create roles and databases) runs the same tests on another server.
+"""
+
+import asyncio
+import itertools
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+import pytest_asyncio
+
+from market.app import create_app
+from market.db.cluster import RolePasswords, RoleUrls, drop_database, prepare
+from market.db.context import Context
+from market.db.embedded import EmbeddedPostgres
+from market.db.migrate import migrate
+from market.db.ready import make_data_dir
+from market.db.session import Database
+from market.kit.clock import SystemClock
+from market.kit.files import FileStore
+from market.kit.ids import SystemChance
+from market.kit.vault import KeyFileVault
+from market.settings import Settings
+from tests.running import RunningServer
+
+_numbers = itertools.count(1)
+_PREFIX = f"market_test_{os.getpid()}"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    admin_url: str
+    passwords: RolePasswords
+    template: str
+
+    async def fresh_database(self) -> tuple[str, RoleUrls]:
+        """A copy of the migrated template, and the roles' addresses of it."""
+        name = f"{_PREFIX}_{next(_numbers)}"
+        admin = await asyncpg.connect(self.admin_url)
+        try:
+            await admin.execute(f"CREATE DATABASE {name} TEMPLATE {self.template} OWNER market_migrator")
+        finally:
+            await admin.close()
+        return name, await prepare(self.admin_url, database=name, passwords=self.passwords)
+
+
+@pytest.fixture(scope="session")
+def folder() -> Iterator[Path]:
+    """A folder that any user may pass through, as the embedded server's own user must."""
+    with tempfile.TemporaryDirectory(prefix="market-tests-", ignore_cleanup_errors=True) as name:
+        path = Path(name)
+        path.chmod(0o711)
+        yield path
+
+
+@pytest.fixture(scope="session")
+def admin_url(folder: Path) -> Iterator[str]:
+    given = os.environ.get("MARKET_DATABASE_URL")
+    if given:
+        yield given
+        return
+    with EmbeddedPostgres(folder / "postgres", superuser_password="tests-only") as server:
+        yield server.admin_url
+
+
+@pytest_asyncio.fixture(scope="session")
+async def cluster(admin_url: str, folder: Path) -> AsyncIterator[Cluster]:
+    passwords = RolePasswords.load_or_create(folder / "roles.json", SystemChance(SystemClock()).token)
+    template = f"{_PREFIX}_template"
+    urls = await prepare(admin_url, database=template, passwords=passwords)
+    await migrate(urls.migrator)
+    yield Cluster(admin_url, passwords, template)
+    await drop_database(admin_url, template)
+
+
+@pytest_asyncio.fixture
+async def urls(cluster: Cluster) -> AsyncIterator[RoleUrls]:
+    """The four roles' addresses of this test's own database."""
+    name, found = await cluster.fresh_database()
+    yield found
+    await drop_database(cluster.admin_url, name)
+
+
+@pytest_asyncio.fixture
+async def context(urls: RoleUrls, tmp_path: Path) -> AsyncIterator[Context]:
+    """What acting code is handed, on this test's own database and folder, with the real clock and chance."""
+    clock = SystemClock()
+    chance = SystemChance(clock)
+    settings = Settings.from_environment(
+        {},
+        data_dir=tmp_path / "data",
+        public_url="http://market.test",
+        requests_per_minute=1_000_000,
+        signins_per_minute=1_000_000,
+        worker_poll_ms=20,
+    )
+    make_data_dir(settings)
+    db = Database(urls.app, urls.officer, pool_count=5)
+    yield Context(
+        settings=settings,
+        db=db,
+        clock=clock,
+        chance=chance,
+        files=FileStore(settings.data_dir / "files"),
+        vault=KeyFileVault(settings.data_dir / "keys" / "kek", chance),
+    )
+    await db.close()
+
+
+@pytest_asyncio.fixture
+async def client(context: Context) -> AsyncIterator[httpx.AsyncClient]:
+    """HTTP against the real application in this process, its lifespan (lane, feed, ticker) running."""
+    app = create_app(context)
+    started, stop = asyncio.Event(), asyncio.Event()
+
+    async def live() -> None:
+        async with app.lifespan():
+            started.set()
+            await stop.wait()
+
+    running = asyncio.create_task(live())
+    await asyncio.wait({running, asyncio.create_task(started.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    if running.done():
+        running.result()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://market.test") as found:
+        found.headers["Origin"] = "http://market.test"
+        yield found
+    stop.set()
+    await running
+
+
+@pytest_asyncio.fixture
+async def server(context: Context, urls: RoleUrls) -> AsyncIterator[RunningServer]:
+    """The real server (uvicorn in its own process) on this test's database; worker included."""
+    running = RunningServer(context.settings, urls)
+    await running.start()
+    yield running
+    await running.stop()

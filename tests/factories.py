@@ -1,0 +1,1 @@
+"""Parties, pools, auctions and settlements for tests, made through the real services. One section a feature."""
