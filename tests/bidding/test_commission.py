@@ -110,7 +110,7 @@ def test_refunds_telescope_to_the_whole_fee_and_each_is_near_its_share(fee, part
     ("returned", "total", "already"), [(-1, 10, 0), (11, 10, 0), (0, 0, 0), (5, 10, 51), (5, 10, -1)]
 )
 def test_a_refund_that_cannot_be_is_a_fault(returned, total, already):
-    with pytest.raises(ValueError, match="return|refunded"):
+    with pytest.raises(ValueError, match=r"return|refunded"):
         refund_cents(100, returned_cents=returned, total_cents=total, already_refunded_cents=already)
 
 
