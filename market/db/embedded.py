@@ -14,6 +14,7 @@ import socket
 import stat
 import subprocess
 import tempfile
+import threading
 import time
 import warnings
 from pathlib import Path
@@ -84,7 +85,7 @@ class EmbeddedPostgres:
         port: TCP port on 127.0.0.1; 0 chooses a free one, remembers it in `home/port` and keeps it while it is free.
         superuser_password: password of the role `postgres`, fixed by the first start of this home.
 
-    Not thread-safe. `place` says where the files really are: as root, when the server's unprivileged user cannot
+    `start` and `stop` may be called from any thread; each waits for the other. `place` says where the files really are: as root, when the server's unprivileged user cannot
     reach `home`, that is a folder in /var/tmp which `home/moved-to` names.
     """
 
@@ -99,6 +100,7 @@ class EmbeddedPostgres:
         self._account: pwd.struct_passwd | None = None
         self._bin = Path()
         self._lock: int | None = None
+        self._turn = threading.RLock()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -145,8 +147,12 @@ class EmbeddedPostgres:
             EmbeddedError: another process owns the home, the data belong to another major version, the home cannot
                 be written, or the server does not come up; the message ends with the last lines of its log.
         """
-        if self.pid is not None:
-            return self.admin_url
+        with self._turn:
+            if self.pid is None:
+                self._start()
+        return self.admin_url
+
+    def _start(self) -> None:
         try:
             self._own()
             self._settle_in()
@@ -159,23 +165,27 @@ class EmbeddedPostgres:
         except BaseException:
             self.stop()
             raise
-        return self.admin_url
 
     def stop(self) -> None:
         """Stop the server (fast; immediate after ten seconds), reap it and give up the home. Safe to repeat."""
-        if self._process is not None:
-            for sign, patience_s in _STOP_LADDER:
-                if self._process.poll() is not None:
-                    break
-                self._process.send_signal(sign)
-                try:
-                    self._process.wait(patience_s)
-                except subprocess.TimeoutExpired:
-                    _log.warning("embedded PostgreSQL ignores %s for %s s", sign.name, patience_s)
-            self._process = None
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        with self._turn:
+            self._end_process()
+            if self._lock is not None:
+                os.close(self._lock)
+                self._lock = None
+
+    def _end_process(self) -> None:
+        if self._process is None:
+            return
+        for sign, patience_s in _STOP_LADDER:
+            if self._process.poll() is not None:
+                break
+            self._process.send_signal(sign)
+            try:
+                self._process.wait(patience_s)
+            except subprocess.TimeoutExpired:
+                _log.warning("embedded PostgreSQL ignores %s for %s s", sign.name, patience_s)
+        self._process = None
 
     def __enter__(self) -> Self:
         self.start()

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -316,6 +317,18 @@ def test_an_ordinary_user_is_told_when_the_home_is_not_his_to_write(open_folder)
             server_at(home).start()
 
     in_a_child(start, "nobody" if ROOT else None)
+
+
+def test_stopping_waits_for_a_start_in_another_thread(home):
+    server = server_at(home)
+    starting = threading.Thread(target=server.start)
+    starting.start()
+    wait_until((home / "lock").exists, "the start to be under way")
+    server.stop()
+    starting.join(10)
+    assert server.pid is None
+    with server_at(home):
+        pass
 
 
 def test_a_password_that_would_be_cut_at_the_line_end_is_refused(home):
