@@ -12,7 +12,7 @@ class SettingsError(Exception):
 
 
 def _setting(default: Any, doc: str, *, low: int | None = None, high: int | None = None, secret: bool = False) -> Any:
-    return field(default=default, metadata={"doc": doc, "low": low, "high": high, "secret": secret})
+    return field(default=default, repr=not secret, metadata={"doc": doc, "low": low, "high": high, "secret": secret})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
