@@ -1,0 +1,150 @@
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from market.db.base import Base
+
+
+class OrganisationRow(Base):
+    """A company that trades here, or the one that runs the marketplace (`kind` platform)."""
+
+    __tablename__ = "organisation"
+
+    org_id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    country: Mapped[str]
+    registration_number: Mapped[str]
+    kind: Mapped[str]
+    created_at: Mapped[datetime]
+
+    __table_args__ = (
+        UniqueConstraint("org_id", "kind"),
+        CheckConstraint("kind IN ('trading', 'platform')", name="kind"),
+        Index("uq_organisation_platform", "kind", unique=True, postgresql_where=text("kind = 'platform'")),
+    )
+
+
+class PersonRow(Base):
+    """`org_kind` repeats the organisation's kind, so that keys alone hold officers and traders apart."""
+
+    __tablename__ = "person"
+
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID]
+    org_kind: Mapped[str]
+    email: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    password_hash: Mapped[str]
+    role: Mapped[str]
+    invitation_id: Mapped[UUID | None]
+    contact_verified_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+    __table_args__ = (
+        UniqueConstraint("user_id", "org_id"),
+        UniqueConstraint("invitation_id", "role", "email"),
+        ForeignKeyConstraint(["org_id", "org_kind"], ["organisation.org_id", "organisation.kind"]),
+        ForeignKeyConstraint(
+            ["invitation_id", "role", "email"],
+            ["staff_invitation.invitation_id", "staff_invitation.role", "staff_invitation.email"],
+        ),
+        Index("ix_person_org_id_org_kind", "org_id", "org_kind"),
+    )
+
+
+class StaffInvitationRow(Base):
+    """The right to become one officer or operator; only the token's SHA-256 is kept."""
+
+    __tablename__ = "staff_invitation"
+
+    invitation_id: Mapped[UUID] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.org_id"), index=True)
+    email: Mapped[str]
+    role: Mapped[str]
+    token_sha256: Mapped[bytes] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+    __table_args__ = (UniqueConstraint("invitation_id", "role", "email"),)
+
+
+class UserSessionRow(Base):
+    """A sign-in. It counts until it is ended, `expires_at` comes, or it lies unused for `idle_s`."""
+
+    __tablename__ = "user_session"
+
+    session_id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID]
+    org_id: Mapped[UUID]
+    token_sha256: Mapped[bytes] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+    last_used_at: Mapped[datetime]
+    idle_s: Mapped[int]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["user_id", "org_id"], ["person.user_id", "person.org_id"]),
+        Index("ix_user_session_user_id_org_id", "user_id", "org_id"),
+    )
+
+
+class ApiKeyRow(Base):
+    """A program's way in, limited to scopes; only the secret's SHA-256 is kept."""
+
+    __tablename__ = "api_key"
+
+    key_id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID]
+    org_id: Mapped[UUID]
+    name: Mapped[str]
+    scopes: Mapped[list[str]]
+    secret_sha256: Mapped[bytes]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["user_id", "org_id"], ["person.user_id", "person.org_id"]),
+        Index("ix_api_key_user_id_org_id", "user_id", "org_id"),
+        Index("ix_api_key_org_id", "org_id"),
+    )
+
+
+class ContactCodeRow(Base):
+    """The code that proves a person's e-mail address, and its way there.
+
+    `send_due_at` is when the worker sends next (again), NULL when there is nothing to send.
+    """
+
+    __tablename__ = "contact_code"
+
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID]
+    requested_at: Mapped[datetime]
+    code_hash: Mapped[str | None]
+    expires_at: Mapped[datetime | None]
+    attempt_count: Mapped[int]
+    send_due_at: Mapped[datetime | None]
+    send_attempt_count: Mapped[int]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["user_id", "org_id"], ["person.user_id", "person.org_id"]),
+        UniqueConstraint("user_id", "org_id"),
+        Index("ix_contact_code_send_due_at", "send_due_at", postgresql_where=text("send_due_at IS NOT NULL")),
+    )
+
+
+class SigninDelayRow(Base):
+    """Failed sign-ins of one account from one address, both as digests; the next try counts from `next_at` on."""
+
+    __tablename__ = "signin_delay"
+
+    account_sha256: Mapped[bytes] = mapped_column(primary_key=True)
+    address_sha256: Mapped[bytes] = mapped_column(primary_key=True)
+    failure_count: Mapped[int]
+    next_at: Mapped[datetime]
+
+    __table_args__ = (Index("ix_signin_delay_next_at", "next_at"),)
