@@ -1,0 +1,210 @@
+"""From text rows to typed accounts: what is refused and why, and totals that reconcile."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+
+from masking.columns import Flags, flags, pc, whole
+from masking.fields import PAST_FIELDS, FieldClass, Kind
+from masking.intake import ROW
+from masking.limits import IntakeError, Limits, RefusedRow
+from masking.policy import Mapping
+from masking.tokens import prf
+from masking.values import cents, column, dates, exponent_of, yes_no
+
+SEEN_KEY = bytes(32)
+"""Account numbers are only compared inside one run, so their hash needs no secret; it never leaves the process."""
+
+FACE = "face_value_cents"
+PLACES = ("state", "postal_code", "country")
+
+
+@dataclass(slots=True)
+class Totals:
+    """Rows and face value (minor units) as read, accepted and refused; a refused balance that is no amount counts as 0."""
+
+    read_count: int = 0
+    accepted_count: int = 0
+    refused_count: int = 0
+    read_cents: int = 0
+    accepted_cents: int = 0
+    refused_cents: int = 0
+
+    @property
+    def reconciles(self) -> bool:
+        return (
+            self.accepted_count + self.refused_count == self.read_count
+            and self.accepted_cents + self.refused_cents == self.read_cents
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """The outcome over a whole tape. `accounts` has ROW, the account's text key, FACE and every mapped typed field."""
+
+    accounts: pa.Table
+    refused: list[RefusedRow]
+    totals: Totals
+
+
+class _Seen:
+    """Which 64-bit account hashes came before, in sorted runs: 8 bytes an account."""
+
+    def __init__(self) -> None:
+        self._runs: list[np.ndarray[tuple[int], np.dtype[np.uint64]]] = []
+
+    def repeated(self, keys: pa.Array, among: Flags) -> Flags:
+        """Which of the rows in `among` repeat an earlier one; the others are remembered."""
+        hashes = np.ascontiguousarray(prf(SEEN_KEY, keys)[:, :8]).view(np.uint64).reshape(-1)
+        rows = np.flatnonzero(among)
+        fresh, first = np.unique(hashes[rows], return_index=True)
+        known = np.zeros(len(fresh), np.bool_)
+        for run in self._runs:
+            known |= run[np.minimum(np.searchsorted(run, fresh), len(run) - 1)] == fresh
+        self._remember(fresh[~known])
+        result = among.copy()
+        result[rows[first[~known]]] = False
+        return result
+
+    def _remember(self, run: "np.ndarray[tuple[int], np.dtype[np.uint64]]") -> None:
+        while self._runs and len(self._runs[-1]) <= 2 * len(run):
+            run = np.concatenate([self._runs.pop(), run])
+        if len(run):
+            self._runs.append(np.sort(run))
+
+
+@dataclass
+class Validator:
+    """Types and checks a tape chunk by chunk. Raises PolicyError or ValueError when built on a bad mapping or currency."""
+
+    mapping: Mapping
+    cut_off_on: date
+    currency: str
+    limits: Limits = field(default_factory=Limits)
+    refused: list[RefusedRow] = field(default_factory=list)
+    totals: Totals = field(default_factory=Totals)
+    _seen: _Seen = field(default_factory=_Seen)
+
+    def __post_init__(self) -> None:
+        self.mapping.require_mandatory()
+        self.exponent = exponent_of(self.currency)
+
+    def refuse_ragged(self, row: RefusedRow) -> None:
+        """The `on_ragged` of `intake.read_chunks`: the row counts as read and refused."""
+        self.totals.read_count += 1
+        self.totals.refused_count += 1
+        self._list([row])
+
+    def accept(self, chunk: pa.Table) -> tuple[pa.Table, pa.Table]:
+        """(the accepted rows as they were, the same rows as typed accounts); refused rows are added to `refused`."""
+        chunk = _numbered(chunk, self.totals.read_count + 2)
+        typed, problems = self._type(chunk)
+        fine = np.ones(chunk.num_rows, np.bool_)
+        for header, reason, bad in problems:
+            self._refuse(chunk, header, reason, bad & fine)
+            fine &= ~bad
+        key = self.mapping.columns_of(self.mapping.key_field)[0]
+        repeated = self._seen.repeated(typed.column("key").chunk(0), fine)
+        self._refuse(chunk, key, "the account number occurs before", repeated)
+        fine &= ~repeated
+        self._count(typed, fine)
+        if fine.all():
+            return chunk, typed
+        keep = pa.array(fine)
+        return chunk.filter(keep), typed.filter(keep)
+
+    def _type(self, chunk: pa.Table) -> tuple[pa.Table, list[tuple[str, str, Flags]]]:
+        """Every mapped field typed, and the problems in order of precedence."""
+        key_column = self.mapping.columns_of(self.mapping.key_field)[0]
+        key = pc.utf8_trim_whitespace(column(chunk, key_column))
+        arrays: dict[str, pa.Array] = {ROW: chunk.column(ROW).combine_chunks(), "key": key}
+        problems = [(key_column, "the account number is missing", flags(pc.equal(key, "")))]
+        for entry in self.mapping.fields():
+            headers = self.mapping.columns_of(entry.name)
+            match entry.kind:
+                case Kind.AMOUNT:
+                    arrays[entry.name], found = self._amount(chunk, headers[0], entry.name)
+                    problems += found
+                case Kind.DATE:
+                    arrays[entry.name], found = self._date(chunk, headers[0], entry.name)
+                    problems += found
+                case Kind.FLAG:
+                    arrays[entry.name] = _any_set(chunk, headers)
+                case Kind.TEXT:
+                    if entry.cls is FieldClass.ANALYTIC or entry.name in PLACES:
+                        arrays[entry.name] = pc.utf8_upper(pc.utf8_trim_whitespace(column(chunk, headers[0])))
+        if headers := self.mapping.columns_of("currency"):
+            written = pc.utf8_upper(pc.utf8_trim_whitespace(column(chunk, headers[0])))
+            wrong = flags(pc.and_(pc.not_equal(written, self.currency), pc.not_equal(written, "")))
+            problems.append((headers[0], f"the currency is not {self.currency}", wrong))
+        arrays[FACE] = arrays[self.mapping.face_field]
+        return pa.table(arrays), problems
+
+    def _amount(self, chunk: pa.Table, header: str, name: str) -> tuple[pa.Array, list[tuple[str, str, Flags]]]:
+        numbers, bad = cents(column(chunk, header), exponent=self.exponent, decimal_mark=self.mapping.decimal_mark)
+        problems = [(header, "the amount cannot be read", bad)]
+        if name == self.mapping.face_field:
+            problems.append((header, "the balance is missing", flags(pc.is_null(numbers)) & ~bad))
+            problems.append((header, "the balance is zero or negative", flags(pc.less_equal(numbers, 0))))
+        return numbers, problems
+
+    def _date(self, chunk: pa.Table, header: str, name: str) -> tuple[pa.Array, list[tuple[str, str, Flags]]]:
+        days, bad = dates(column(chunk, header), order=self.mapping.date_order)
+        problems = [(header, "the date cannot be read", bad)]
+        if name in PAST_FIELDS:
+            late = flags(pc.greater(days, pa.scalar(self.cut_off_on)))
+            problems.append((header, "the date lies after the cut-off date", late))
+        return days, problems
+
+    def _refuse(self, chunk: pa.Table, header: str, reason: str, bad: Flags) -> None:
+        if bad.any():
+            self._list(
+                [RefusedRow(row, header, reason) for row in whole(chunk.column(ROW).combine_chunks())[bad].tolist()]
+            )
+
+    def _list(self, rows: list[RefusedRow]) -> None:
+        self.refused += rows
+        if len(self.refused) > self.limits.refused_count:
+            raise IntakeError("too_many_refused", f"More than {self.limits.refused_count} rows.")
+
+    def _count(self, typed: pa.Table, fine: Flags) -> None:
+        face = whole(typed.column(FACE).chunk(0))
+        self.totals.read_count += len(fine)
+        self.totals.accepted_count += int(fine.sum())
+        self.totals.refused_count += int((~fine).sum())
+        self.totals.read_cents += int(face.sum())
+        self.totals.accepted_cents += int(face[fine].sum())
+        self.totals.refused_cents += int(face[~fine].sum())
+
+
+def validate(
+    chunks: Iterable[pa.Table], mapping: Mapping, *, cut_off_on: date, currency: str, ragged: Iterable[RefusedRow] = ()
+) -> Validation:
+    """All accepted accounts of a tape, typed; the refused rows, by row number; the totals.
+
+    `ragged` are rows that intake left out, read after the chunks. Raises PolicyError for a mapping without mandatory
+    fields, ValueError for an unknown currency, IntakeError when more rows are refused than can be listed.
+    """
+    validator = Validator(mapping, cut_off_on, currency)
+    accounts = [validator.accept(chunk)[1] for chunk in chunks]
+    for row in ragged:
+        validator.refuse_ragged(row)
+    table = pa.concat_tables(accounts) if accounts else pa.table({ROW: pa.array([], pa.int64())})
+    return Validation(table, sorted(validator.refused), validator.totals)
+
+
+def _numbered(chunk: pa.Table, first: int) -> pa.Table:
+    chunk = chunk.combine_chunks()
+    if ROW in chunk.column_names:
+        return chunk
+    return chunk.append_column(ROW, pa.array(np.arange(first, first + chunk.num_rows)))
+
+
+def _any_set(chunk: pa.Table, headers: tuple[str, ...]) -> pa.Array:
+    result = yes_no(column(chunk, headers[0]))
+    for header in headers[1:]:
+        result = pc.or_(result, yes_no(column(chunk, header)))
+    return result

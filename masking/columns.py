@@ -1,0 +1,50 @@
+"""Arrow columns as numpy sees them: one place that knows offsets and buffers."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute
+
+pc: Any = pyarrow.compute  # its functions are made at run time, so no type checker can know them
+
+Bytes = npt.NDArray[np.uint8]
+Flags = npt.NDArray[np.bool_]
+Whole = npt.NDArray[np.int64]
+
+
+def one(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """A column of a chunk as one contiguous array."""
+    if isinstance(column, pa.ChunkedArray):
+        return (
+            column.chunk(0)
+            if column.num_chunks == 1
+            else pa.concat_arrays(column.chunks or [pa.array([], column.type)])
+        )
+    return column
+
+
+def text_parts(values: pa.Array) -> tuple[Whole, Whole, Bytes]:
+    """(starts, lengths, data): where each value's UTF-8 bytes lie; a null has length 0."""
+    values = values.fill_null("") if values.null_count else values
+    _, offsets_buffer, data_buffer = values.buffers()
+    offsets = np.frombuffer(offsets_buffer, np.int32, len(values) + 1, values.offset * 4).astype(np.int64)
+    data = (
+        np.frombuffer(data_buffer, np.uint8) if data_buffer is not None and data_buffer.size else np.zeros(1, np.uint8)
+    )
+    return offsets[:-1], np.diff(offsets), data
+
+
+def flags(mask: pa.Array | Flags) -> Flags:
+    """A boolean column as numpy; null counts as false."""
+    if isinstance(mask, np.ndarray):
+        return mask
+    result: Flags = one(mask).fill_null(False).to_numpy(zero_copy_only=False)
+    return result
+
+
+def whole(column: pa.Array) -> Whole:
+    """A whole-number column as numpy; null counts as 0."""
+    result: Whole = one(column).fill_null(0).to_numpy(zero_copy_only=False)
+    return result

@@ -1,0 +1,214 @@
+"""Delimited text without trust: one strict decoding, bounded lines, ragged rows refused one by one."""
+
+import codecs
+import csv
+import io
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+from charset_normalizer import from_bytes
+
+from masking.limits import MIB, ROW, IntakeError, Limits, RefusedRow, TapeInfo, check_headers
+
+DELIMITERS = (",", ";", "\t", "|")
+ENCODINGS = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "iso8859_15", "cp932", "gb18030", "big5", "euc_kr"]
+BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+class _Utf8(io.RawIOBase):
+    """The file's text as UTF-8 bytes, decoded strictly, without a byte order mark; refuses what `limits` refuse."""
+
+    def __init__(self, file: BinaryIO, encoding: str, limits: Limits) -> None:
+        file.seek(3 if encoding == "utf-8-sig" else 0)
+        self._file = file
+        self._plain = encoding in {"utf-8", "utf-8-sig"}
+        self._decoder = codecs.getincrementaldecoder("utf-8" if self._plain else encoding)("strict")
+        self._step = min(MIB, limits.line_bytes)
+        self._limit = limits.line_bytes
+        self._run = 0
+        self.newlines_count = 0
+        self.quoted = False
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def blocks(self) -> Iterator[bytes]:
+        """The whole text in blocks no longer than a line may be."""
+        while raw := self._file.read(self._step):
+            yield self._checked(raw, final=False)
+        yield self._checked(b"", final=True)
+
+    def _checked(self, raw: bytes, *, final: bool) -> bytes:
+        try:
+            text = self._decoder.decode(raw, final)
+        except UnicodeDecodeError as error:
+            raise IntakeError("undecodable", f"The text is not {error.encoding}.") from None
+        block = raw if self._plain else text.encode()
+        if b"\0" in block or b"\x1f" in block:
+            raise IntakeError("control_character", row=self.newlines_count + 1)
+        self._measure(block)
+        return block
+
+    def _measure(self, block: bytes) -> None:
+        first = block.find(b"\n")
+        self._run += len(block) if first < 0 else first
+        if self._run > self._limit:
+            raise IntakeError("line_too_long", row=self.newlines_count + 1)
+        if first >= 0:
+            self._run = len(block) - block.rfind(b"\n") - 1
+            self.newlines_count += block.count(b"\n")
+        self.quoted = self.quoted or b'"' in block
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # the protocol's buffer is a memoryview
+        while not self._rest:
+            raw = self._file.read(self._step)
+            self._rest = self._checked(raw, final=not raw)
+            if not raw and not self._rest:
+                return 0
+        taken = self._rest[: len(buffer)]
+        buffer[: len(taken)] = taken
+        self._rest = self._rest[len(taken) :]
+        return len(taken)
+
+
+def inspect_csv(file: BinaryIO, limits: Limits) -> TapeInfo:
+    """What a delimited file is; the whole text is decoded and measured."""
+    encoding, scan, head = _scan(file, limits)
+    if not head.strip():
+        raise IntakeError("empty_file")
+    delimiter = _delimiter(head)
+    try:
+        header = next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter))
+    except (csv.Error, StopIteration):
+        raise IntakeError("malformed", row=1) from None
+    columns = check_headers(header, limits)
+    if len(head.splitlines()) < 2:
+        raise IntakeError("header_only", row=2)
+    warnings = () if encoding.startswith("utf-8") else (f"The text was read as {encoding}: check names and cities.",)
+    info = TapeInfo("csv", encoding, delimiter, columns, max(scan.newlines_count - 1, 1), warnings, scan.quoted)
+    _require_rows(file, info, limits)
+    return info
+
+
+def _require_rows(file: BinaryIO, info: TapeInfo, limits: Limits) -> None:
+    ragged: list[RefusedRow] = []
+    if not any(chunk.num_rows for chunk in read_csv(file, info, 50_000, ragged.append, limits)):
+        raise IntakeError("ragged_row" if ragged else "header_only", row=2)
+
+
+def _scan(file: BinaryIO, limits: Limits) -> tuple[str, _Utf8, str]:
+    """The encoding that decodes the whole file, its scan, and its first text."""
+    file.seek(0)
+    head = file.read(MIB)
+    known = next((name for bom, name in BOMS if head.startswith(bom)), None)
+    for encoding in [known] if known else ["utf-8", _guess(file, limits)]:
+        scan = _Utf8(file, encoding, limits)
+        try:
+            blocks = scan.blocks()
+            text = next(blocks).decode(
+                "utf-8", "replace"
+            )  # a character may straddle the block; only the header is used
+            for _ in blocks:
+                pass
+        except IntakeError as error:
+            if error.code == "undecodable" and encoding == "utf-8":
+                continue
+            raise
+        return encoding, scan, text
+    raise IntakeError("undecodable")
+
+
+def _guess(file: BinaryIO, limits: Limits) -> str:
+    """The likeliest legacy encoding, from the lines that are not plain ASCII."""
+    file.seek(0)
+    telling = b""
+    while len(telling) < 64 << 10 and (line := file.readline(limits.line_bytes)):
+        telling += b"" if line.isascii() else line
+    if b"\0" in telling:
+        raise IntakeError("control_character")
+    best = from_bytes(telling, cp_isolation=ENCODINGS).best() if telling else None
+    if best is None:
+        return "ascii"
+    with suppress(UnicodeDecodeError):
+        return "cp1252" if telling.decode("cp1252") == telling.decode(best.encoding) else best.encoding
+    return best.encoding
+
+
+def _delimiter(head: str) -> str:
+    """The delimiter that cuts the first lines most evenly; a comma for a single column."""
+    lines = head.splitlines()[:20]
+    full = lines[:-1] if len(head) >= MIB - 4 and len(lines) > 1 else lines
+
+    def evenness(delimiter: str) -> tuple[float, int]:
+        widths = [len(row) for row in csv.reader(full, delimiter=delimiter)]
+        if not widths or widths[0] < 2:
+            return (0.0, 0)
+        return (widths.count(widths[0]) / len(widths), widths[0])
+
+    try:
+        return max(DELIMITERS, key=evenness)
+    except csv.Error:
+        return ","
+
+
+def read_csv(
+    file: BinaryIO, info: TapeInfo, chunk_rows: int, report: Callable[[RefusedRow], None], limits: Limits
+) -> Iterator[pa.Table]:
+    """The file's rows as text with ROW, in blocks of about `chunk_rows`; ragged rows go to `report`."""
+    ragged: list[int] = []
+    failure: list[Exception] = []
+
+    def skip(row: pa.csv.InvalidRow) -> str:
+        ragged.append(row.number)
+        reason = f"{row.actual_columns} cells, the header has {row.expected_columns}"
+        try:
+            report(RefusedRow(row.number, "", reason))
+        except Exception as error:  # noqa: BLE001  # the reader cannot carry it; raised below
+            failure.append(error)
+            return "error"
+        return "skip"
+
+    try:
+        reader = _open_csv(file, info, chunk_rows, skip, limits)
+        first = 2
+        for batch in reader:
+            table = pa.Table.from_batches([batch])
+            candidates = np.arange(first, first + table.num_rows + len(ragged))
+            numbers = candidates[~np.isin(candidates, ragged)][: table.num_rows]
+            first = int(numbers[-1]) + 1 if len(numbers) else first
+            ragged = _drop_before(ragged, first)
+            yield table.append_column(ROW, pa.array(numbers))
+    except pa.ArrowInvalid:
+        raise (failure[0] if failure else IntakeError("malformed")) from None
+
+
+def _drop_before(ragged: list[int], first: int) -> list[int]:
+    ragged[:] = [number for number in ragged if number >= first]
+    return ragged
+
+
+def _open_csv(
+    file: BinaryIO, info: TapeInfo, chunk_rows: int, skip: Callable[[pa.csv.InvalidRow], str], limits: Limits
+) -> pa.csv.CSVStreamingReader:
+    size = file.seek(0, io.SEEK_END)
+    block_bytes = size // info.row_count_estimate * chunk_rows
+    return pa.csv.open_csv(
+        pa.PythonFile(_Utf8(file, info.encoding, limits), mode="r"),
+        read_options=pa.csv.ReadOptions(
+            column_names=list(info.columns),
+            skip_rows_after_names=1,
+            use_threads=False,
+            block_size=min(max(block_bytes, 2 * limits.line_bytes), 32 * MIB),
+        ),
+        parse_options=pa.csv.ParseOptions(
+            delimiter=info.delimiter, newlines_in_values=info.quoted, invalid_row_handler=skip
+        ),
+        convert_options=pa.csv.ConvertOptions(
+            column_types=dict.fromkeys(info.columns, pa.string()), strings_can_be_null=False
+        ),
+    )

@@ -1,0 +1,97 @@
+"""Between reading and masking: rows already without identifiers, and the counts that decide how coarse they become.
+
+A draft is made once while the tape is read; both stages are then made from drafts, so that the tape is read once.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+
+import pyarrow as pa
+
+from masking import treatments
+from masking.accounts import FACE
+from masking.columns import one, pc, whole
+from masking.fields import Field, FieldClass, Kind
+from masking.policy import Mapping, Policy, Stage, Treatment
+from masking.risk import Quasi
+from masking.tokens import tokenise
+from masking.values import column
+
+BASE_AGE_WIDTH = 5
+DISTINCT_LIMIT = 100_000
+
+
+def wanted(mapping: Mapping, policy: Policy) -> list[tuple[Field, set[Treatment]]]:
+    """The mapped fields that some stage shows, with their treatments."""
+    pairs = [
+        (entry, {policy.treatment(entry.name, s) for s in (Stage.PREVIEW, Stage.VETTED)}) for entry in mapping.fields()
+    ]
+    return [(entry, kinds - {Treatment.DROP}) for entry, kinds in pairs if kinds - {Treatment.DROP}]
+
+
+def draft(
+    rows: pa.Table, accounts: pa.Table, mapping: Mapping, policy: Policy, *, token_key: bytes, cut_off_on: date
+) -> pa.Table:
+    """Pseudonymised rows in the finest detail that any stage may show; `accounts` are the typed `rows`."""
+    arrays: dict[str, pa.Array] = {FACE: one(accounts.column(FACE))}
+    for entry, kinds in wanted(mapping, policy):
+        headers = mapping.columns_of(entry.name)
+        if Treatment.TOKEN in kinds:
+            for number, header in enumerate(headers, start=1):
+                name = entry.name if number == 1 else f"{entry.name}_{number}"
+                arrays[name] = tokenise(column(rows, header), pool_key=token_key, domain=entry.name)
+        elif Treatment.PRESENCE in kinds:
+            arrays[f"has_{entry.name}"] = treatments.presence([column(rows, header) for header in headers])
+        elif Treatment.BAND in kinds:
+            born = one(accounts.column(entry.name))
+            arrays["age_band"] = treatments.age_band(born, cut_off_on=cut_off_on, width=BASE_AGE_WIDTH)
+        elif Treatment.ZIP_PREFIX in kinds:
+            arrays["zip3"] = treatments.zip_prefix(one(accounts.column(entry.name)))
+        else:
+            arrays[entry.name] = one(accounts.column(entry.name))
+    return pa.table(arrays)
+
+
+@dataclass
+class Survey:
+    """What is counted over all drafts of a pool: quasi-identifier classes, text values, combinations of flags."""
+
+    rows_count: int = 0
+    face_cents: int = 0
+    quasi: Counter[Quasi] = field(default_factory=Counter)
+    texts: dict[str, Counter[str]] = field(default_factory=dict)
+    flags: Counter[frozenset[str]] = field(default_factory=Counter)
+
+    def add(self, rows: pa.Table, mapping: Mapping) -> None:
+        """Count one draft chunk."""
+        self.rows_count += rows.num_rows
+        self.face_cents += int(whole(rows.column(FACE)).sum())
+        for values, count in _groups(rows, ("age_band", "state", "zip3", "country")):
+            self.quasi[(values[0], values[1], values[2], values[3])] += count
+        for entry in mapping.fields():
+            if entry.cls is FieldClass.ANALYTIC and entry.kind is Kind.TEXT and entry.name in rows.column_names:
+                counter = self.texts.setdefault(entry.name, Counter())
+                for value in pc.value_counts(rows.column(entry.name)).to_pylist():
+                    if len(counter) < DISTINCT_LIMIT or value["values"] in counter:  # past the limit all are rare
+                        counter[value["values"]] += value["counts"]
+        names = [
+            entry.name for entry in mapping.fields() if entry.kind is Kind.FLAG and entry.name in rows.column_names
+        ]
+        for flagged, count in _groups(rows, tuple(names)):
+            self.flags[frozenset(name for name, value in zip(names, flagged, strict=True) if value == "True")] += count
+
+    def flag_count(self, names: frozenset[str]) -> int:
+        """How many rows have at least one of these flags."""
+        return sum(count for flagged, count in self.flags.items() if flagged & names)
+
+
+def _groups(rows: pa.Table, names: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Each combination of the columns' values as text, with its count; a column that is not there counts as empty."""
+    present = [name for name in names if name in rows.column_names]
+    if not present:
+        yield tuple("" for _ in names), rows.num_rows
+        return
+    for row in rows.select(present).group_by(present).aggregate([([], "count_all")]).to_pylist():
+        yield tuple(str(row.get(name, "")) for name in names), row["count_all"]

@@ -1,0 +1,213 @@
+"""Sealing and opening files with authenticated encryption; keys and entropy are arguments.
+
+A sealed file is MAGIC, the length of its header, the header, a 7-byte nonce prefix, then segments of 1 MiB in the
+STREAM construction (Hoang, Reyhanitabar, Rogaway, Vizár 2015, "Online Authenticated-Encryption and its Nonce-Reuse
+Misuse-Resistance"): nonce = prefix | 32-bit counter | last flag, AES-256-GCM, the header as associated data.
+Each file has its own key, HKDF-SHA256 of the data key with the prefix as salt and the header as info.
+"""
+
+import json
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import BinaryIO
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from masking.keys import (
+    EnvelopeError,
+    generate_private_key,
+    load_private_key,
+    load_public_key,
+    private_key_from_seed,
+    public_pem,
+    receive_key,
+    release_key,
+    save_private_key,
+    unwrap_key,
+    wrap_key,
+)
+from masking.limits import MIB
+
+__all__ = [
+    "EnvelopeError",
+    "Header",
+    "SealedInfo",
+    "Sealer",
+    "generate_private_key",
+    "load_private_key",
+    "load_public_key",
+    "open_sealed",
+    "open_to_path",
+    "opened_segments",
+    "private_key_from_seed",
+    "public_pem",
+    "read_header",
+    "receive_key",
+    "release_key",
+    "save_private_key",
+    "seal",
+    "unwrap_key",
+    "wrap_key",
+]
+
+MAGIC = b"DMSEAL1\n"
+SEGMENT_BYTES = MIB
+TAG_BYTES = 16
+PREFIX_BYTES = 7
+HEADER_LIMIT_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a sealed file says about itself, readable by all and bound to every segment.
+
+    `digest` names the content: "sha256:…" of the original file or "merkle:…" of the sale file's rows.
+    """
+
+    portfolio: str
+    seller: str
+    digest: str
+    format: str = "csv"
+    version: int = 1
+
+    def to_bytes(self) -> bytes:
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class SealedInfo:
+    """Sizes and hashes of a sealing: of the plain content and of the sealed file."""
+
+    plain_bytes: int
+    plain_sha256: str
+    sealed_bytes: int
+    sealed_sha256: str
+
+
+def _cipher(data_key: bytes, prefix: bytes, header: bytes) -> AESGCM:
+    if len(data_key) != 32 or len(prefix) != PREFIX_BYTES:
+        raise ValueError("a data key has 32 bytes and a nonce prefix 7")
+    return AESGCM(HKDF(SHA256(), 32, salt=prefix, info=b"seal/v1|" + header).derive(data_key))
+
+
+def _nonce(prefix: bytes, counter: int, *, last: bool) -> bytes:
+    if counter >= 1 << 32:
+        raise ValueError("a sealed file has at most 2^32 segments")
+    return prefix + struct.pack(">IB", counter, last)
+
+
+class Sealer:
+    """A writable end: bytes go in, a sealed file comes out. Call `finish` once, or the file will not open."""
+
+    def __init__(self, sink: BinaryIO, *, data_key: bytes, nonce_prefix: bytes, aad: Header) -> None:
+        self._header = aad.to_bytes()
+        if len(self._header) > HEADER_LIMIT_BYTES:
+            raise ValueError("the header is too long")
+        self._aead = _cipher(data_key, nonce_prefix, self._header)
+        self._prefix = nonce_prefix
+        self._sink = sink
+        self._pending = bytearray()
+        self._counter = 0
+        self._plain, self._sealed = sha256(), sha256()
+        self._plain_bytes = self._sealed_bytes = 0
+        self._put(MAGIC + struct.pack(">I", len(self._header)) + self._header + nonce_prefix)
+
+    def write(self, data: bytes) -> int:
+        """Take plain bytes; whole segments are sealed and written at once."""
+        self._plain.update(data)
+        self._plain_bytes += len(data)
+        self._pending += data
+        while len(self._pending) > SEGMENT_BYTES:
+            self._segment(bytes(self._pending[:SEGMENT_BYTES]), last=False)
+            del self._pending[:SEGMENT_BYTES]
+        return len(data)
+
+    def finish(self) -> SealedInfo:
+        """Seal what is left as the last segment."""
+        self._segment(bytes(self._pending), last=True)
+        self._pending.clear()
+        return SealedInfo(self._plain_bytes, self._plain.hexdigest(), self._sealed_bytes, self._sealed.hexdigest())
+
+    def _segment(self, data: bytes, *, last: bool) -> None:
+        self._put(self._aead.encrypt(_nonce(self._prefix, self._counter, last=last), data, self._header))
+        self._counter += 1
+
+    def _put(self, data: bytes) -> None:
+        self._sealed.update(data)
+        self._sealed_bytes += len(data)
+        self._sink.write(data)
+
+
+def seal(source: BinaryIO, sink: BinaryIO, *, data_key: bytes, nonce_prefix: bytes, aad: Header) -> SealedInfo:
+    """Seal all of `source` into `sink`. `data_key` has 32 bytes, `nonce_prefix` 7, never used twice with one key."""
+    sealer = Sealer(sink, data_key=data_key, nonce_prefix=nonce_prefix, aad=aad)
+    while piece := source.read(SEGMENT_BYTES):
+        sealer.write(piece)
+    return sealer.finish()
+
+
+def read_header(source: BinaryIO) -> Header:
+    """What a sealed file says about itself, not yet verified; raises EnvelopeError if it is no sealed file."""
+    try:
+        return Header(**json.loads(_read_header(source)))
+    except (ValueError, TypeError):
+        raise EnvelopeError("the header cannot be read") from None
+
+
+def _read_header(source: BinaryIO) -> bytes:
+    start = source.read(len(MAGIC) + 4)
+    if len(start) != len(MAGIC) + 4 or not start.startswith(MAGIC):
+        raise EnvelopeError("this is not a sealed file")
+    (length,) = struct.unpack(">I", start[len(MAGIC) :])
+    header = source.read(length) if length <= HEADER_LIMIT_BYTES else b""
+    if len(header) != length or not header:
+        raise EnvelopeError("the header is cut short")
+    return header
+
+
+def opened_segments(source: BinaryIO, *, data_key: bytes, expected: Header) -> Iterator[bytes]:
+    """The plain segments, each authenticated before it is given; a cut or altered file raises EnvelopeError on the way.
+
+    Nothing may be kept until the iterator has ended without an error.
+    """
+    header = _read_header(source)
+    prefix = source.read(PREFIX_BYTES)
+    if header != expected.to_bytes() or len(prefix) != PREFIX_BYTES:
+        raise EnvelopeError("the file is not the one that was expected")
+    aead = _cipher(data_key, prefix, header)
+    counter = 0
+    segment = source.read(SEGMENT_BYTES + TAG_BYTES)
+    while True:
+        after = source.read(SEGMENT_BYTES + TAG_BYTES)
+        try:
+            yield aead.decrypt(_nonce(prefix, counter, last=not after), segment, header)
+        except InvalidTag:
+            raise EnvelopeError("the file was altered or cut, or the key is another's") from None
+        if not after:
+            return
+        segment = after
+        counter += 1
+
+
+def open_sealed(source: BinaryIO, sink: BinaryIO, *, data_key: bytes, expected: Header) -> int:
+    """Open all of `source` into `sink`; returns plain bytes written. On EnvelopeError discard what `sink` holds."""
+    return sum(sink.write(piece) for piece in opened_segments(source, data_key=data_key, expected=expected))
+
+
+def open_to_path(source: BinaryIO, path: Path, *, data_key: bytes, expected: Header) -> int:
+    """Open `source` into a file that exists only if every byte was authentic; returns its size in bytes."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as sink:  # noqa: PTH123  # mode 600
+            size = open_sealed(source, sink, data_key=data_key, expected=expected)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return size

@@ -1,0 +1,183 @@
+"""Reading hostile files: every column arrives as text, or the file is refused with a remedy."""
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from masking import workbook
+from masking.delimited import inspect_csv, read_csv
+from masking.limits import ROW, IntakeError, Limits, RefusedRow, TapeInfo, check_headers
+
+__all__ = ["ROW", "IntakeError", "Limits", "RefusedRow", "Source", "TapeInfo", "inspect", "read_chunks", "sample"]
+
+Source = Path | BinaryIO
+"""A path, or a seekable binary stream such as an opened envelope."""
+
+
+FOREIGN = {b"\xd0\xcf\x11\xe0": "a binary .xls or encrypted workbook", b"%PDF": "a PDF", b"\x1f\x8b": "a gzip file"}
+
+
+@contextmanager
+def _opened(source: Source) -> Iterator[BinaryIO]:
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            yield file
+    else:
+        source.seek(0)
+        yield source
+
+
+def inspect(path: Source, *, limits: Limits = Limits()) -> TapeInfo:  # noqa: B008  # frozen, so shared safely
+    """Format, encoding, delimiter, columns and warnings of a tape; the whole file is scanned once.
+
+    Raises IntakeError with the first of: empty_file, too_large, unsupported_format, archive_bomb, active_content,
+    undecodable, control_character, line_too_long, too_many_columns, blank_header, duplicate_header, header_only.
+    """
+    with _opened(path) as file:
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        magic = file.read(4)
+        if not magic:
+            raise IntakeError("empty_file")
+        if size > limits.file_bytes:
+            raise IntakeError("too_large", f"{size} bytes.")
+        if magic in FOREIGN:
+            raise IntakeError("unsupported_format", f"This is {FOREIGN[magic]}.")
+        if magic == b"PAR1":
+            return _inspect_parquet(file, limits)
+        if magic.startswith(b"PK"):
+            return _inspect_workbook(file, limits)
+        return inspect_csv(file, limits)
+
+
+def read_chunks(
+    path: Source,
+    info: TapeInfo,
+    *,
+    chunk_rows: int = 50_000,
+    on_ragged: Callable[[RefusedRow], None] | None = None,
+    limits: Limits = Limits(),  # noqa: B008
+) -> Iterator[pa.Table]:
+    """Chunks of about `chunk_rows` rows: every column of the tape as text, and ROW with the row's number.
+
+    A ragged row goes to `on_ragged` and is left out; without a handler it raises IntakeError("ragged_row").
+    """
+    report = on_ragged or _refuse_ragged
+    with _opened(path) as file:
+        match info.format:
+            case "csv":
+                chunks = read_csv(file, info, chunk_rows, report, limits)
+            case "xlsx":
+                chunks = _read_workbook(file, info, chunk_rows, report, limits)
+            case _:
+                chunks = _read_parquet(file, info, chunk_rows)
+        rows = 0
+        for chunk in chunks:
+            rows += chunk.num_rows
+            if rows > limits.rows_count:
+                raise IntakeError("too_many_rows")
+            yield chunk
+        if rows == 0 and on_ragged is None:
+            raise IntakeError("header_only")
+
+
+def sample(path: Source, info: TapeInfo, *, limits: Limits = Limits()) -> pa.Table:  # noqa: B008
+    """The first rows of a tape as text, for detection; ragged rows are left out."""
+    for chunk in read_chunks(path, info, on_ragged=lambda _: None, limits=limits):
+        return chunk.drop_columns([ROW]).slice(0, limits.sample_rows_count)
+    raise IntakeError("ragged_row", "No row fits the header.")
+
+
+def _refuse_ragged(row: RefusedRow) -> None:
+    raise IntakeError("ragged_row", row=row.row)
+
+
+# --- XLSX
+
+
+def _inspect_workbook(file: BinaryIO, limits: Limits) -> TapeInfo:
+    hidden = workbook.check(file, limits)
+    sheet = workbook.open_sheet(file)
+    rows = sheet.rows()
+    header = next(rows, None)
+    if header is None:
+        raise IntakeError("empty_file")
+    while header and not header[-1].strip():
+        header.pop()
+    columns = check_headers(header, limits)
+    if next(rows, None) is None:
+        raise IntakeError("header_only", row=2)
+    return TapeInfo(
+        "xlsx", "utf-8", "", columns, max(sheet.height - 1, 1), (*hidden, *sheet.warnings), sheet=sheet.name
+    )
+
+
+def _read_workbook(
+    file: BinaryIO, info: TapeInfo, chunk_rows: int, report: Callable[[RefusedRow], None], limits: Limits
+) -> Iterator[pa.Table]:
+    workbook.check(file, limits)
+    rows = enumerate(workbook.open_sheet(file).rows(), start=1)
+    width = len(info.columns)
+    next(rows, None)
+    numbers: list[int] = []
+    block: list[list[str]] = []
+    for number, cells in rows:
+        if not any(cells):
+            continue
+        if any(cells[width:]):
+            report(RefusedRow(number, "", f"cells beyond the {width} columns of the header"))
+            continue
+        if any("\0" in cell or "\x1f" in cell for cell in cells):
+            raise IntakeError("control_character", row=number)
+        numbers.append(number)
+        block.append([*cells[:width], *[""] * (width - len(cells))])
+        if len(block) == chunk_rows:
+            yield _from_rows(info.columns, block, numbers)
+            numbers, block = [], []
+    if block:
+        yield _from_rows(info.columns, block, numbers)
+
+
+def _from_rows(columns: tuple[str, ...], rows: list[list[str]], numbers: list[int]) -> pa.Table:
+    cells = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
+    return pa.table([*cells, pa.array(numbers, pa.int64())], names=[*columns, ROW])
+
+
+# --- Parquet
+
+
+def _inspect_parquet(file: BinaryIO, limits: Limits) -> TapeInfo:
+    try:
+        meta = pa.parquet.ParquetFile(file)
+        schema = meta.schema_arrow
+        rows = meta.metadata.num_rows
+        unpacked = sum(meta.metadata.row_group(i).total_byte_size for i in range(meta.num_row_groups))
+    except (pa.ArrowException, OSError, ValueError):
+        raise IntakeError("malformed") from None
+    columns = check_headers(schema.names, limits)
+    if any(pa.types.is_nested(field.type) for field in schema):
+        raise IntakeError("malformed", "A column holds lists or records.")
+    if unpacked > limits.file_bytes or rows > limits.rows_count:
+        raise IntakeError("too_large")
+    if rows == 0:
+        raise IntakeError("header_only", row=2)
+    return TapeInfo("parquet", "utf-8", "", columns, rows)
+
+
+def _read_parquet(file: BinaryIO, info: TapeInfo, chunk_rows: int) -> Iterator[pa.Table]:
+    first = 2
+    try:
+        for batch in pa.parquet.ParquetFile(file).iter_batches(batch_size=chunk_rows):
+            cells = [column.cast(pa.string()).fill_null("") for column in batch.columns]
+            numbers = pa.array(np.arange(first, first + batch.num_rows))
+            first += batch.num_rows
+            yield pa.table([*cells, numbers], names=[*info.columns, ROW])
+    except (pa.ArrowException, OSError):
+        raise IntakeError("malformed") from None

@@ -1,0 +1,234 @@
+"""From drafts to one stage's masked rows: a plan that is decided once per pool, applied chunk by chunk."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from masking import treatments
+from masking.accounts import FACE
+from masking.columns import Whole, flags, one, pc, whole
+from masking.drafts import Survey, wanted
+from masking.fields import Kind
+from masking.policy import Mapping, Policy, PolicyError, Stage, Treatment
+from masking.report import MaskReport
+from masking.risk import QUASI_COLUMNS, Choice, Distribution, Granularity, choose
+
+ANY_FLAG, OTHER_FLAG = "any_flag", "other_flag"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one stage of one pool is masked; made from counts over the whole pool."""
+
+    stage: Stage
+    k: int
+    exponent: int
+    columns: tuple[tuple[str, Treatment], ...]
+    choice: Choice
+    common: dict[str, tuple[str, ...]]
+    flags_kept: tuple[str, ...]
+    flags_merged: tuple[str, ...]
+    face_treatment: Treatment
+    face_field: str
+    dropped: tuple[str, ...]
+    merged_counts: dict[str, int]
+
+
+def plan(survey: Survey, mapping: Mapping, policy: Policy, *, stage: Stage, k: int, exponent: int) -> Plan:
+    """Decide for the whole pool. Raises RiskRefused if no level reaches k, PolicyError for a stage without rows."""
+    if stage not in {Stage.PREVIEW, Stage.VETTED}:
+        raise PolicyError("a masked file exists at the preview and the vetted stage only")
+    if k < 2:
+        raise PolicyError("k is at least 2")
+    shown = wanted(mapping, policy)
+    treated = {entry.name: policy.treatment(entry.name, stage) for entry, _ in shown}
+    columns = tuple(
+        (name, treated[entry.name])
+        for entry, _ in shown
+        if entry.kind is not Kind.FLAG and treated[entry.name] is not Treatment.DROP
+        for name in _draft_names(entry.name, treated[entry.name], len(mapping.columns_of(entry.name)))
+    )
+    common, merged_counts = _common(survey, treated, k)
+    kept, merged = _flag_columns(survey, treated, k)
+    visible = {entry.name for entry, _ in shown if treated[entry.name] is not Treatment.DROP}
+    return Plan(
+        stage=stage,
+        k=k,
+        exponent=exponent,
+        columns=columns,
+        choice=choose(survey.quasi, k=k),
+        common=common,
+        flags_kept=kept,
+        flags_merged=merged,
+        face_treatment=treated.get(mapping.face_field, Treatment.DROP),
+        face_field=mapping.face_field,
+        dropped=tuple(header for header, name in mapping.items() if name not in visible),
+        merged_counts=merged_counts,
+    )
+
+
+def _draft_names(name: str, treatment: Treatment, count: int) -> list[str]:
+    match treatment:
+        case Treatment.TOKEN:
+            return [name, *(f"{name}_{number}" for number in range(2, count + 1))]
+        case Treatment.PRESENCE:
+            return [f"has_{name}"]
+        case Treatment.BAND:
+            return ["age_band"]
+        case Treatment.ZIP_PREFIX:
+            return ["zip3"]
+        case _:
+            return [name]
+
+
+def _common(survey: Survey, treated: dict[str, Treatment], k: int) -> tuple[dict[str, tuple[str, ...]], dict[str, int]]:
+    """For each merged text field the values that k rows share, and how many values were merged."""
+    common: dict[str, tuple[str, ...]] = {}
+    merged: dict[str, int] = {}
+    for name, counts in survey.texts.items():
+        if treated.get(name) is Treatment.MERGE_RARE:
+            common[name] = tuple(value for value, count in counts.items() if count >= k)
+            merged[name] = len(counts) - len(common[name])
+    return common, merged
+
+
+def _flag_columns(survey: Survey, treated: dict[str, Treatment], k: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(flags with a column of their own, flags merged into one column): no column marks fewer than k rows."""
+    single = [name for name, how in treated.items() if how is Treatment.FLAGS]
+    kept = tuple(name for name in single if survey.flag_count(frozenset([name])) >= k)
+    merged = tuple(name for name in single if name not in kept)
+    merged += tuple(name for name, how in treated.items() if how is Treatment.FLAGS_MERGED)
+    return kept, merged if survey.flag_count(frozenset(merged)) >= k else ()
+
+
+def masked_rows(draft: pa.Table, made: Plan) -> tuple[pa.Table, Whole]:
+    """(one chunk of the masked file, every column text, without the rows that are left out; which rows stayed)."""
+    arrays = {name: _treat(one(draft.column(name)), name, how, made) for name, how in made.columns}
+    for name in made.flags_kept:
+        arrays[name] = treatments.yes_no_text(one(draft.column(name)))
+    if made.flags_merged:
+        marked = one(draft.column(made.flags_merged[0]))
+        for name in made.flags_merged[1:]:
+            marked = pc.or_(marked, one(draft.column(name)))
+        arrays[OTHER_FLAG if made.stage is Stage.VETTED else ANY_FLAG] = treatments.yes_no_text(marked)
+    table = pa.table(arrays)
+    stay = np.arange(draft.num_rows)
+    if made.choice.suppressed:
+        stay = np.flatnonzero(~_suppressed(table, made))
+        table = table.take(pa.array(stay))
+    return table, stay
+
+
+def _treat(values: pa.Array, name: str, how: Treatment, made: Plan) -> pa.Array:
+    match how:
+        case Treatment.TOKEN | Treatment.PRESENCE:
+            return values
+        case Treatment.MONTH:
+            return treatments.month(values)
+        case Treatment.ROUND:
+            return treatments.amount_text(treatments.two_figures(values), exponent=made.exponent)
+        case Treatment.EXACT if pa.types.is_date(values.type):
+            return treatments.exact_date(values)
+        case Treatment.EXACT:
+            return treatments.amount_text(values, exponent=made.exponent)
+        case Treatment.MERGE_RARE:
+            return treatments.neutralise(treatments.merge_rare(values, common=made.common.get(name, ())))
+        case _:
+            return treatments.neutralise(_coarsen(values, name, made.choice.granularity))
+
+
+def _coarsen(values: pa.Array, name: str, level: Granularity) -> pa.Array:
+    """A quasi-identifier at the pool's level; any other text as it is."""
+    match name:
+        case "age_band":
+            return _by_word(values, level.age)
+        case "zip3":
+            return values if level.zip3 else _blank(values)
+        case "state":
+            return _by_word(values, level.state_label) if level.state else _blank(values)
+        case "country" if not level.country:
+            return _blank(values)
+        case _:
+            return values
+
+
+def _by_word(values: pa.Array, form: Callable[[str], str]) -> pa.Array:
+    encoded = values.dictionary_encode()
+    return pa.array([form(word) for word in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
+
+
+def _blank(values: pa.Array) -> pa.Array:
+    return pa.array(np.full(len(values), ""), pa.string())
+
+
+def _suppressed(table: pa.Table, made: Plan) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Which rows stand in a class below k."""
+    empty = _blank(pa.nulls(table.num_rows))
+    parts = [one(table.column(name)) if name in table.column_names else empty for name in QUASI_COLUMNS]
+    keys = pc.binary_join_element_wise(*parts, "\x1f")
+    return flags(
+        pc.is_in(keys, value_set=pa.array(["\x1f".join(quasi) for quasi in made.choice.suppressed], pa.string()))
+    )
+
+
+@dataclass
+class Masker:
+    """Applies a plan and keeps the counts of its report."""
+
+    made: Plan
+    rows_in: int = 0
+    rows_out: int = 0
+    face_in: int = 0
+    face_out: int = 0
+    face_suppressed: int = 0
+    bound: int = 0
+    columns: tuple[str, ...] = ()
+    classes: Counter[tuple[str, ...]] = field(default_factory=Counter)
+
+    def mask(self, draft: pa.Table) -> pa.Table:
+        """The masked rows of one draft chunk."""
+        table, stay = masked_rows(draft, self.made)
+        face = whole(draft.column(FACE))
+        kept = face[stay]
+        self.rows_in += draft.num_rows
+        self.rows_out += table.num_rows
+        self.face_in += int(face.sum())
+        self.face_suppressed += int(face.sum()) - int(kept.sum())
+        self._round(kept)
+        self.columns = tuple(table.column_names)
+        names = [name for name in QUASI_COLUMNS if name in table.column_names]
+        for row in table.select(names).group_by(names).aggregate([([], "count_all")]).to_pylist() if names else []:
+            self.classes[tuple(row[name] for name in names)] += row["count_all"]
+        if not names:
+            self.classes[()] += table.num_rows
+        return table
+
+    def _round(self, face: Whole) -> None:
+        if self.made.face_treatment is Treatment.ROUND:
+            self.face_out += int(whole(treatments.two_figures(pa.array(face))).sum())
+            self.bound += int((treatments.rounding_step(face) // 2).sum())
+        else:
+            self.face_out += int(face.sum())
+
+    def report(self) -> MaskReport:
+        """The report so far; complete when every draft was masked."""
+        sizes = list(self.classes.values())
+        return MaskReport(
+            stage=self.made.stage.name.lower(),
+            k=self.made.k,
+            rows_in_count=self.rows_in,
+            rows_out_count=self.rows_out,
+            suppressed_count=self.rows_in - self.rows_out,
+            face_in_cents=self.face_in,
+            face_out_cents=self.face_out,
+            suppressed_face_cents=self.face_suppressed,
+            rounding_bound_cents=self.bound,
+            granularity=self.made.choice.granularity,
+            distribution=Distribution.of(sizes, k=self.made.k),
+            merged_values_counts=self.made.merged_counts,
+            dropped_columns=self.made.dropped,
+            columns=self.columns,
+        )

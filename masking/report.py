@@ -1,0 +1,71 @@
+"""What may be said about a masking: counts, levels and names of fields, never a value of a row."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from masking.accounts import Totals
+from masking.limits import RefusedRow
+from masking.pools import Strata
+from masking.risk import Distribution, Granularity
+
+
+@dataclass(frozen=True, slots=True)
+class MaskReport:
+    """One masked file: rows and face value in and out (minor units), what was coarsened, merged, dropped, left out.
+
+    `rounding_bound_cents` is the most by which rounding alone can move the total of the written rows.
+    """
+
+    stage: str
+    k: int
+    rows_in_count: int
+    rows_out_count: int
+    suppressed_count: int
+    face_in_cents: int
+    face_out_cents: int
+    suppressed_face_cents: int
+    rounding_bound_cents: int
+    granularity: Granularity
+    distribution: Distribution
+    merged_values_counts: dict[str, int] = field(default_factory=dict)
+    dropped_columns: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+
+    @property
+    def reconciles(self) -> bool:
+        """Rows add up, and the face value does within the stated rounding."""
+        moved = self.face_in_cents - self.suppressed_face_cents - self.face_out_cents
+        return (
+            self.rows_out_count + self.suppressed_count == self.rows_in_count
+            and abs(moved) <= self.rounding_bound_cents
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PoolReport:
+    """Everything about a prepared pool: totals, refused rows, strata, both masked files, commitment and sealed file."""
+
+    totals: Totals
+    refused: tuple[RefusedRow, ...]
+    selected_count: int
+    selected_face_cents: int
+    strata: Strata
+    masks: dict[str, MaskReport]
+    commitment_root: str
+    sale_sha256: str
+    sale_bytes: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain dicts, lists, numbers and text."""
+        return {name: plain(value) for name, value in asdict(self).items()}
+
+
+def plain(value: Any) -> Any:
+    """Sets and tuples as lists, for json.dumps."""
+    if isinstance(value, dict):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, frozenset | set):
+        return sorted(plain(entry) for entry in value)
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    return value

@@ -1,0 +1,115 @@
+"""Keyed tokens: the same value has the same token inside one pool and field, and another in every other pool.
+
+token = base32(first 80 bits of PRF(HKDF(pool key, "mask/v1|" + domain), normalised value)).
+The PRF is AES-256-CMAC (NIST SP 800-38B, 2005), computed for a whole column at once: a column of short values is
+one call of AES in ECB mode over numpy's memory. An unkeyed hash would be reversed by trying all values.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from masking.columns import Bytes, Whole, pc, text_parts
+
+BLOCK = 16
+TOKEN_CHARS = 16
+ALPHABET = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", np.uint8)
+
+
+def subkey(pool_key: bytes, domain: str) -> bytes:
+    """The 32-byte key of one domain of one pool. `pool_key` has 32 random bytes; raises ValueError if it has not."""
+    if len(pool_key) != 32:
+        raise ValueError("a pool key has 32 bytes")
+    return HKDF(SHA256(), 32, salt=None, info=b"mask/v1|" + domain.encode()).derive(pool_key)
+
+
+def tokenise(values: pa.Array, *, pool_key: bytes, domain: str) -> pa.Array:
+    """One token of 16 base32 characters per value; an empty value stays empty."""
+    normal = normalise(values)
+    tokens = _as_text(base32(prf(subkey(pool_key, domain), normal)[:, :10]))
+    return pc.if_else(pc.equal(normal, ""), "", tokens)
+
+
+def normalise(values: pa.Array) -> pa.Array:
+    """Upper case, letters and digits only, so that 123-45-6789 and 123456789 are one value."""
+    upper = pc.ascii_upper(values) if pc.all(pc.string_is_ascii(values)).as_py() is not False else pc.utf8_upper(values)
+    plain = pc.or_(pc.utf8_is_alnum(upper), pc.equal(upper, ""))
+    if pc.all(plain).as_py() is not False:
+        return upper
+    return pc.replace_substring_regex(upper, r"[^\pL\pN]+", "")
+
+
+def prf(key: bytes, values: pa.Array) -> Bytes:
+    """AES-256-CMAC of every value: an (n, 16) array of bytes; known answers are in tests/masking/test_tokens.py."""
+    starts, lengths, data = text_parts(values)
+    result = np.empty((len(lengths), BLOCK), np.uint8)
+    blocks = np.maximum(-(-lengths // BLOCK), 1)
+    encrypt = Cipher(algorithms.AES(key), modes.ECB()).encryptor().update  # noqa: S305  # CMAC is built on the raw block
+    for count in np.unique(blocks):
+        rows = np.flatnonzero(blocks == count)
+        result[rows] = _cmac(encrypt, _gather(starts[rows], lengths[rows], data, int(count)), lengths[rows])
+    return result
+
+
+def _gather(starts: Whole, lengths: Whole, data: Bytes, blocks: int) -> Bytes:
+    """The values as rows of equal width, each with CMAC's padding: one 0x80, then zeros, if its last block is short."""
+    width = blocks * BLOCK
+    padded = np.zeros((len(lengths), width), np.uint8)
+    before = np.cumsum(lengths) - lengths
+    steps = np.arange(int(lengths.sum()))
+    rows = np.arange(len(lengths)) * width
+    padded.reshape(-1)[steps + np.repeat(rows - before, lengths)] = data[steps + np.repeat(starts - before, lengths)]
+    short = np.flatnonzero(lengths < width)
+    padded[short, lengths[short]] = 0x80
+    return padded
+
+
+def _cmac(encrypt: Callable[[bytes], bytes], padded: Bytes, lengths: Whole) -> Bytes:
+    """The chained block cipher over rows that all have the same number of blocks."""
+
+    def cipher(block: Bytes) -> Bytes:
+        return np.frombuffer(encrypt(np.ascontiguousarray(block).tobytes()), np.uint8).reshape(-1, BLOCK)
+
+    blocks = padded.shape[1] // BLOCK
+    whole_key, short_key = _last_block_keys(bytes(cipher(np.zeros((1, BLOCK), np.uint8))[0]))
+    full = (lengths == padded.shape[1])[:, None]
+    state = np.zeros((len(padded), BLOCK), np.uint8)
+    for i in range(blocks):
+        block = padded[:, i * BLOCK : (i + 1) * BLOCK]
+        if i == blocks - 1:
+            block = block ^ np.where(full, whole_key, short_key)
+        state = cipher(state ^ block)
+    return state
+
+
+def _last_block_keys(zero: bytes) -> tuple[Bytes, Bytes]:
+    """K1 and K2 of SP 800-38B § 6.1: the encrypted zero block, doubled once and twice in GF(2^128)."""
+    keys = []
+    value = int.from_bytes(zero)
+    for _ in range(2):
+        value = (value << 1) ^ (0x87 if value >> 127 else 0)
+        value &= (1 << 128) - 1
+        keys.append(np.frombuffer(value.to_bytes(BLOCK), np.uint8))
+    return keys[0], keys[1]
+
+
+def base32(digests: Bytes) -> Bytes:
+    """Rows of 10 bytes as rows of 16 base32 characters (RFC 4648, no padding)."""
+    result = np.empty((len(digests), TOKEN_CHARS), np.uint8)
+    columns = [np.ascontiguousarray(digests[:, i]) for i in range(10)]
+    for char in range(TOKEN_CHARS):
+        byte, bit = divmod(char * 5, 8)
+        value = columns[byte] << bit >> 3 if bit <= 3 else columns[byte] << (bit - 3) | columns[byte + 1] >> (11 - bit)
+        result[:, char] = ALPHABET[value & 31]
+    return result
+
+
+def _as_text(characters: Bytes) -> pa.Array:
+    count = len(characters)
+    offsets = np.arange(0, (count + 1) * TOKEN_CHARS, TOKEN_CHARS, dtype=np.int32)
+    return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(characters)))
