@@ -63,7 +63,7 @@ class OutOfSequenceError(ValueError):
 
 def schedule(auction_id: str, terms: Terms, now: datetime) -> AuctionScheduled:
     """The first event of an auction."""
-    return AuctionScheduled(auction_id=auction_id, seq=1, at=now.astimezone(UTC), terms=terms)
+    return AuctionScheduled(auction_id=auction_id, seq=1, at=_in_utc(now), terms=terms)
 
 
 def decide(auction: Auction, command: Command, now: datetime) -> Decision:
@@ -72,7 +72,7 @@ def decide(auction: Auction, command: Command, now: datetime) -> Decision:
     Reasons are given in the order of `Reason`. Bids are taken while opens_at <= now < closes_at, where closes_at is
     the effective close; the first command inside that interval opens the auction if nothing else has.
     """
-    now = now.astimezone(UTC)
+    now = _in_utc(now)
     if flaw := flaw_in(command):
         return Refused(Reason.MALFORMED, None, flaw)
     match command:
@@ -88,6 +88,11 @@ def decide(auction: Auction, command: Command, now: datetime) -> Decision:
             return _close(auction, now)
         case _:
             assert_never(command)
+
+
+def _in_utc(now: datetime) -> datetime:
+    assert now.tzinfo is not None, "an instant needs a time zone"
+    return now.astimezone(UTC)
 
 
 def _open(auction: Auction, now: datetime) -> Decision:

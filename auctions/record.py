@@ -7,7 +7,7 @@ event gives the same bytes for ever. The bytes hold auction id, seq, instant and
 import json
 from collections.abc import Callable
 from dataclasses import fields
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from operator import attrgetter
 from typing import Any, cast, get_args
@@ -34,13 +34,14 @@ def encode(event: Event) -> bytes:
 def decode(event_bytes: bytes | str) -> Event:
     """The event that `encode` wrote. Raises ValueError for anything that is not one."""
     data = json.loads(event_bytes)
-    if not isinstance(data, dict) or data.get("kind") not in _TYPES:
+    kind = data.pop("kind", None) if isinstance(data, dict) else None
+    if not isinstance(kind, str) or kind not in _TYPES:
         raise ValueError("not an event of a known kind")
-    cls = _TYPES[data["kind"]]
-    names, _ = _SHAPES[cls]
-    if tuple(sorted(data)) != names:
-        raise ValueError(f"not the fields of {data['kind']}")
-    del data["kind"]
+    cls = _TYPES[kind]
+    if data.keys() != {field.name for field in fields(cls)}:
+        raise ValueError(f"not the fields of {kind}")
+    if not isinstance(data["auction_id"], str) or type(data["seq"]) is not int:
+        raise ValueError("not the stamp of an event")
     try:
         if cls is AuctionFailed:
             data["reason"] = FailureReason(data["reason"])
@@ -48,7 +49,7 @@ def decode(event_bytes: bytes | str) -> Event:
             data[name] = _READERS[name](data[name])
         return cast("Event", cls(**data))
     except (TypeError, AttributeError) as error:
-        raise ValueError(f"not the values of {cls.__name__}") from error
+        raise ValueError(f"not the values of {kind}") from error
 
 
 def _plain(value: object) -> Any:
@@ -73,10 +74,18 @@ def _shape(cls: type[Any]) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, 
 
 _SHAPES = {cls: _shape(cls) for cls in _TYPES.values()}
 
+
+def _instant(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("an instant needs a time zone")
+    return at.astimezone(UTC)
+
+
 _READERS: dict[str, Callable[[Any], Any]] = {
-    "at": datetime.fromisoformat,
-    "closes_at": datetime.fromisoformat,
-    "latest_close_at": datetime.fromisoformat,
+    "at": _instant,
+    "closes_at": _instant,
+    "latest_close_at": _instant,
     "terms": terms_from_json,
     "bid_kind": BidKind,
     "outcome": Outcome,
