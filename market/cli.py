@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
 import click
@@ -58,8 +59,14 @@ def worker(parent: int | None) -> None:
 
 
 @cli.command()
-def migrate() -> None:
-    """Bring the database to the newest revision (MARKET_MIGRATOR_DATABASE_URL, or prepare one by itself)."""
+@click.option(
+    "--logins-file", type=click.Path(dir_okay=False, path_type=Path), help="Write the app's and officer's logins here."
+)
+def migrate(logins_file: Path | None) -> None:
+    """Bring the database to the newest revision (MARKET_MIGRATOR_DATABASE_URL, or prepare one by itself).
+
+    With --logins-file, a server that reads it (MARKET_LOGINS_FILE) never needs the login that may create roles.
+    """
     settings = _settings()
 
     async def work() -> None:
@@ -67,7 +74,10 @@ def migrate() -> None:
             before, after = await migrate_database(settings.migrator_database_url)
             click.echo(f"{before or 'empty'} -> {after}")
             return
-        async with process.opened(settings):
+        async with process.opened(settings) as (_, urls):
+            if logins_file is not None:
+                logins_file.touch(mode=0o600)
+                logins_file.write_text(f"MARKET_DATABASE_URL={urls.app}\nMARKET_OFFICER_DATABASE_URL={urls.officer}\n")
             click.echo("prepared and migrated")
 
     _run(work())

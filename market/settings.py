@@ -32,6 +32,9 @@ class Settings:
     migrator_database_url: str | None = _setting(
         None, "login of the migrator role, for `market migrate` only", secret=True
     )
+    logins_file: Path | None = _setting(
+        None, "file of lines MARKET_…_URL=… with the logins above, written by `market migrate --logins-file`"
+    )
     database_name: str = _setting("market", "database to prepare when database_url may create it")
     database_pool_count: int = _setting(10, "pooled connections of the app role", low=2, high=100)
     host: str = _setting("127.0.0.1", "address to listen on")
@@ -69,7 +72,9 @@ class Settings:
 
         Raises `SettingsError` for a value out of bounds and for a `MARKET_` variable that no setting has.
         """
-        source = os.environ if environment is None else environment
+        source = dict(os.environ if environment is None else environment)
+        if source.get("MARKET_LOGINS_FILE"):
+            source |= _logins(Path(source["MARKET_LOGINS_FILE"]))
         known = {f"MARKET_{f.name.upper()}": f for f in fields(cls)}
         unknown = sorted(name for name in source if name.startswith("MARKET_") and name not in known)
         if unknown:
@@ -100,6 +105,17 @@ class Settings:
     @property
     def secure_cookies(self) -> bool:
         return self.public_url.startswith("https://")
+
+
+def _logins(path: Path) -> dict[str, str]:
+    try:
+        lines = path.read_text().splitlines()
+    except OSError as error:
+        raise SettingsError(f"MARKET_LOGINS_FILE cannot be read: {error.strerror}") from None
+    pairs = dict(line.split("=", 1) for line in lines if "=" in line)
+    if not set(pairs) <= {"MARKET_DATABASE_URL", "MARKET_OFFICER_DATABASE_URL"}:
+        raise SettingsError("MARKET_LOGINS_FILE may hold only MARKET_DATABASE_URL and MARKET_OFFICER_DATABASE_URL")
+    return pairs
 
 
 def _parse(name: str, of: Any, text: str) -> Any:

@@ -34,13 +34,13 @@ async def ready_database(settings: Settings, chance: Chance) -> AsyncIterator[Ro
         word = keep_passwords(settings.data_dir / "keys" / "postgres.json", ("superuser",), chance.token)
         with EmbeddedPostgres(settings.data_dir / "postgres", superuser_password=word["superuser"]) as server:
             urls = await _prepared(server.admin_url, settings, chance)
-            keeper = asyncio.create_task(_keep_running(server))
+            stop = asyncio.Event()
+            keeper = asyncio.create_task(_keep_running(server, stop))
             try:
                 yield urls
             finally:
-                keeper.cancel()
-                with suppress(asyncio.CancelledError):
-                    await keeper
+                stop.set()
+                await keeper
     elif await can_prepare(settings.database_url):
         yield await _prepared(settings.database_url, settings, chance)
     else:
@@ -75,12 +75,13 @@ def _given(settings: Settings) -> RoleUrls:
     )
 
 
-async def _keep_running(server: EmbeddedPostgres) -> None:
-    while True:
-        await asyncio.sleep(_KEEP_S)
+async def _keep_running(server: EmbeddedPostgres, stop: asyncio.Event) -> None:
+    while not stop.is_set():
         if server.pid is None:
             _log.error("the embedded database died; starting it again")
             try:
                 await asyncio.to_thread(server.start)
             except EmbeddedError as error:
                 _log.error("the embedded database does not start", problem=str(error))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _KEEP_S)

@@ -159,6 +159,20 @@ def test_settings_survive_the_way_to_a_child_and_secrets_are_not_shown() -> None
     assert "hunter2" not in repr(settings)
 
 
+def test_logins_come_from_a_file_that_can_hold_nothing_else(tmp_path: Path) -> None:
+    logins = tmp_path / "logins.env"
+    logins.write_text(
+        "MARKET_DATABASE_URL=postgresql://app@h/d\nMARKET_OFFICER_DATABASE_URL=postgresql://officer@h/d\n"
+    )
+    found = Settings.from_environment({"MARKET_LOGINS_FILE": str(logins)})
+    assert (found.database_url, found.officer_database_url) == ("postgresql://app@h/d", "postgresql://officer@h/d")
+    logins.write_text("MARKET_PORT=1")
+    with pytest.raises(SettingsError, match="may hold only"):
+        Settings.from_environment({"MARKET_LOGINS_FILE": str(logins)})
+    with pytest.raises(SettingsError, match="cannot be read"):
+        Settings.from_environment({"MARKET_LOGINS_FILE": str(tmp_path / "none")})
+
+
 def test_a_logged_fault_keeps_the_place_and_loses_the_message(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure("info", as_json=True)
     import structlog
