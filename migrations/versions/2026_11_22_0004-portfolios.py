@@ -89,7 +89,7 @@ _PORTFOLIO = (
     "CREATE INDEX ix_tape_org_id ON tape (org_id)",
     """CREATE TABLE portfolio_key (
         portfolio_id uuid NOT NULL CONSTRAINT fk_portfolio_key_portfolio_id_portfolio REFERENCES portfolio,
-        purpose text NOT NULL CHECK (purpose IN ('tape', 'token', 'commit')),
+        purpose text NOT NULL CHECK (purpose IN ('tape', 'token')),
         org_id uuid NOT NULL CONSTRAINT fk_portfolio_key_org_id_organisation REFERENCES organisation,
         wrapped bytea NOT NULL CHECK (octet_length(wrapped) > 32),
         CONSTRAINT pk_portfolio_key PRIMARY KEY (portfolio_id, purpose)
@@ -142,7 +142,8 @@ _POOL = (
         {_FILES},
         {_sha256("sale_sha256")},
         sale_size_bytes bigint CHECK (sale_size_bytes > 0),
-        {_sha256("sale_clear_sha256")},
+        {_sha256("leaves_sha256")},
+        leaves_size_bytes bigint CHECK (leaves_size_bytes > 0),
         offered_at timestamptz,
         auction_id uuid,
         sold_at timestamptz,
@@ -152,7 +153,7 @@ _POOL = (
         CONSTRAINT ck_pool_cut CHECK (state IN ('cutting', 'refused') OR num_nulls(
             account_count, face_value_cents, debtor_states, strata, report, commitment_root,
             preview_sha256, preview_size_bytes, vetted_sha256, vetted_size_bytes,
-            sale_sha256, sale_size_bytes, sale_clear_sha256) = 0),
+            sale_sha256, sale_size_bytes, leaves_sha256, leaves_size_bytes) = 0),
         CONSTRAINT ck_pool_offered CHECK (state NOT IN ('offered', 'sold') OR num_nulls(offered_at, auction_id) = 0),
         CONSTRAINT ck_pool_sold CHECK ((state = 'sold') = (sold_at IS NOT NULL))
     )""",
@@ -163,7 +164,7 @@ _POOL = (
     "CREATE INDEX ix_pool_offered_at ON pool (offered_at)",
     """CREATE TABLE pool_key (
         pool_id uuid NOT NULL CONSTRAINT fk_pool_key_pool_id_pool REFERENCES pool,
-        purpose text NOT NULL CHECK (purpose IN ('sale')),
+        purpose text NOT NULL CHECK (purpose IN ('sale', 'commit')),
         org_id uuid NOT NULL CONSTRAINT fk_pool_key_org_id_organisation REFERENCES organisation,
         wrapped bytea NOT NULL CHECK (octet_length(wrapped) > 32),
         CONSTRAINT pk_pool_key PRIMARY KEY (pool_id, purpose)

@@ -125,7 +125,8 @@ class PoolRow(Base):
     vetted_size_bytes: Mapped[int | None]
     sale_sha256: Mapped[str | None]
     sale_size_bytes: Mapped[int | None]
-    sale_clear_sha256: Mapped[str | None]
+    leaves_sha256: Mapped[str | None]
+    leaves_size_bytes: Mapped[int | None]
     offered_at: Mapped[datetime | None]
     auction_id: Mapped[UUID | None]
     sold_at: Mapped[datetime | None]
@@ -139,7 +140,7 @@ class PoolRow(Base):
 
 
 class PoolKeyRow(Base):
-    """The wrapped data key of a pool's sale file; it leaves only through the settlement's release."""
+    """One wrapped key of a pool's sale file (data key, commitment key); it leaves only through the settlement's release."""
 
     __tablename__ = "pool_key"
 

@@ -1,0 +1,168 @@
+"""SQL of pools."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from market.db.tables.portfolios import PoolKeyRow, PoolRow
+from market.kit.pages import PageRequest
+from market.portfolios.rules import KeyPurpose, Pool, PoolState, Selection
+from market.portfolios.store.rows import before, free, kept_file, refusal_of, stored
+
+
+async def add_pools(tx: AsyncSession, pools: Sequence[Pool]) -> None:
+    await tx.execute(
+        insert(PoolRow),
+        [
+            {
+                "pool_id": pool.pool_id,
+                "portfolio_id": pool.portfolio_id,
+                "org_id": pool.org_id,
+                "name": pool.name,
+                "selection": asdict(pool.selection),
+                "excluded_pool_ids": list(pool.excluded_pool_ids),
+                "state": pool.state.value,
+                "attempt_count": 0,
+                "currency": pool.currency,
+                "tape_version": pool.tape_version,
+                "created_by": pool.created_by,
+                "created_at": pool.created_at,
+            }
+            for pool in pools
+        ],
+    )
+
+
+async def find_pool(tx: AsyncSession, pool_id: UUID) -> Pool | None:
+    row = await tx.scalar(select(PoolRow).where(PoolRow.pool_id == pool_id))
+    return None if row is None else _pool(row)
+
+
+async def lock_pool(tx: AsyncSession, pool_id: UUID) -> Pool | None:
+    """Locks the pool's row until the transaction ends."""
+    row = await tx.scalar(
+        select(PoolRow).where(PoolRow.pool_id == pool_id).with_for_update().execution_options(populate_existing=True)
+    )
+    return None if row is None else _pool(row)
+
+
+async def list_pools(
+    tx: AsyncSession, request: PageRequest, *, portfolio_id: UUID | None, org_id: UUID | None
+) -> list[Pool]:
+    """Up to `limit + 1` pools, newest first: an organisation's or portfolio's own, or all that are or were on offer."""
+    where: list[ColumnElement[bool]] = [*before(PoolRow.pool_id, request)]
+    if portfolio_id is not None:
+        where.append(PoolRow.portfolio_id == portfolio_id)
+    if org_id is not None:
+        where.append(PoolRow.org_id == org_id)
+    if portfolio_id is None and org_id is None:
+        where.append(PoolRow.offered_at.is_not(None))
+    found = await tx.scalars(select(PoolRow).where(*where).order_by(PoolRow.pool_id.desc()).limit(request.limit + 1))
+    return [_pool(row) for row in found]
+
+
+async def pools_of(tx: AsyncSession, portfolio_id: UUID) -> list[Pool]:
+    """All pools of a portfolio in the order they were asked for (at most `MAX_POOL_COUNT`)."""
+    found = await tx.scalars(select(PoolRow).where(PoolRow.portfolio_id == portfolio_id).order_by(PoolRow.pool_id))
+    return [_pool(row) for row in found]
+
+
+async def claim_pool(tx: AsyncSession, *, now: datetime, until: datetime) -> Pool | None:
+    """The oldest pool to cut that no worker holds, now held until `until`. Locks its row, skipping locked ones."""
+    row = await tx.scalar(
+        free(select(PoolRow), PoolRow, [PoolState.CUTTING.value], now)
+        .order_by(PoolRow.pool_id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    if row is None:
+        return None
+    row.claimed_until, row.attempt_count = until, row.attempt_count + 1
+    await tx.flush()
+    return _pool(row)
+
+
+async def hold_pool(tx: AsyncSession, pool_id: UUID, claimed_until: datetime) -> bool:
+    """Whether the claim that ends at `claimed_until` still stands. Locks the pool's row."""
+    return (
+        await tx.scalar(
+            select(PoolRow.pool_id)
+            .where(PoolRow.pool_id == pool_id, PoolRow.claimed_until == claimed_until)
+            .with_for_update()
+        )
+        is not None
+    )
+
+
+async def renew_pool(tx: AsyncSession, pool_id: UUID, claimed_until: datetime, until: datetime) -> bool:
+    """Whether the claim still stood; it now lasts until `until`."""
+    result = await tx.execute(
+        update(PoolRow)
+        .where(PoolRow.pool_id == pool_id, PoolRow.claimed_until == claimed_until)
+        .values(claimed_until=until)
+        .returning(PoolRow.pool_id)
+    )
+    return result.scalar_one_or_none() is not None
+
+
+async def save_pool(tx: AsyncSession, pool_id: UUID, state: PoolState, **changed: Any) -> None:
+    """Move a pool on: its claim ends and its attempts start again from 0."""
+    await tx.execute(
+        update(PoolRow)
+        .where(PoolRow.pool_id == pool_id)
+        .values(state=state.value, claimed_until=None, attempt_count=0, **stored(changed))
+    )
+
+
+async def add_pool_key(tx: AsyncSession, pool: Pool, purpose: KeyPurpose, wrapped: bytes) -> None:
+    await tx.execute(
+        insert(PoolKeyRow).values(pool_id=pool.pool_id, org_id=pool.org_id, purpose=purpose.value, wrapped=wrapped)
+    )
+
+
+async def pool_key(tx: AsyncSession, pool_id: UUID, purpose: KeyPurpose) -> bytes | None:
+    """The wrapped key; None for everybody but the seller and the platform."""
+    key: bytes | None = await tx.scalar(
+        select(PoolKeyRow.wrapped).where(PoolKeyRow.pool_id == pool_id, PoolKeyRow.purpose == purpose.value)
+    )
+    return key
+
+
+def _pool(row: PoolRow) -> Pool:
+    chosen: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in row.selection.items()
+    }
+    return Pool(
+        pool_id=row.pool_id,
+        portfolio_id=row.portfolio_id,
+        org_id=row.org_id,
+        name=row.name,
+        selection=Selection(**chosen),
+        excluded_pool_ids=tuple(row.excluded_pool_ids),
+        state=PoolState(row.state),
+        claimed_until=row.claimed_until,
+        attempt_count=row.attempt_count,
+        currency=row.currency,
+        tape_version=row.tape_version,
+        created_by=row.created_by,
+        created_at=row.created_at,
+        refusal=refusal_of(row.refusal),
+        account_count=row.account_count,
+        face_value_cents=row.face_value_cents,
+        debtor_states=None if row.debtor_states is None else tuple(row.debtor_states),
+        strata=row.strata,
+        report=row.report,
+        commitment_root=row.commitment_root,
+        preview=kept_file(row.preview_sha256, row.preview_size_bytes),
+        vetted=kept_file(row.vetted_sha256, row.vetted_size_bytes),
+        sale=kept_file(row.sale_sha256, row.sale_size_bytes),
+        leaves=kept_file(row.leaves_sha256, row.leaves_size_bytes),
+        offered_at=row.offered_at,
+        auction_id=row.auction_id,
+        sold_at=row.sold_at,
+    )
