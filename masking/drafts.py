@@ -14,8 +14,8 @@ from masking import treatments
 from masking.accounts import FACE
 from masking.columns import one, pc, whole
 from masking.fields import Field, FieldClass, Kind
+from masking.granularity import Quasi
 from masking.policy import Mapping, Policy, Stage, Treatment
-from masking.risk import Quasi
 from masking.tokens import tokenise
 from masking.values import column
 

@@ -68,7 +68,7 @@ HEADER_LIMIT_BYTES = 4096
 class Header:
     """What a sealed file says about itself, readable by all and bound to every segment.
 
-    `digest` names the content: "sha256:…" of the original file or "merkle:…" of the sale file's rows.
+    `digest` names the content: "sha256:…" of the original file; "merkle" for a sale file, whose rows the published leaves bind.
     """
 
     portfolio: str

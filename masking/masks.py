@@ -12,9 +12,9 @@ from masking.accounts import FACE
 from masking.columns import Whole, flags, one, pc, whole
 from masking.drafts import Survey, wanted
 from masking.fields import Kind
+from masking.granularity import QUASI_COLUMNS, Choice, Distribution, Granularity, choose
 from masking.policy import Mapping, Policy, PolicyError, Stage, Treatment
 from masking.report import MaskReport
-from masking.risk import QUASI_COLUMNS, Choice, Distribution, Granularity, choose
 
 ANY_FLAG, OTHER_FLAG = "any_flag", "other_flag"
 

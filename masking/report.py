@@ -4,9 +4,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from masking.accounts import Totals
+from masking.granularity import Distribution, Granularity
 from masking.limits import RefusedRow
 from masking.pools import Strata
-from masking.risk import Distribution, Granularity
 
 
 @dataclass(frozen=True, slots=True)

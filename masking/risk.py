@@ -1,4 +1,7 @@
-"""How unique a masked row is, and how coarse a pool must become until no row stands for fewer than k accounts."""
+"""How unique a masked row is, and the gate that every masked file passes before it is published.
+
+The gate trusts nothing that was said while masking: it reads the finished file again, as a stranger would.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -6,120 +9,97 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from masking.treatments import OTHER
+from masking import intake
+from masking.columns import whole
+from masking.granularity import (
+    QUASI_COLUMNS,
+    Choice,
+    Distribution,
+    Granularity,
+    RiskRefused,
+    choose,
+)
+from masking.leaks import Identifiers, found_canaries, misformed
+from masking.limits import ROW, IntakeError
+from masking.policy import Mapping
+from masking.report import MaskReport
+from masking.values import cents, column, exponent_of
 
-QUASI_COLUMNS = ("age_band", "state", "zip3", "country")
-"""The masked columns that an outsider may know about a debtor."""
-
-SUPPRESSED_SHARE_LIMIT = 0.01
-"""At most this share of a pool's rows is left out before the next coarser level is taken."""
-
-Quasi = tuple[str, str, str, str]
-"""Values of QUASI_COLUMNS as in a draft: the age band five years wide."""
-
-
-class RiskRefused(Exception):
-    """No masked file is published: no level of detail protects every row. The message says what would help."""
-
-
-@dataclass(frozen=True, slots=True)
-class Granularity:
-    """How much of the quasi-identifiers a pool's masked file shows. `age_width` in years, 0 for no age."""
-
-    age_width: int = 5
-    zip3: bool = True
-    state: bool = True
-    country: bool = True
-    merged_states: frozenset[str] = frozenset()
-
-    def coarsen(self, quasi: Quasi) -> Quasi:
-        """A draft's quasi-identifiers at this level."""
-        age, state, zip3, country = quasi
-        return (
-            self.age(age),
-            self.state_label(state) if self.state else "",
-            zip3 if self.zip3 else "",
-            country if self.country else "",
-        )
-
-    def age(self, band: str) -> str:
-        """A five-year band at this level's width."""
-        if not band or not self.age_width:
-            return ""
-        if band.endswith("+"):
-            return band
-        first = int(band.split("-", maxsplit=1)[0]) // self.age_width * self.age_width
-        return f"{first}-{min(first + self.age_width, 90) - 1}"
-
-    def state_label(self, state: str) -> str:
-        return OTHER if state in self.merged_states else state
+__all__ = [
+    "QUASI_COLUMNS",
+    "Check",
+    "Choice",
+    "Distribution",
+    "Granularity",
+    "RiskRefused",
+    "choose",
+    "distribution",
+    "leak_gate",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """The chosen level, the classes that are still below k and are left out, and how many rows those are."""
+class Check:
+    """One check of the gate: its name, whether it passed, and counts or names of columns; never a value."""
 
-    granularity: Granularity
-    suppressed: frozenset[Quasi]
-    suppressed_count: int
+    name: str
+    passed: bool
+    detail: str
 
 
-def choose(counts: Counter[Quasi], *, k: int) -> Choice:
-    """The finest level at which every class has k rows, but for at most 1 % of the rows, which are left out.
+def leak_gate(
+    originals: Iterable[pa.Table], masked: intake.Source, mapping: Mapping, report: MaskReport, *, currency: str
+) -> list[Check]:
+    """Every check over a finished masked file; publish only if all passed.
 
-    Raises RiskRefused if there is no such level: the pool has fewer than k rows.
+    `originals` are the tape's text chunks, `masked` the CSV as written. Checks: readable, identifiers (no original
+    identifier in any written form in cells or headers), canaries (planted leaks are found), k, form (every cell has
+    its column's form and none starts a formula), totals (rows and face value within the stated rounding).
     """
-    total = counts.total()
-    if total < k:
-        raise RiskRefused(
-            f"The pool has {total} accounts and k is {k}: widen the rule that cuts it, or merge it with another."
-        )
-    states = Counter[str]()
-    for (_, state, _, _), count in counts.items():
-        states[state] += count
-    rare = frozenset(state for state, count in states.items() if state and count < k)
-    for level in _levels(rare):
-        classes = Counter[Quasi]()
-        for quasi, count in counts.items():
-            classes[level.coarsen(quasi)] += count
-        small = {quasi: count for quasi, count in classes.items() if count < k}
-        if sum(small.values()) <= total * SUPPRESSED_SHARE_LIMIT:
-            return Choice(level, frozenset(small), sum(small.values()))
-    raise RiskRefused(f"No level of detail gives every row {k} like it: widen the rule that cuts the pool.")
+    identifiers = Identifiers(mapping)
+    for chunk in originals:
+        identifiers.add(chunk)
+    try:
+        info = intake.inspect(masked)
+        chunks = list(_texts(masked, info))
+    except IntakeError as error:
+        return [Check("readable", passed=False, detail=error.code)]
+    leaks = identifiers.leaks(info.columns, chunks, k=report.k)
+    spread = distribution(chunks, k=report.k)
+    forms = sorted(misformed(info.columns, chunks))
+    missed = found_canaries(identifiers)
+    return [
+        Check("readable", passed=True, detail=f"{spread.rows_count} rows"),
+        Check(
+            "identifiers",
+            passed=not leaks,
+            detail=", ".join(f"{name}: {count}" for name, count in sorted(leaks.items())),
+        ),
+        Check("canaries", passed=missed == 0, detail=f"{missed} planted leaks were not found"),
+        Check("k", passed=spread.below_k_count == 0, detail=f"{spread.below_k_count} rows below k={report.k}"),
+        Check("form", passed=not forms, detail=", ".join(forms)),
+        _totals(chunks, mapping, report, currency),
+    ]
 
 
-def _levels(rare: frozenset[str]) -> Iterable[Granularity]:
-    """From fine to coarse: age and place first, states last, as price and law depend on the state."""
-    for merged in dict.fromkeys((frozenset[str](), rare)):
-        for width, zip3 in ((5, True), (10, True), (10, False), (20, False), (0, False)):
-            yield Granularity(width, zip3, merged_states=merged)
-    yield Granularity(0, zip3=False, country=False, merged_states=rare)
-    yield Granularity(0, zip3=False, state=False)
-    yield Granularity(0, zip3=False, state=False, country=False)
+def _texts(masked: intake.Source, info: intake.TapeInfo) -> Iterable[pa.Table]:
+    for chunk in intake.read_chunks(masked, info):
+        yield chunk.drop_columns([ROW])
 
 
-@dataclass(frozen=True, slots=True)
-class Distribution:
-    """How many rows stand in classes of which size: smallest class, rows below k, share of rows that are unique."""
-
-    rows_count: int
-    classes_count: int
-    smallest_count: int
-    below_k_count: int
-    uniques_share: float
-
-    @classmethod
-    def of(cls, sizes: Iterable[int], *, k: int) -> "Distribution":
-        """From the sizes of all classes."""
-        full = [size for size in sizes if size]
-        total = sum(full)
-        return cls(
-            rows_count=total,
-            classes_count=len(full),
-            smallest_count=min(full, default=0),
-            below_k_count=sum(size for size in full if size < k),
-            uniques_share=full.count(1) / total if total else 0.0,
-        )
+def _totals(chunks: Sequence[pa.Table], mapping: Mapping, report: MaskReport, currency: str) -> Check:
+    """Rows and face value of the file itself against what went in, what was left out and the stated rounding."""
+    rows = sum(chunk.num_rows for chunk in chunks)
+    expected = report.face_in_cents - report.suppressed_face_cents
+    face = 0
+    for chunk in chunks:
+        numbers, bad = cents(column(chunk, mapping.face_field), exponent=exponent_of(currency))
+        face += int(whole(numbers).sum())
+        if bad.any():
+            return Check("totals", passed=False, detail="the face value cannot be read")
+    moved = abs(expected - face)
+    fine = rows + report.suppressed_count == report.rows_in_count and moved <= report.rounding_bound_cents
+    return Check("totals", passed=fine, detail=f"moved by {moved} minor units, at most {report.rounding_bound_cents}")
 
 
 def distribution(

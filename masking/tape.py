@@ -173,7 +173,7 @@ def prepare_pool(
     """
     policy = policy or default_policy()
     files = PoolFiles(*(out_dir / name for name in FILE_NAMES))
-    header = Header(portfolio=portfolio, seller=seller, digest="leaves.bin")
+    header = Header(portfolio=portfolio, seller=seller, digest="merkle")
     reading = _Reading(mapping, selection, keys, policy, cut_off_on, currency, k, limits)
     with ExitStack() as undo:
         for name in FILE_NAMES:
