@@ -1,0 +1,169 @@
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from market.db.base import Base
+
+
+class AuctionRow(Base):
+    """One auction: what was published (never changed), and where it stands (moved by the lane under the row's lock).
+
+    `terms` are the published ones, without the secret reserve, which stands in the first event only.
+    """
+
+    __tablename__ = "auction"
+
+    auction_id: Mapped[UUID] = mapped_column(primary_key=True)
+    pool_id: Mapped[UUID] = mapped_column(ForeignKey("pool.pool_id"), index=True)
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.org_id"), index=True)
+    format: Mapped[str]
+    terms: Mapped[dict[str, Any]]
+    currency: Mapped[str]
+    debtor_states: Mapped[list[str]]
+    deposit_cents: Mapped[int]
+    commission: Mapped[dict[str, Any]]
+    psa_version: Mapped[str]
+    circle: Mapped[str]
+    opens_at: Mapped[datetime]
+    published_by: Mapped[UUID] = mapped_column(ForeignKey("person.user_id"), index=True)
+    published_at: Mapped[datetime]
+    phase: Mapped[str]
+    seq: Mapped[int]
+    head: Mapped[bytes]
+    price_cents: Mapped[int | None]
+    leader_org_id: Mapped[UUID | None]
+    bid_count: Mapped[int]
+    closes_at: Mapped[datetime]
+
+    __table_args__ = (
+        UniqueConstraint("auction_id", "org_id"),
+        Index("ix_auction_phase_auction_id", "phase", "auction_id"),
+        Index("ix_auction_opens_at", "opens_at", postgresql_where=text("phase = 'scheduled'")),
+        Index("ix_auction_closes_at", "closes_at", postgresql_where=text("phase IN ('scheduled', 'open')")),
+    )
+
+
+class AuctionEventRow(Base):
+    """The truth about an auction: `body` is the canonical text of one event, `hash` the chain's head after it."""
+
+    __tablename__ = "auction_event"
+
+    auction_id: Mapped[UUID] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    kind: Mapped[str]
+    body: Mapped[str]
+    hash: Mapped[bytes]
+
+
+class BidRow(Base):
+    """A bidder's accepted command. `placed_at` is stamped by the database; `amount_cents` of a ceiling is secret."""
+
+    __tablename__ = "bid"
+
+    auction_id: Mapped[UUID] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(primary_key=True)
+    cid: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int]
+    kind: Mapped[str]
+    amount_cents: Mapped[int]
+    confirmed: Mapped[bool]
+    capability: Mapped[str] = mapped_column(server_default=text("'bid'"))
+    clearance_id: Mapped[UUID]
+    placed_by: Mapped[UUID]
+    notice: Mapped[str | None]
+    min_next_cents: Mapped[int]
+    received_at: Mapped[datetime]
+    decided_at: Mapped[datetime]
+    placed_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+    __table_args__ = (
+        UniqueConstraint("auction_id", "seq"),
+        ForeignKeyConstraint(
+            ["org_id", "capability", "clearance_id"],
+            ["clearance.org_id", "clearance.capability", "clearance.clearance_id"],
+        ),
+        Index("ix_bid_org_id_capability_clearance_id", "org_id", "capability", "clearance_id"),
+    )
+
+
+class BidRefusalRow(Base):
+    """A bidder's refused command, kept so that its repeat gets the same answer."""
+
+    __tablename__ = "bid_refusal"
+
+    auction_id: Mapped[UUID] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(primary_key=True)
+    cid: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    amount_cents: Mapped[int | None]
+    confirmed: Mapped[bool]
+    placed_by: Mapped[UUID]
+    code: Mapped[str]
+    detail: Mapped[str]
+    min_next_cents: Mapped[int | None]
+    received_at: Mapped[datetime]
+    decided_at: Mapped[datetime]
+
+
+class RegistrationRow(Base):
+    """An organisation that may bid in an auction, under the clearance that it showed when it registered."""
+
+    __tablename__ = "registration"
+
+    auction_id: Mapped[UUID] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(primary_key=True)
+    seller_org_id: Mapped[UUID]
+    capability: Mapped[str] = mapped_column(server_default=text("'bid'"))
+    clearance_id: Mapped[UUID]
+    deposit_transfer_id: Mapped[UUID | None]
+    registered_by: Mapped[UUID] = mapped_column(ForeignKey("person.user_id"), index=True)
+    at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["auction_id", "seller_org_id"], ["auction.auction_id", "auction.org_id"]),
+        ForeignKeyConstraint(
+            ["org_id", "capability", "clearance_id"],
+            ["clearance.org_id", "clearance.capability", "clearance.clearance_id"],
+        ),
+        Index("ix_registration_auction_id_seller_org_id", "auction_id", "seller_org_id"),
+        Index("ix_registration_org_id_capability_clearance_id", "org_id", "capability", "clearance_id"),
+    )
+
+
+class InvitationRow(Base):
+    """An organisation that the seller invited into a closed circle."""
+
+    __tablename__ = "invitation"
+
+    auction_id: Mapped[UUID] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.org_id"), primary_key=True, index=True)
+    seller_org_id: Mapped[UUID]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["auction_id", "seller_org_id"], ["auction.auction_id", "auction.org_id"]),
+        Index("ix_invitation_auction_id_seller_org_id", "auction_id", "seller_org_id"),
+    )
+
+
+class AwardRow(Base):
+    """The platform's statement of who won and at what amount; written with the event that says so."""
+
+    __tablename__ = "award"
+
+    auction_id: Mapped[UUID] = mapped_column(primary_key=True)
+    winner_org_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.org_id"), index=True)
+    seller_org_id: Mapped[UUID]
+    hammer_cents: Mapped[int]
+    currency: Mapped[str]
+    seq: Mapped[int]
+    at: Mapped[datetime]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["auction_id", "seller_org_id"], ["auction.auction_id", "auction.org_id"]),
+        Index("ix_award_auction_id_seller_org_id", "auction_id", "seller_org_id"),
+    )
