@@ -13,9 +13,17 @@ from market import process
 from market.db.cluster import ClusterError
 from market.db.embedded_host import EmbeddedError
 from market.db.migrate import migrate as migrate_database
+from market.demo import run as demo_run
+from market.demo import serving as demo_serving
+from market.demo.options import Options, Pace
 from market.kit import log
+from market.kit.actor import SYSTEM, Role
+from market.kit.errors import MarketError
+from market.parties import service as parties
 from market.settings import Settings, SettingsError
+from masking.__main__ import main as masking_main
 
+_FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 _PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}
 
 
@@ -23,7 +31,7 @@ def main() -> None:
     """Run the command line; expected trouble is one clear line and exit status 1."""
     try:
         cli.main(prog_name="market", standalone_mode=True)
-    except (SettingsError, ClusterError, EmbeddedError) as trouble:
+    except (SettingsError, ClusterError, EmbeddedError, MarketError) as trouble:
         click.echo(f"market: {trouble}", err=True)
         sys.exit(1)
 
@@ -46,9 +54,50 @@ def cli() -> None:
 
 @cli.command()
 @click.option("--without-worker", is_flag=True, help="Only HTTP and sockets; run `market worker` elsewhere.")
-def serve(*, without_worker: bool) -> None:
+@click.option("--with-demo", is_flag=True, help="Make the demo's parties and an open auction, and print their logins.")
+def serve(*, without_worker: bool, with_demo: bool) -> None:
     """Run the server (and its worker) until Ctrl-C."""
+    if with_demo and without_worker:
+        raise click.UsageError("--with-demo needs the worker")
+    if with_demo:
+        sys.exit(_run(demo_serving.serve(_settings())))
     _run(process.serve(_settings(), with_worker=not without_worker))
+
+
+@cli.command()
+@click.option("--tape", type=_FILE, help="Your own tape (CSV or XLSX) instead of the generated one.")
+@click.option("--mapping", type=_FILE, help='Corrections of the detected columns, JSON: {"Column": "field" or null}.')
+@click.option("--out", type=click.Path(path_type=Path), default=Path("demo-out"), show_default=True, help="Results.")
+@click.option("--fast/--slow", default=True, help="A short auction, or one that people can follow.  [default: fast]")
+def demo(*, tape: Path | None, mapping: Path | None, out: Path, fast: bool) -> None:
+    """Sell a portfolio through a real server of its own; exit status 0 only if every check held."""
+    pace = Pace.FAST if fast else Pace.SLOW
+    sys.exit(_run(demo_run.run(_settings(), Options(out=out, tape=tape, mapping=mapping, pace=pace))))
+
+
+@cli.group()
+def staff() -> None:
+    """The platform's own people: officers and operators."""
+
+
+@staff.command()
+@click.argument("emails", metavar="EMAIL...", nargs=-1, required=True)
+@click.option("--role", type=click.Choice([Role.OFFICER.value, Role.OPERATOR.value]), required=True)
+def invite(emails: tuple[str, ...], role: str) -> None:
+    """Print an invitation for each address; whoever holds it joins with POST /v1/staff within 7 days."""
+
+    async def work() -> None:
+        async with process.opened(_settings()) as (context, _):
+            now, chance = context.clock.now(), context.chance
+            async with context.db.begin(SYSTEM) as tx:
+                invited = [
+                    await parties.invite_staff(tx, SYSTEM, email, Role(role), now=now, chance=chance)
+                    for email in emails
+                ]
+        for each in invited:
+            click.echo(f"{each.email} {each.token}")
+
+    _run(work())
 
 
 @cli.command()
@@ -88,6 +137,13 @@ def check() -> None:
     """Print every setting in force, secrets masked, and what each means."""
     for name, value, doc in _settings().show():
         click.echo(f"{name}={value}\n    {doc}")
+
+
+@cli.command(context_settings=_PASS_ON)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def mask(arguments: tuple[str, ...]) -> None:
+    """Mask, detect, open: the masking core on files, without server or database."""
+    sys.exit(masking_main(list(arguments)))
 
 
 @cli.command(context_settings=_PASS_ON)
