@@ -22,6 +22,7 @@ from market.db.migrate import newest_revision
 from market.kit.actor import SYSTEM
 from market.kit.errors import MarketError, RateLimited
 from market.kit.rates import Rates
+from market.parties import routes as parties
 
 _log = structlog.get_logger()
 
@@ -37,6 +38,7 @@ def create_app(context: Context) -> Litestar:
         route_handlers=[*HANDLERS, _swagger_files()],
         dependencies={
             "context": Provide(lambda: context, sync_to_thread=False),
+            "actor": Provide(parties.provide_actor),
         },
         exception_handlers={MarketError: _refusal, HTTPException: _http_refusal, Exception: _fault},
         middleware=[_door(context)],
@@ -241,4 +243,4 @@ async def ready(context: NamedDependency[Context]) -> Response[dict[str, str]]:
     return Response({"status": "ready", "database": str(found)})
 
 
-HANDLERS: list[ControllerRouterHandler] = [live, ready]
+HANDLERS: list[ControllerRouterHandler] = [live, ready, *parties.HANDLERS]

@@ -7,13 +7,14 @@ import structlog
 
 from market.db.context import Context
 from market.kit.errors import Transient
+from market.parties import jobs as parties
 
 _log = structlog.get_logger()
 
 Tick = Callable[[Context], Awaitable[bool]]
 """Does one piece of work that is due; True if there was some (call again at once), False if there is none now."""
 
-TICKS: tuple[Tick, ...] = ()
+TICKS: tuple[Tick, ...] = (*parties.TICKS,)
 
 
 async def run(context: Context, stop: asyncio.Event, *, ticks: tuple[Tick, ...] = TICKS) -> None:

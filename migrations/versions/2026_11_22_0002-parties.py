@@ -38,7 +38,7 @@ def upgrade() -> None:
         f"GRANT SELECT (key_id, user_id, org_id, name, scopes, created_at, expires_at, revoked_at)"
         f" ON api_key TO {AUDITOR}",
         f"GRANT SELECT (invitation_id, org_id, email, role, created_at, expires_at) ON staff_invitation TO {AUDITOR}",
-        f"GRANT SELECT (user_id, org_id, requested_at, expires_at, attempt_count) ON contact_code TO {AUDITOR}",
+        f"GRANT SELECT (user_id, org_id, last_sent_at, expires_at, attempt_count) ON contact_code TO {AUDITOR}",
     )
     for table in ("organisation", "person", "staff_invitation", "user_session", "api_key", "contact_code"):
         own_rows_only(table)
@@ -141,7 +141,8 @@ _TABLES = (
     """CREATE TABLE contact_code (
         user_id uuid NOT NULL,
         org_id uuid NOT NULL,
-        requested_at timestamptz NOT NULL,
+        revision bigint NOT NULL,
+        last_sent_at timestamptz,
         code_hash text CONSTRAINT ck_contact_code_code_hash CHECK (code_hash LIKE '$argon2id$%'),
         expires_at timestamptz,
         attempt_count bigint NOT NULL

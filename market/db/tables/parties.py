@@ -116,14 +116,16 @@ class ApiKeyRow(Base):
 class ContactCodeRow(Base):
     """The code that proves a person's e-mail address, and its way there.
 
-    `send_due_at` is when the worker sends next (again), NULL when there is nothing to send.
+    `send_due_at` is when the worker sends next (again), NULL when there is nothing to send. `revision` moves when the
+    registration behind it is replaced, so that no code drawn for the former proves the latter.
     """
 
     __tablename__ = "contact_code"
 
     user_id: Mapped[UUID] = mapped_column(primary_key=True)
     org_id: Mapped[UUID]
-    requested_at: Mapped[datetime]
+    revision: Mapped[int]
+    last_sent_at: Mapped[datetime | None]
     code_hash: Mapped[str | None]
     expires_at: Mapped[datetime | None]
     attempt_count: Mapped[int]

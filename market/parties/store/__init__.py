@@ -1,0 +1,1 @@
+"""All SQL of organisations, people, sign-ins and keys."""

@@ -1,0 +1,186 @@
+"""Organisations and their people, and how staff come in."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import delete, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from market.db.tables.parties import ContactCodeRow, OrganisationRow, PersonRow, StaffInvitationRow
+from market.kit.actor import Role
+from market.parties.rules import Organisation, OrganisationKind, Person, Registration
+
+_NAMES = text("SELECT org_id, name FROM organisation_names(:org_ids)")
+
+
+async def find_organisation(tx: AsyncSession, org_id: UUID) -> Organisation | None:
+    row = await tx.get(OrganisationRow, org_id)
+    return None if row is None else _organisation(row)
+
+
+async def platform_id(tx: AsyncSession) -> UUID:
+    """The one organisation that runs the marketplace; the migration made it."""
+    return (await tx.scalars(select(OrganisationRow.org_id).where(OrganisationRow.kind == "platform"))).one()
+
+
+async def names(tx: AsyncSession, org_ids: Sequence[UUID]) -> dict[UUID, str]:
+    found = await tx.execute(_NAMES, {"org_ids": list(org_ids)})
+    return {row.org_id: row.name for row in found}
+
+
+async def emails_of(tx: AsyncSession, org_id: UUID) -> list[str]:
+    """Verified addresses only, 100 at most."""
+    found = await tx.scalars(
+        select(PersonRow.email)
+        .where(PersonRow.org_id == org_id, PersonRow.contact_verified_at.is_not(None))
+        .order_by(PersonRow.user_id)
+        .limit(100)
+    )
+    return list(found)
+
+
+async def find_person(tx: AsyncSession, email: str) -> Person | None:
+    row = await tx.scalar(select(PersonRow).where(PersonRow.email == email))
+    return None if row is None else _person(row)
+
+
+async def read_person(tx: AsyncSession, user_id: UUID) -> Person:
+    return _person((await tx.scalars(select(PersonRow).where(PersonRow.user_id == user_id))).one())
+
+
+async def lock_person(tx: AsyncSession, email: str) -> Person | None:
+    """Locks the person's row, so that a registration and a verification of one address take turns."""
+    row = await tx.scalar(select(PersonRow).where(PersonRow.email == email).with_for_update())
+    return None if row is None else _person(row)
+
+
+async def add_newcomer(tx: AsyncSession, person: Person, stated: Registration, now: datetime) -> bool:
+    """Add a trading organisation and its first person; False, and nothing written, if the address was taken meanwhile."""
+    try:
+        async with tx.begin_nested():
+            await _add_organisation(tx, person.org_id, stated, now)
+            if not await add_person(tx, person, invitation_id=None, now=now):
+                raise _Taken  # noqa: TRY301 - leaves the savepoint
+    except _Taken:
+        return False
+    return True
+
+
+class _Taken(Exception):
+    pass
+
+
+async def _add_organisation(tx: AsyncSession, org_id: UUID, stated: Registration, now: datetime) -> None:
+    await tx.execute(
+        insert(OrganisationRow).values(
+            org_id=org_id,
+            name=stated.organisation_name,
+            country=stated.country,
+            registration_number=stated.registration_number,
+            kind=OrganisationKind.TRADING.value,
+            created_at=now,
+        )
+    )
+
+
+async def add_person(tx: AsyncSession, person: Person, *, invitation_id: UUID | None, now: datetime) -> bool:
+    """False if the e-mail address or the invitation is taken; then nothing was written.
+
+    Waits for a transaction that is registering the same address.
+    """
+    kind = OrganisationKind.TRADING if person.role is Role.MEMBER else OrganisationKind.PLATFORM
+    added = await tx.execute(
+        insert(PersonRow)
+        .values(
+            user_id=person.user_id,
+            org_id=person.org_id,
+            org_kind=kind.value,
+            email=person.email,
+            name=person.name,
+            password_hash=person.password_hash,
+            role=person.role.value,
+            invitation_id=invitation_id,
+            contact_verified_at=person.contact_verified_at,
+            created_at=now,
+        )
+        .on_conflict_do_nothing()
+        .returning(PersonRow.user_id)
+    )
+    return added.first() is not None
+
+
+async def replace_registration(tx: AsyncSession, person: Person, stated: Registration, password_hash: str) -> None:
+    """Overwrite what an unverified newcomer stated before."""
+    await tx.execute(
+        update(OrganisationRow)
+        .where(OrganisationRow.org_id == person.org_id)
+        .values(
+            name=stated.organisation_name,
+            country=stated.country,
+            registration_number=stated.registration_number,
+        )
+    )
+    await tx.execute(
+        update(PersonRow)
+        .where(PersonRow.user_id == person.user_id)
+        .values(name=stated.person_name, password_hash=password_hash)
+    )
+
+
+async def mark_contact_verified(tx: AsyncSession, user_id: UUID, now: datetime) -> None:
+    await tx.execute(update(PersonRow).where(PersonRow.user_id == user_id).values(contact_verified_at=now))
+    await tx.execute(delete(ContactCodeRow).where(ContactCodeRow.user_id == user_id))
+
+
+async def add_invitation(
+    tx: AsyncSession, invitation_id: UUID, email: str, role: Role, digest: bytes, *, now: datetime, expires_at: datetime
+) -> None:
+    await tx.execute(
+        insert(StaffInvitationRow).values(
+            invitation_id=invitation_id,
+            org_id=await platform_id(tx),
+            email=email,
+            role=role.value,
+            token_sha256=digest,
+            created_at=now,
+            expires_at=expires_at,
+        )
+    )
+
+
+async def find_invitation(tx: AsyncSession, digest: bytes, now: datetime) -> tuple[UUID, UUID, str, Role] | None:
+    """(invitation, platform organisation, e-mail, role) of an invitation that is neither used nor expired."""
+    row = await tx.scalar(
+        select(StaffInvitationRow)
+        .outerjoin(PersonRow, PersonRow.invitation_id == StaffInvitationRow.invitation_id)
+        .where(
+            StaffInvitationRow.token_sha256 == digest,
+            StaffInvitationRow.expires_at > now,
+            PersonRow.user_id.is_(None),
+        )
+    )
+    return None if row is None else (row.invitation_id, row.org_id, row.email, Role(row.role))
+
+
+async def is_invited(tx: AsyncSession, email: str, now: datetime) -> bool:
+    """Whether the address waits for its staff member."""
+    found = await tx.scalar(
+        select(StaffInvitationRow.invitation_id)
+        .where(StaffInvitationRow.email == email, StaffInvitationRow.expires_at > now)
+        .limit(1)
+    )
+    return found is not None
+
+
+def _organisation(row: OrganisationRow) -> Organisation:
+    return Organisation(
+        row.org_id, row.name, row.country, row.registration_number, OrganisationKind(row.kind), row.created_at
+    )
+
+
+def _person(row: PersonRow) -> Person:
+    return Person(
+        row.user_id, row.org_id, row.email, row.name, row.password_hash, Role(row.role), row.contact_verified_at
+    )
