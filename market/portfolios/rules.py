@@ -1,7 +1,7 @@
 """Portfolios and pools: their states, what they hold, and every reason for a no."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -12,7 +12,7 @@ from market.kit.errors import Conflict, Forbidden, Malformed, MarketError, TooLa
 
 MAX_ATTEMPT_COUNT = 3
 """A step that ended without an answer this many times is refused for good: the file itself is then the likely cause."""
-MAX_POOL_COUNT = 500
+MAX_POOL_COUNT = 200
 """Of one portfolio, refused ones included."""
 
 
@@ -93,20 +93,39 @@ class Portfolio:
     currency: str
     cut_off_on: date
     state: PortfolioState
-    attempt_count: int
-    claimed_until: datetime | None
-    refusal: Refusal | None
-    source: dict[str, Any] | None
-    header_digest: str | None
-    findings: list[dict[str, Any]] | None
-    mapping: dict[str, Any] | None
-    totals: dict[str, Any] | None
-    strata: dict[str, Any] | None
-    report: dict[str, Any] | None
-    preview: KeptFile | None
-    vetted: KeptFile | None
     created_by: UUID
     created_at: datetime
+    attempt_count: int = 0
+    claimed_until: datetime | None = None
+    refusal: Refusal | None = None
+    source: dict[str, Any] | None = None
+    header_digest: str | None = None
+    findings: list[dict[str, Any]] | None = None
+    mapping: dict[str, Any] | None = None
+    totals: dict[str, Any] | None = None
+    strata: dict[str, Any] | None = None
+    report: dict[str, Any] | None = None
+    preview: KeptFile | None = None
+    vetted: KeptFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedTape:
+    """A tape that was sealed while it came in, and its portfolio's wrapped keys."""
+
+    portfolio_id: UUID
+    tape: Tape
+    wrapped_keys: dict[KeyPurpose, bytes] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MappingOrder:
+    """What a seller says about a tape's columns: header → field, or None to drop it. `decimal_mark` and `date_order` else stay."""
+
+    columns: Mapping[str, str | None]
+    decimal_mark: str | None = None
+    date_order: str | None = None
+    save_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +164,14 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """One pool's turn to choose: it takes what its selection meets and none of the turns `after` (places in a list) took."""
+
+    selection: Selection
+    after: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PoolOrder:
     """A pool that a seller asks for."""
 
@@ -163,12 +190,12 @@ class Pool:
     selection: Selection
     excluded_pool_ids: tuple[UUID, ...]
     state: PoolState
-    attempt_count: int
-    claimed_until: datetime | None
     currency: str
     tape_version: str
     created_by: UUID
     created_at: datetime
+    attempt_count: int = 0
+    claimed_until: datetime | None = None
     refusal: Refusal | None = None
     account_count: int | None = None
     face_value_cents: int | None = None
@@ -253,16 +280,16 @@ class PoolNotThere(Conflict):
     slug, title, status = "pool-state", "The pool is not at that step", 409
 
 
+class TapeOnOffer(Conflict):
+    slug, title, status = "tape-on-offer", "The same tape is on offer elsewhere", 409
+
+
 class NdaRequired(Forbidden):
     slug, title, status = "nda-required", "Accept the non-disclosure terms first", 403
 
 
 class NdaOutdated(Conflict):
     slug, title, status = "nda-version", "The non-disclosure terms have another version", 409
-
-
-class ContactNotVerified(Forbidden):
-    slug, title, status = "contact-not-verified", "Verify your e-mail address first", 403
 
 
 def while_claimed(state: PortfolioState) -> PortfolioState | None:
@@ -323,3 +350,21 @@ def header_digest(columns: Iterable[str]) -> str:
 def key_context(purpose: KeyPurpose, owner_id: UUID) -> str:
     """What a key's wrap is bound to: it opens for no other owner and no other purpose."""
     return f"{purpose.value}/{owner_id}"
+
+
+def turns_of(pool: Pool, pools: Mapping[UUID, Pool]) -> tuple[Turn, ...]:
+    """The turns that decide what `pool` holds, in the order in which they choose; the last one is its own.
+
+    `pools` are the portfolio's pools by id. A pool excludes only pools that were asked for before it.
+    """
+    needed, open_ids = {pool.pool_id}, [pool.pool_id]
+    while open_ids:
+        found = {other for other in pools[open_ids.pop()].excluded_pool_ids if other not in needed}
+        needed |= found
+        open_ids += found
+    order = sorted(needed)
+    place = {pool_id: number for number, pool_id in enumerate(order)}
+    return tuple(
+        Turn(pools[pool_id].selection, tuple(place[other] for other in pools[pool_id].excluded_pool_ids))
+        for pool_id in order
+    )

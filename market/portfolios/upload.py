@@ -3,17 +3,35 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import BinaryIO, Protocol, cast
 
-from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+from multipart import (  # type: ignore[import-untyped]
+    MultipartError,
+    MultipartSegment,
+    PushMultipartParser,
+    parse_options_header,
+)
 
+from market.db.context import Context
+from market.kit.actor import Actor
 from market.kit.errors import Malformed
-from market.portfolios.rules import NotATape, TapeTooLarge
+from market.portfolios.rules import (
+    KeptFile,
+    KeyPurpose,
+    NotATape,
+    ReceivedTape,
+    Tape,
+    TapeTooLarge,
+    key_context,
+)
+from market.portfolios.work import tape_header
+from masking.envelope import PREFIX_BYTES, Sealer
 
 _FORM_BYTES = 64 * 1024
 """All that is not the tape: names, boundaries, part headers."""
 _FIELD_BYTES = 1024
 _BATCH_BYTES = 1 << 20
+_KEY_BYTES = 32
 _FIELDS = frozenset({"name", "currency", "cut_off_on"})
 
 
@@ -111,3 +129,30 @@ def _finished(form: _Form) -> dict[str, str]:
 
 def _too_large(max_bytes: int) -> TapeTooLarge:
     return TapeTooLarge(f"a tape may have up to {max_bytes} bytes; split it into several tapes", field="tape")
+
+
+async def seal_upload(
+    context: Context, actor: Actor, content_type: str, content_length: int | None, body: AsyncIterator[bytes]
+) -> tuple[ReceivedTape, dict[str, str]]:
+    """Seal the tape of an upload into the store while it comes in; its sealed form, and the form's other parts.
+
+    The tape's data key and the portfolio's token key are drawn here and leave wrapped. Raises what `receive` raises;
+    then nothing is kept.
+    """
+    if actor.org_id is None:
+        raise AssertionError("a member belongs to an organisation")
+    portfolio_id, draw = context.chance.new_id(), context.chance.entropy
+    keys = {KeyPurpose.TAPE: draw(_KEY_BYTES), KeyPurpose.TOKEN: draw(_KEY_BYTES)}
+    with context.files.draft() as draft:
+        sealer = Sealer(
+            cast("BinaryIO", draft.sink),
+            data_key=keys[KeyPurpose.TAPE],
+            nonce_prefix=draw(PREFIX_BYTES),
+            aad=tape_header(str(portfolio_id), str(actor.org_id)),
+        )
+        form = await receive(content_type, content_length, body, sealer, max_bytes=context.settings.upload_max_bytes)
+        sealed = sealer.finish()
+        stored = await asyncio.to_thread(draft.keep)
+    tape = Tape(KeptFile(sealed.plain_sha256, sealed.plain_bytes), KeptFile(stored.sha256, stored.size_bytes))
+    wrapped = {purpose: context.vault.wrap(key, key_context(purpose, portfolio_id)) for purpose, key in keys.items()}
+    return ReceivedTape(portfolio_id, tape, wrapped), form

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.db.tables.portfolios import PoolKeyRow, PoolRow
@@ -117,6 +117,31 @@ async def save_pool(tx: AsyncSession, pool_id: UUID, state: PoolState, **changed
         .where(PoolRow.pool_id == pool_id)
         .values(state=state.value, claimed_until=None, attempt_count=0, **stored(changed))
     )
+
+
+async def lock_tape_offered_elsewhere(tx: AsyncSession, pool: Pool) -> bool:
+    """Whether a pool of another portfolio with the same tape is on offer or sold. Locks the tape's digest (advisory)."""
+    await tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(pool.tape_version, 0))))
+    found = await tx.scalar(
+        select(PoolRow.pool_id)
+        .where(
+            PoolRow.tape_version == pool.tape_version,
+            PoolRow.portfolio_id != pool.portfolio_id,
+            PoolRow.state.in_([PoolState.OFFERED.value, PoolState.SOLD.value]),
+        )
+        .limit(1)
+    )
+    return found is not None
+
+
+async def offer_pool(tx: AsyncSession, pool_id: UUID, auction_id: UUID) -> None:
+    """On offer from now, by the database's clock."""
+    await save_pool(tx, pool_id, PoolState.OFFERED, auction_id=auction_id, offered_at=func.clock_timestamp())
+
+
+async def sell_pool(tx: AsyncSession, pool_id: UUID) -> None:
+    """Sold now, by the database's clock."""
+    await save_pool(tx, pool_id, PoolState.SOLD, sold_at=func.clock_timestamp())
 
 
 async def add_pool_key(tx: AsyncSession, pool: Pool, purpose: KeyPurpose, wrapped: bytes) -> None:

@@ -150,10 +150,11 @@ async def portfolio_key(tx: AsyncSession, portfolio_id: UUID, purpose: KeyPurpos
     return found.one()
 
 
-async def replace_refused(
-    tx: AsyncSession, portfolio: Portfolio, refused: Sequence[tuple[UUID, int, str, str]]
-) -> None:
-    """Set a portfolio's refused rows to these (id, row number, column, reason)."""
+async def replace_refused(tx: AsyncSession, portfolio: Portfolio, refused: Sequence[tuple[int, str, str]]) -> None:
+    """Set a portfolio's refused rows to these (row number, column, reason).
+
+    A row's id is its place in the list, so that pages come in that order.
+    """
     await tx.execute(delete(RefusedAccountRow).where(RefusedAccountRow.portfolio_id == portfolio.portfolio_id))
     for first in range(0, len(refused), _INSERT_COUNT):
         await tx.execute(
@@ -162,12 +163,14 @@ async def replace_refused(
                 {
                     "portfolio_id": portfolio.portfolio_id,
                     "org_id": portfolio.org_id,
-                    "refusal_id": refusal_id,
+                    "refusal_id": UUID(int=place),
                     "row_number": row_number,
                     "column_name": column_name,
                     "reason": reason,
                 }
-                for refusal_id, row_number, column_name, reason in refused[first : first + _INSERT_COUNT]
+                for place, (row_number, column_name, reason) in enumerate(
+                    refused[first : first + _INSERT_COUNT], start=first
+                )
             ],
         )
 
@@ -184,10 +187,10 @@ async def list_refused(tx: AsyncSession, portfolio_id: UUID, request: PageReques
     return [RefusedAccount(row.refusal_id, row.row_number, row.column_name, row.reason) for row in found]
 
 
-async def save_template(tx: AsyncSession, template: Template, created_by: UUID) -> None:
-    """A new template, or a new content of the organisation's template of that name."""
+async def save_template(tx: AsyncSession, template: Template, created_by: UUID) -> Template:
+    """A new template, or a new content of the organisation's template of that name; as it is then kept."""
     values = {"header_digest": template.header_digest, "columns": template.mapping, "created_by": created_by}
-    await tx.execute(
+    row = await tx.scalar(
         upsert(MappingTemplateRow)
         .values(
             template_id=template.template_id,
@@ -197,7 +200,12 @@ async def save_template(tx: AsyncSession, template: Template, created_by: UUID) 
             **values,
         )
         .on_conflict_do_update(constraint="uq_mapping_template_org_id_name", set_=values)
+        .returning(MappingTemplateRow),
+        execution_options={"populate_existing": True},
     )
+    if row is None:
+        raise AssertionError("an upsert always returns its row")
+    return _template(row)
 
 
 async def find_template(tx: AsyncSession, org_id: UUID, digest: str) -> Template | None:

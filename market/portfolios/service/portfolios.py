@@ -1,0 +1,221 @@
+"""Tapes come in, columns are mapped, refused rows are shown."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from market.compliance import service as compliance
+from market.journal import service as journal
+from market.kit.actor import Actor, Role
+from market.kit.errors import Malformed, NotFound
+from market.kit.money import is_currency
+from market.kit.pages import Page, PageRequest
+from market.parties.rules import require
+from market.portfolios.rules import (
+    BadMapping,
+    Disclosure,
+    KeptFile,
+    MappingOrder,
+    Portfolio,
+    PortfolioNotThere,
+    PortfolioState,
+    ReceivedTape,
+    RefusedAccount,
+    Template,
+    UnknownCurrency,
+    header_digest,
+    require_mappable,
+)
+from market.portfolios.store import pools as pool_store
+from market.portfolios.store import portfolios as store
+from masking.policy import Mapping, PolicyError
+
+_READ, _WRITE = "portfolios:read", "portfolios:write"
+_NAME_CHARS = 120
+_EARLIEST_ON = date(1990, 1, 1)
+
+
+async def require_may_list(tx: AsyncSession, actor: Actor, now: datetime) -> UUID:
+    """The organisation that may upload and cut. Raises `Forbidden`, or `NotCleared` without a clearance to list."""
+    require(actor, role=Role.MEMBER, scope=_WRITE)
+    org_id = own_org(actor)
+    await compliance.require_clearance(tx, org_id, "list", now)
+    return org_id
+
+
+async def receive_tape(
+    tx: AsyncSession, actor: Actor, tape: ReceivedTape, form: dict[str, str], *, now: datetime
+) -> Portfolio:
+    """A sealed tape becomes a portfolio that waits for the worker.
+
+    Raises `NotCleared`, `UnknownCurrency`, and `Malformed` for a name or date that cannot be taken.
+    """
+    org_id = await require_may_list(tx, actor, now)
+    portfolio = Portfolio(
+        portfolio_id=tape.portfolio_id,
+        org_id=org_id,
+        name=_name(form["name"]),
+        currency=_currency(form["currency"]),
+        cut_off_on=_cut_off_on(form["cut_off_on"], now),
+        state=PortfolioState.RECEIVED,
+        created_by=own_user(actor),
+        created_at=now,
+    )
+    await store.add_portfolio(tx, portfolio, tape.tape, tape.wrapped_keys)
+    body = {"original_sha256": tape.tape.original.sha256, "size_bytes": tape.tape.original.size_bytes}
+    await journal.append(tx, actor, f"portfolio:{portfolio.portfolio_id}", "portfolio.received", body)
+    return portfolio
+
+
+async def list_portfolios(tx: AsyncSession, actor: Actor, request: PageRequest) -> Page[Portfolio]:
+    """The organisation's own portfolios, newest first."""
+    require(actor, role=Role.MEMBER, scope=_READ)
+    found = await store.list_portfolios(tx, own_org(actor), request)
+    return Page.cut(found, request, lambda portfolio: portfolio.portfolio_id)
+
+
+async def find_portfolio(tx: AsyncSession, actor: Actor, portfolio_id: UUID) -> Portfolio:
+    """One of the organisation's own portfolios. Raises `NotFound`."""
+    require(actor, role=Role.MEMBER, scope=_READ)
+    return existing(await store.find_portfolio(tx, portfolio_id))
+
+
+async def put_mapping(
+    tx: AsyncSession, actor: Actor, portfolio_id: UUID, order: MappingOrder, *, template_id: UUID, now: datetime
+) -> Portfolio:
+    """The seller confirms or corrects which column holds what; the worker masks with it.
+
+    Columns that `order` does not name stay as proposed; what nobody mapped stays dropped. With `save_as` the mapping is
+    kept as a template under that name. Raises `PortfolioNotThere` and `BadMapping`.
+    """
+    require(actor, role=Role.MEMBER, scope=_WRITE)
+    portfolio = existing(await store.lock_portfolio(tx, portfolio_id))
+    require_mappable(portfolio, pool_count=len(await pool_store.pools_of(tx, portfolio_id)))
+    mapping = _merged(portfolio, order)
+    await store.save_portfolio(tx, portfolio_id, PortfolioState.MASKING, mapping=mapping, refusal=None)
+    if order.save_as is not None:
+        await _save(tx, actor, order.save_as, mapping, template_id=template_id, now=now)
+    body = {
+        "mapped_count": sum(1 for name in mapping["columns"].values() if name),
+        "column_count": len(mapping["columns"]),
+    }
+    await journal.append(tx, actor, f"portfolio:{portfolio_id}", "portfolio.mapped", body)
+    return existing(await store.find_portfolio(tx, portfolio_id))
+
+
+async def save_template(
+    tx: AsyncSession, actor: Actor, name: str, order: MappingOrder, *, template_id: UUID, now: datetime
+) -> Template:
+    """Keep a mapping for tapes with exactly these headers; a template of that name is replaced. Raises `BadMapping`."""
+    require(actor, role=Role.MEMBER, scope=_WRITE)
+    if not order.columns:
+        raise BadMapping("name at least one column", field="columns")
+    mapping = {
+        "columns": dict(order.columns),
+        "decimal_mark": order.decimal_mark or ".",
+        "date_order": order.date_order or "mdy",
+    }
+    _require_applicable(mapping)
+    return await _save(tx, actor, name, mapping, template_id=template_id, now=now)
+
+
+async def list_templates(tx: AsyncSession, actor: Actor, request: PageRequest) -> Page[Template]:
+    """The organisation's mapping templates, newest first."""
+    require(actor, role=Role.MEMBER, scope=_READ)
+    found = await store.list_templates(tx, own_org(actor), request)
+    return Page.cut(found, request, lambda template: template.template_id)
+
+
+async def refused_accounts(
+    tx: AsyncSession, actor: Actor, portfolio_id: UUID, request: PageRequest
+) -> Page[RefusedAccount]:
+    """The tape's rows that are left out, in its order, each with its reason. Raises `NotFound`."""
+    await find_portfolio(tx, actor, portfolio_id)
+    found = await store.list_refused(tx, portfolio_id, request)
+    return Page.cut(found, request, lambda refused: refused.refusal_id)
+
+
+async def own_masked_file(tx: AsyncSession, actor: Actor, portfolio_id: UUID, stage: Disclosure) -> KeptFile:
+    """The whole portfolio as bidders would see it, for its seller. Raises `NotFound` and `PortfolioNotThere`."""
+    portfolio = await find_portfolio(tx, actor, portfolio_id)
+    file = portfolio.preview if stage is Disclosure.PREVIEW else portfolio.vetted
+    if portfolio.state is not PortfolioState.READY or file is None:
+        raise PortfolioNotThere(f"the portfolio is {portfolio.state.value}; its masked files exist once it is ready")
+    body = {"stage": stage.value, "file_sha256": file.sha256}
+    await journal.append(tx, actor, f"portfolio:{portfolio_id}", "portfolio.masked_file_taken", body)
+    return file
+
+
+def existing(portfolio: Portfolio | None) -> Portfolio:
+    """Row-level security hides other organisations' portfolios, so theirs do not exist either."""
+    if portfolio is None:
+        raise NotFound("no portfolio of yours has this id")
+    return portfolio
+
+
+def own_org(actor: Actor) -> UUID:
+    """The organisation that a member acts for."""
+    if actor.org_id is None:
+        raise AssertionError("a member belongs to an organisation")
+    return actor.org_id
+
+
+def own_user(actor: Actor) -> UUID:
+    """The person who acts, or whose API key does."""
+    if actor.user_id is None:
+        raise AssertionError("a member is a person")
+    return actor.user_id
+
+
+async def _save(
+    tx: AsyncSession, actor: Actor, name: str, mapping: dict[str, Any], *, template_id: UUID, now: datetime
+) -> Template:
+    template = Template(template_id, own_org(actor), _name(name), header_digest(mapping["columns"]), mapping, now)
+    return await store.save_template(tx, template, own_user(actor))
+
+
+def _merged(portfolio: Portfolio, order: MappingOrder) -> dict[str, Any]:
+    proposed = portfolio.mapping or {}
+    columns: dict[str, str | None] = dict(proposed.get("columns", {}))
+    unknown = next((column for column in order.columns if column not in columns), None)
+    if unknown is not None:
+        raise BadMapping("the tape has no such column; compare with its findings", field=f"columns.{unknown}")
+    mapping = {
+        "columns": columns | dict(order.columns),
+        "decimal_mark": order.decimal_mark or proposed.get("decimal_mark", "."),
+        "date_order": order.date_order or proposed.get("date_order", "mdy"),
+    }
+    _require_applicable(mapping)
+    return mapping
+
+
+def _require_applicable(mapping: dict[str, Any]) -> None:
+    try:
+        Mapping(**mapping).require_mandatory()
+    except PolicyError as error:
+        raise BadMapping(str(error), field="columns") from None
+
+
+def _name(text: str) -> str:
+    name = " ".join(text.split())
+    if not 1 <= len(name) <= _NAME_CHARS or not name.isprintable():
+        raise Malformed(f"a name has 1 to {_NAME_CHARS} printable characters", field="name")
+    return name
+
+
+def _currency(text: str) -> str:
+    if not is_currency(text):
+        raise UnknownCurrency("give the ISO 4217 code of a currency that is traded here, such as USD", field="currency")
+    return text
+
+
+def _cut_off_on(text: str, now: datetime) -> date:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise Malformed("the cut-off date is written YYYY-MM-DD", field="cut_off_on") from None
+    if not _EARLIEST_ON <= day <= now.date():
+        raise Malformed(f"the cut-off date lies between {_EARLIEST_ON} and today", field="cut_off_on")
+    return day
