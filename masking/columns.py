@@ -1,5 +1,6 @@
 """Arrow columns as numpy sees them: one place that knows offsets and buffers."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -48,3 +49,14 @@ def whole(column: pa.Array) -> Whole:
     """A whole-number column as numpy; null counts as 0."""
     result: Whole = one(column).fill_null(0).to_numpy(zero_copy_only=False)
     return result
+
+
+def by_word(values: pa.Array, form: Callable[[str], str]) -> pa.Array:
+    """`form` of every text, called once for each distinct one."""
+    encoded = one(values).dictionary_encode()
+    return pa.array([form(word) for word in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
+
+
+def blank(count: int) -> pa.Array:
+    """That many empty texts."""
+    return pa.array(np.full(count, ""), pa.string())

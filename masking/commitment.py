@@ -18,7 +18,7 @@ from masking.tokens import prf
 LEAF, NODE = b"\x00", b"\x01"
 SEPARATOR = "\x1f"
 EMPTY_ROOT = sha256(b"").digest()
-SALT_BYTES = 16
+BLOCK_LEAVES = 1 << 14
 
 
 def row_bytes(cells: Sequence[str]) -> bytes:
@@ -55,6 +55,35 @@ def root(tree: Sequence[bytes]) -> bytes:
     while len(level) > 1:
         level = _parents(level)
     return level[0]
+
+
+class Growing:
+    """The same root, from leaves that come in chunks: only the roots of complete subtrees are kept."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._pending: list[bytes] = []
+        self._peaks: list[tuple[int, bytes]] = []  # (height above a block, root), highest first
+
+    def add(self, chunk: Sequence[bytes]) -> None:
+        """Take the next leaves."""
+        self.count += len(chunk)
+        self._pending += chunk
+        while len(self._pending) >= BLOCK_LEAVES:
+            height, digest = 0, root(self._pending[:BLOCK_LEAVES])
+            del self._pending[:BLOCK_LEAVES]
+            while self._peaks and self._peaks[-1][0] == height:
+                digest = sha256(NODE + self._peaks.pop()[1] + digest).digest()
+                height += 1
+            self._peaks.append((height, digest))
+
+    def root(self) -> bytes:
+        """The root over all leaves so far."""
+        digest = root(self._pending) if self._pending or not self._peaks else None
+        for _, peak in reversed(self._peaks):
+            digest = peak if digest is None else sha256(NODE + peak + digest).digest()
+        assert digest is not None
+        return digest
 
 
 def _parents(level: Sequence[bytes]) -> list[bytes]:

@@ -97,7 +97,7 @@ def inspect_csv(file: BinaryIO, limits: Limits) -> TapeInfo:
 
 def _require_rows(file: BinaryIO, info: TapeInfo, limits: Limits) -> None:
     ragged: list[RefusedRow] = []
-    if not any(chunk.num_rows for chunk in read_csv(file, info, 50_000, ragged.append, limits)):
+    if first_rows(file, info, ragged.append, limits) is None:
         raise IntakeError("ragged_row" if ragged else "header_only", row=2)
 
 
@@ -106,7 +106,8 @@ def _scan(file: BinaryIO, limits: Limits) -> tuple[str, _Utf8, str]:
     file.seek(0)
     head = file.read(MIB)
     known = next((name for bom, name in BOMS if head.startswith(bom)), None)
-    for encoding in [known] if known else ["utf-8", _guess(file, limits)]:
+    for name in (known,) if known else ("utf-8", ""):
+        encoding = name or _guess(file, limits)
         scan = _Utf8(file, encoding, limits)
         try:
             blocks = scan.blocks()
@@ -156,57 +157,103 @@ def _delimiter(head: str) -> str:
         return ","
 
 
+class _RaggedError(Exception):
+    """A ragged row was met by the threaded reader, which does not know its number."""
+
+
 def read_csv(
     file: BinaryIO, info: TapeInfo, chunk_rows: int, report: Callable[[RefusedRow], None], limits: Limits
 ) -> Iterator[pa.Table]:
-    """The file's rows as text with ROW, in blocks of about `chunk_rows`; ragged rows go to `report`."""
+    """The file's rows as text with ROW, in blocks of about `chunk_rows`; ragged rows go to `report`.
+
+    Most tapes have no ragged row and are parsed by threads. At the first one the rest is parsed again by one thread,
+    which knows row numbers.
+    """
+    block_bytes = file.seek(0, io.SEEK_END) // info.row_count_estimate * chunk_rows
+    block_bytes = min(max(block_bytes, 2 * limits.line_bytes), 4 * MIB)
+    done = 0
+    try:
+        for table in _even(file, info, limits, block_bytes):
+            yield table.append_column(ROW, pa.array(np.arange(done + 2, done + 2 + table.num_rows)))
+            done += table.num_rows
+    except _RaggedError:
+        yield from _uneven(file, info, limits, block_bytes, report, done)
+
+
+def first_rows(file: BinaryIO, info: TapeInfo, report: Callable[[RefusedRow], None], limits: Limits) -> pa.Table | None:
+    """The first block that has a row which fits the header; None if no row does."""
+    blocks = _uneven(file, info, limits, 2 * limits.line_bytes, report, 0)
+    return next((block for block in blocks if block.num_rows), None)
+
+
+def _even(file: BinaryIO, info: TapeInfo, limits: Limits, block_bytes: int) -> Iterator[pa.Table]:
+    """Blocks without any ragged row; raises _RaggedError before the block that has one."""
+    met: list[None] = []
+
+    def stop(_: pa.csv.InvalidRow) -> str:
+        met.append(None)
+        return "error"
+
+    try:
+        with _open_csv(file, info, limits, stop, block_bytes=block_bytes, threads=True) as reader:
+            for batch in reader:
+                yield pa.Table.from_batches([batch])
+    except pa.ArrowInvalid:
+        raise (_RaggedError if met else IntakeError("malformed")) from None
+
+
+def _uneven(
+    file: BinaryIO,
+    info: TapeInfo,
+    limits: Limits,
+    block_bytes: int,
+    report: Callable[[RefusedRow], None],
+    done: int,
+) -> Iterator[pa.Table]:
+    """Blocks with row numbers after the first `done` rows; ragged rows are reported and left out."""
     ragged: list[int] = []
     failure: list[Exception] = []
 
     def skip(row: pa.csv.InvalidRow) -> str:
         ragged.append(row.number)
-        reason = f"{row.actual_columns} cells, the header has {row.expected_columns}"
         try:
-            report(RefusedRow(row.number, "", reason))
+            report(RefusedRow(row.number, "", f"{row.actual_columns} cells, the header has {row.expected_columns}"))
         except Exception as error:  # noqa: BLE001  # the reader cannot carry it; raised below
             failure.append(error)
             return "error"
         return "skip"
 
+    first = 2
     try:
-        reader = _open_csv(file, info, chunk_rows, skip, limits)
-        first = 2
-        for batch in reader:
-            table = pa.Table.from_batches([batch])
-            candidates = np.arange(first, first + table.num_rows + len(ragged))
-            numbers = candidates[~np.isin(candidates, ragged)][: table.num_rows]
-            first = int(numbers[-1]) + 1 if len(numbers) else first
-            ragged = _drop_before(ragged, first)
-            yield table.append_column(ROW, pa.array(numbers))
+        with _open_csv(file, info, limits, skip, block_bytes=block_bytes, threads=False) as reader:
+            for batch in reader:
+                candidates = np.arange(first, first + batch.num_rows + len(ragged))
+                numbers = candidates[~np.isin(candidates, ragged)][: batch.num_rows]
+                first = int(numbers[-1]) + 1 if len(numbers) else first
+                ragged[:] = [number for number in ragged if number >= first]
+                table = pa.Table.from_batches([batch]).append_column(ROW, pa.array(numbers))
+                yield table.slice(min(done, table.num_rows))
+                done -= min(done, table.num_rows)
     except pa.ArrowInvalid:
         raise (failure[0] if failure else IntakeError("malformed")) from None
 
 
-def _drop_before(ragged: list[int], first: int) -> list[int]:
-    ragged[:] = [number for number in ragged if number >= first]
-    return ragged
-
-
 def _open_csv(
-    file: BinaryIO, info: TapeInfo, chunk_rows: int, skip: Callable[[pa.csv.InvalidRow], str], limits: Limits
+    file: BinaryIO,
+    info: TapeInfo,
+    limits: Limits,
+    on_ragged: Callable[[pa.csv.InvalidRow], str],
+    *,
+    block_bytes: int,
+    threads: bool,
 ) -> pa.csv.CSVStreamingReader:
-    size = file.seek(0, io.SEEK_END)
-    block_bytes = size // info.row_count_estimate * chunk_rows
     return pa.csv.open_csv(
-        pa.PythonFile(_Utf8(file, info.encoding, limits), mode="r"),
+        pa.PythonFile(io.BufferedReader(_Utf8(file, info.encoding, limits), MIB), mode="r"),
         read_options=pa.csv.ReadOptions(
-            column_names=list(info.columns),
-            skip_rows_after_names=1,
-            use_threads=False,
-            block_size=min(max(block_bytes, 2 * limits.line_bytes), 32 * MIB),
+            column_names=list(info.columns), skip_rows_after_names=1, use_threads=threads, block_size=block_bytes
         ),
         parse_options=pa.csv.ParseOptions(
-            delimiter=info.delimiter, newlines_in_values=info.quoted, invalid_row_handler=skip
+            delimiter=info.delimiter, newlines_in_values=info.quoted, invalid_row_handler=on_ragged
         ),
         convert_options=pa.csv.ConvertOptions(
             column_types=dict.fromkeys(info.columns, pa.string()), strings_can_be_null=False

@@ -14,7 +14,7 @@ from masking import treatments
 from masking.accounts import FACE
 from masking.columns import one, pc, whole
 from masking.fields import Field, FieldClass, Kind
-from masking.granularity import Quasi
+from masking.granularity import QuasiCounts
 from masking.policy import Mapping, Policy, Stage, Treatment
 from masking.tokens import tokenise
 from masking.values import column
@@ -60,7 +60,7 @@ class Survey:
 
     rows_count: int = 0
     face_cents: int = 0
-    quasi: Counter[Quasi] = field(default_factory=Counter)
+    quasi: QuasiCounts = field(default_factory=QuasiCounts)
     texts: dict[str, Counter[str]] = field(default_factory=dict)
     flags: Counter[frozenset[str]] = field(default_factory=Counter)
 
@@ -68,8 +68,7 @@ class Survey:
         """Count one draft chunk."""
         self.rows_count += rows.num_rows
         self.face_cents += int(whole(rows.column(FACE)).sum())
-        for values, count in _groups(rows, ("age_band", "state", "zip3", "country")):
-            self.quasi[(values[0], values[1], values[2], values[3])] += count
+        self.quasi.add(rows)
         for entry in mapping.fields():
             if entry.cls is FieldClass.ANALYTIC and entry.kind is Kind.TEXT and entry.name in rows.column_names:
                 counter = self.texts.setdefault(entry.name, Counter())

@@ -1,9 +1,12 @@
 """How coarse a pool's quasi-identifiers must become until no row stands for fewer than k accounts."""
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import pyarrow as pa
+
+from masking.columns import blank, by_word, one, pc
 from masking.treatments import OTHER
 
 QUASI_COLUMNS = ("age_band", "state", "zip3", "country")
@@ -12,8 +15,10 @@ QUASI_COLUMNS = ("age_band", "state", "zip3", "country")
 SUPPRESSED_SHARE_LIMIT = 0.01
 """At most this share of a pool's rows is left out before the next coarser level is taken."""
 
+COUNT = "count"
+PARTS_LIMIT = 32
 Quasi = tuple[str, str, str, str]
-"""Values of QUASI_COLUMNS as in a draft: the age band five years wide."""
+"""Values of QUASI_COLUMNS."""
 
 
 class RiskRefused(Exception):
@@ -30,15 +35,19 @@ class Granularity:
     country: bool = True
     merged_states: frozenset[str] = frozenset()
 
-    def coarsen(self, quasi: Quasi) -> Quasi:
-        """A draft's quasi-identifiers at this level."""
-        age, state, zip3, country = quasi
-        return (
-            self.age(age),
-            self.state_label(state) if self.state else "",
-            zip3 if self.zip3 else "",
-            country if self.country else "",
-        )
+    def coarsen(self, name: str, values: pa.Array) -> pa.Array:
+        """A draft's column of quasi-identifiers at this level; any other text as it is."""
+        match name:
+            case "age_band":
+                return by_word(values, self.age)
+            case "zip3":
+                return values if self.zip3 else blank(len(values))
+            case "state":
+                return by_word(values, self.state_label) if self.state else blank(len(values))
+            case "country" if not self.country:
+                return blank(len(values))
+            case _:
+                return values
 
     def age(self, band: str) -> str:
         """A five-year band at this level's width."""
@@ -62,28 +71,58 @@ class Choice:
     suppressed_count: int
 
 
-def choose(counts: Counter[Quasi], *, k: int) -> Choice:
+def choose(counts: pa.Table, *, k: int) -> Choice:
     """The finest level at which every class has k rows, but for at most 1 % of the rows, which are left out.
 
-    Raises RiskRefused if there is no such level: the pool has fewer than k rows.
+    `counts` has QUASI_COLUMNS and COUNT. Raises RiskRefused if there is no such level: the pool has fewer than k rows.
     """
-    total = counts.total()
+    total = _sum(counts)
     if total < k:
         raise RiskRefused(
             f"The pool has {total} accounts and k is {k}: widen the rule that cuts it, or merge it with another."
         )
-    states = Counter[str]()
-    for (_, state, _, _), count in counts.items():
-        states[state] += count
-    rare = frozenset(state for state, count in states.items() if state and count < k)
+    states = regroup(counts.select(["state", COUNT]), ["state"])
+    rare = frozenset(states.filter(pc.less(states.column(COUNT), k)).column("state").to_pylist()) - {""}
     for level in _levels(rare):
-        classes = Counter[Quasi]()
-        for quasi, count in counts.items():
-            classes[level.coarsen(quasi)] += count
-        small = {quasi: count for quasi, count in classes.items() if count < k}
-        if sum(small.values()) <= total * SUPPRESSED_SHARE_LIMIT:
-            return Choice(level, frozenset(small), sum(small.values()))
+        coarse = pa.table({name: level.coarsen(name, one(counts.column(name))) for name in QUASI_COLUMNS})
+        classes = regroup(coarse.append_column(COUNT, counts.column(COUNT)), QUASI_COLUMNS)
+        small = classes.filter(pc.less(classes.column(COUNT), k))
+        if _sum(small) <= total * SUPPRESSED_SHARE_LIMIT:
+            rows = small.select(QUASI_COLUMNS).to_pylist()
+            suppressed = frozenset((row["age_band"], row["state"], row["zip3"], row["country"]) for row in rows)
+            return Choice(level, suppressed, _sum(small))
     raise RiskRefused(f"No level of detail gives every row {k} like it: widen the rule that cuts the pool.")
+
+
+def _sum(counts: pa.Table) -> int:
+    return int(pc.sum(counts.column(COUNT)).as_py() or 0)
+
+
+def regroup(counts: pa.Table, names: Sequence[str]) -> pa.Table:
+    """Counts of equal rows added up."""
+    return counts.group_by(list(names)).aggregate([(COUNT, "sum")]).rename_columns([*names, COUNT])
+
+
+class QuasiCounts:
+    """How many rows of a pool have which quasi-identifiers, collected chunk by chunk."""
+
+    def __init__(self) -> None:
+        self._parts: list[pa.Table] = []
+
+    def add(self, draft: pa.Table) -> None:
+        """Count one draft chunk; a column that it lacks counts as empty."""
+        names = draft.column_names
+        columns = [draft.column(name) if name in names else blank(draft.num_rows) for name in QUASI_COLUMNS]
+        counts = pa.table([*columns, pa.array(np.ones(draft.num_rows, np.int64))], names=[*QUASI_COLUMNS, COUNT])
+        self._parts.append(regroup(counts, QUASI_COLUMNS))
+        if len(self._parts) == PARTS_LIMIT:
+            self._parts = [self.table()]
+
+    def table(self) -> pa.Table:
+        """QUASI_COLUMNS and COUNT, one row per class."""
+        if not self._parts:
+            return pa.table({**dict.fromkeys(QUASI_COLUMNS, blank(0)), COUNT: pa.array([], pa.int64())})
+        return regroup(pa.concat_tables(self._parts), QUASI_COLUMNS)
 
 
 def _levels(rare: frozenset[str]) -> Iterable[Granularity]:

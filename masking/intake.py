@@ -12,7 +12,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from masking import workbook
-from masking.delimited import inspect_csv, read_csv
+from masking.delimited import first_rows, inspect_csv, read_csv
 from masking.limits import ROW, IntakeError, Limits, RefusedRow, TapeInfo, check_headers
 
 __all__ = ["ROW", "IntakeError", "Limits", "RefusedRow", "Source", "TapeInfo", "inspect", "read_chunks", "sample"]
@@ -90,9 +90,15 @@ def read_chunks(
 
 def sample(path: Source, info: TapeInfo, *, limits: Limits = Limits()) -> pa.Table:  # noqa: B008
     """The first rows of a tape as text, for detection; ragged rows are left out."""
-    for chunk in read_chunks(path, info, on_ragged=lambda _: None, limits=limits):
-        return chunk.drop_columns([ROW]).slice(0, limits.sample_rows_count)
-    raise IntakeError("ragged_row", "No row fits the header.")
+    rows: pa.Table | None = None
+    if info.format == "csv":
+        with _opened(path) as file:
+            rows = first_rows(file, info, lambda _: None, limits)
+    else:
+        rows = next(read_chunks(path, info, on_ragged=lambda _: None, limits=limits), None)
+    if rows is None:
+        raise IntakeError("ragged_row", "No row fits the header.")
+    return rows.drop_columns([ROW]).slice(0, limits.sample_rows_count)
 
 
 def _refuse_ragged(row: RefusedRow) -> None:

@@ -26,6 +26,7 @@ REMEDIES = {
     "too_large": "The file is larger than allowed: split it into several tapes.",
     "too_many_rows": "There are more rows than allowed: split the tape.",
     "too_many_refused": "Too many rows are refused to list them: correct the mapping or the export.",
+    "nothing_chosen": "No account was accepted and chosen: see the refused rows, or widen the rule that cuts the pool.",
     "forbidden_column": "Card numbers, card codes and passwords may not be uploaded: delete the column.",
 }
 

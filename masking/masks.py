@@ -1,7 +1,6 @@
 """From drafts to one stage's masked rows: a plan that is decided once per pool, applied chunk by chunk."""
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,10 +8,10 @@ import pyarrow as pa
 
 from masking import treatments
 from masking.accounts import FACE
-from masking.columns import Whole, flags, one, pc, whole
+from masking.columns import Whole, blank, flags, one, pc, whole
 from masking.drafts import Survey, wanted
 from masking.fields import Kind
-from masking.granularity import QUASI_COLUMNS, Choice, Distribution, Granularity, choose
+from masking.granularity import QUASI_COLUMNS, Choice, Distribution, choose
 from masking.policy import Mapping, Policy, PolicyError, Stage, Treatment
 from masking.report import MaskReport
 
@@ -59,7 +58,7 @@ def plan(survey: Survey, mapping: Mapping, policy: Policy, *, stage: Stage, k: i
         k=k,
         exponent=exponent,
         columns=columns,
-        choice=choose(survey.quasi, k=k),
+        choice=choose(survey.quasi.table(), k=k),
         common=common,
         flags_kept=kept,
         flags_merged=merged,
@@ -137,36 +136,12 @@ def _treat(values: pa.Array, name: str, how: Treatment, made: Plan) -> pa.Array:
         case Treatment.MERGE_RARE:
             return treatments.neutralise(treatments.merge_rare(values, common=made.common.get(name, ())))
         case _:
-            return treatments.neutralise(_coarsen(values, name, made.choice.granularity))
-
-
-def _coarsen(values: pa.Array, name: str, level: Granularity) -> pa.Array:
-    """A quasi-identifier at the pool's level; any other text as it is."""
-    match name:
-        case "age_band":
-            return _by_word(values, level.age)
-        case "zip3":
-            return values if level.zip3 else _blank(values)
-        case "state":
-            return _by_word(values, level.state_label) if level.state else _blank(values)
-        case "country" if not level.country:
-            return _blank(values)
-        case _:
-            return values
-
-
-def _by_word(values: pa.Array, form: Callable[[str], str]) -> pa.Array:
-    encoded = values.dictionary_encode()
-    return pa.array([form(word) for word in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
-
-
-def _blank(values: pa.Array) -> pa.Array:
-    return pa.array(np.full(len(values), ""), pa.string())
+            return treatments.neutralise(made.choice.granularity.coarsen(name, values))
 
 
 def _suppressed(table: pa.Table, made: Plan) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Which rows stand in a class below k."""
-    empty = _blank(pa.nulls(table.num_rows))
+    empty = blank(table.num_rows)
     parts = [one(table.column(name)) if name in table.column_names else empty for name in QUASI_COLUMNS]
     keys = pc.binary_join_element_wise(*parts, "\x1f")
     return flags(

@@ -28,7 +28,8 @@ def yes_no_text(flag: pa.Array) -> pa.Array:
 
 def month(days: pa.Array) -> pa.Array:
     """A date as `2011-01`; empty where there is none."""
-    return _per_value(days, lambda day: f"{day:%Y-%m}")
+    numbers = pc.add(pc.multiply(pc.year(days), 12), pc.subtract(pc.month(days), 1))
+    return _per_value(numbers, lambda number: f"{number // 12:04}-{number % 12 + 1:02}")
 
 
 def exact_date(days: pa.Array) -> pa.Array:
@@ -63,12 +64,11 @@ def amount_text(cents: pa.Array, *, exponent: int) -> pa.Array:
 
 def age_band(born: pa.Array, *, cut_off_on: date, width: int) -> pa.Array:
     """The age at the cut-off date as `35-39`, `90+` above 89; empty where there is no date. `width` is in years."""
-
-    def band(day: date) -> str:
-        age = cut_off_on.year - day.year - ((cut_off_on.month, cut_off_on.day) < (day.month, day.day))
-        return age_band_of(age, width)
-
-    return _per_value(born, band)
+    not_yet = pc.greater(
+        pc.add(pc.multiply(pc.month(born), 100), pc.day(born)), cut_off_on.month * 100 + cut_off_on.day
+    )
+    ages = pc.subtract(pc.subtract(cut_off_on.year, pc.year(born)), pc.cast(not_yet, pa.int64()))
+    return _per_value(ages, lambda age: age_band_of(age, width))
 
 
 def age_band_of(age: int, width: int) -> str:
@@ -106,8 +106,8 @@ def restore(values: pa.Array) -> pa.Array:
     return pc.if_else(quoted, pc.utf8_slice_codeunits(values, 1), values)
 
 
-def _per_value(days: pa.Array, form: Callable[[date], str]) -> pa.Array:
-    """Format each distinct date once."""
-    encoded = days.dictionary_encode()
-    words = pa.array([form(day) for day in encoded.dictionary.to_pylist()], pa.string())
+def _per_value(numbers: pa.Array, form: Callable[[int], str]) -> pa.Array:
+    """Format each distinct number once; empty where there is none."""
+    encoded = numbers.dictionary_encode()
+    words = pa.array([form(number) for number in encoded.dictionary.to_pylist()], pa.string())
     return pc.fill_null(words.take(encoded.indices), "")

@@ -1,0 +1,200 @@
+"""Masking beside plain parse-and-write of the same file, in one run: `python -m bench.masking [--rows N]`.
+
+The baseline is the fastest way known here to read and write the tape without masking: pyarrow's threaded read_csv and its
+write_csv. The measured side masks the preview stage, seals the original and hashes it. The whole preparation of a pool
+(two stages, sealed sale file, Merkle commitment over every row) is shown beside it, as it is what a worker does.
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+
+import cryptography
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+
+from masking import detect, envelope, intake, tape
+from masking.policy import Mapping, Stage, default_policy
+
+CUT_OFF_ON = date(2025, 6, 30)
+KEYS = tape.PoolKeys(token_key=b"t" * 32, data_key=b"d" * 32, commit_key=b"c" * 32, nonce_prefix=b"prefix7")
+STATES = ["CA", "TX", "FL", "NY", "PA", "IL", "OH", "GA", "NC", "MI", "NJ", "VA", "WA", "AZ", "WY"]
+CREDITORS = [f"Synthetic Bank {i}" for i in range(40)]
+
+
+def synthetic(rows: int, seed: int = 7) -> pa.Table:
+    """A tape of 25 columns as a US debt buyer knows it; nothing in it is real."""
+    rng = np.random.default_rng(seed)
+
+    def digits(least: int, most: int) -> pa.Array:
+        return pa.array(rng.integers(least, most, rows)).cast(pa.string())
+
+    def pick(words: list[str]) -> pa.Array:
+        return pa.array(words).take(pa.array(rng.integers(0, len(words), rows)))
+
+    def days(first: str, span: int) -> pa.Array:
+        return pa.array(np.datetime64(first) + rng.integers(0, span, rows)).cast(pa.date32()).cast(pa.string())
+
+    def amounts(most: int) -> pa.Array:
+        cents = rng.lognormal(np.log(most / 10), 1.0, rows).astype(np.int64) + 100
+        return pa.array([f"{value // 100}.{value % 100:02d}" for value in cents.tolist()])
+
+    account = np.arange(rows) * 7 + 1_000_000_000
+    first, last = [f"First{i}" for i in range(900)], [f"Last{i}" for i in range(5_000)]
+    return pa.table(
+        {
+            "Acct No": pa.array(account).cast(pa.string()),
+            "Client ID": digits(10**6, 10**7),
+            "FName": pick(first),
+            "LName": pick(last),
+            "SSN": digits(100_000_000, 899_999_999),
+            "DOB": days("1940-01-01", 22_000),
+            "Home Ph": digits(2_000_000_000, 9_999_999_999),
+            "Cell": digits(2_000_000_000, 9_999_999_999),
+            "Email": pick([f"debtor{i}@example.org" for i in range(9_000)]),
+            "Addr1": pick([f"{i} Sample St" for i in range(9_000)]),
+            "City": pick([f"Town {i}" for i in range(500)]),
+            "ST": pick(STATES),
+            "Zip": digits(10_000, 99_999),
+            "POE": pick(["", "Acme Inc", "Example LLC"]),
+            "OC": pick(CREDITORS),
+            "Prod": pick(["Visa", "MasterCard", "Auto", "Personal"]),
+            "Debt Type": pick(["Credit Card", "Auto", "Medical", "Telecom"]),
+            "Open Date": days("2010-01-01", 3_000),
+            "Chg Off Dt": days("2019-01-01", 2_000),
+            "LPD": days("2018-01-01", 2_000),
+            "CO Bal": amounts(300_000),
+            "Curr Bal": amounts(300_000),
+            "Int Bal": amounts(30_000),
+            "BK": pick(["N", "N", "N", "N", "N", "N", "N", "N", "N", "Y"]),
+            "Notes": pick(["", "", "", "called twice", "left message"]),
+        }
+    )
+
+
+def plain(source: Path, out: Path) -> None:
+    """Parse and write, nothing else."""
+    pa.csv.write_csv(pa.csv.read_csv(source), out)
+
+
+def masked(source: Path, out: Path, mapping: Mapping) -> None:
+    """Preview file, sealed original, hash of the original."""
+    digest = sha256()
+    with source.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    header = envelope.Header("bench", "bench", f"sha256:{digest.hexdigest()}")
+    with source.open("rb") as file, out.with_suffix(".sealed").open("wb") as sink:
+        envelope.seal(file, sink, data_key=KEYS.data_key, nonce_prefix=KEYS.nonce_prefix, aad=header)
+    info = intake.inspect(source)
+    with out.open("wb") as sink:
+        tape.mask_to(
+            intake.read_chunks(source, info),
+            sink,
+            mapping,
+            default_policy(),
+            stage=Stage.PREVIEW,
+            token_key=KEYS.token_key,
+            cut_off_on=CUT_OFF_ON,
+            currency="USD",
+        )
+
+
+def prepared(source: Path, out: Path, mapping: Mapping) -> None:
+    """Everything that a pool needs."""
+    folder = out.with_suffix(".pool")
+    folder.mkdir(exist_ok=True)
+    tape.prepare_pool(
+        source,
+        mapping,
+        tape.ALL_ACCOUNTS,
+        KEYS,
+        folder,
+        portfolio="bench",
+        seller="bench",
+        cut_off_on=CUT_OFF_ON,
+        currency="USD",
+    )
+
+
+def seconds(work: Callable[[], None]) -> tuple[float, float]:
+    """(wall seconds, CPU seconds) of one call."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def peak_bytes(source: Path, what: str) -> int:
+    """Peak resident memory of one side alone, in a process of its own."""
+    command = [sys.executable, "-m", "bench.masking", "--only", what, "--file", str(source)]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True, timeout=1_200).stdout)
+
+
+def run_alone(what: str, source: Path) -> None:
+    """One side once; prints the peak resident bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        _side(what, source, Path(folder) / f"{what}.csv")()
+    status = Path("/proc/self/status").read_text()
+    print(int(status.split("VmHWM:")[1].split()[0]) * 1024)
+
+
+def _side(what: str, source: Path, out: Path) -> Callable[[], None]:
+    if what == "plain":
+        return lambda: plain(source, out)
+    info = intake.inspect(source)
+    sample = intake.sample(source, info)
+    mapping = detect.suggest(detect.detect(info.columns, sample), sample)
+    return (lambda: masked(source, out, mapping)) if what == "masked" else lambda: prepared(source, out, mapping)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", choices=["plain", "masked", "prepared"])
+    parser.add_argument("--file", type=Path)
+    chosen = parser.parse_args(arguments)
+    if chosen.only:
+        run_alone(chosen.only, chosen.file)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "tape.csv"
+        pa.csv.write_csv(synthetic(chosen.rows), source)
+        sides = {what: _side(what, source, Path(folder) / f"{what}.csv") for what in ("plain", "masked", "prepared")}
+        times: dict[str, list[tuple[float, float]]] = {what: [] for what in sides}
+        for _ in range(max(chosen.rounds, 3)):
+            for what, work in sides.items():  # side by side, so that noise falls on all
+                times[what].append(seconds(work))
+        size = source.stat().st_size
+        print(
+            f"masking: {chosen.rows:,} rows x 25 columns, {size / 1e6:.0f} MB, medians of {max(chosen.rounds, 3)} rounds"
+        )
+        print(f"python {platform.python_version()}, pyarrow {pa.__version__}, cryptography {cryptography.__version__}")
+        print(f"cores {os.cpu_count()}, load {os.getloadavg()[0]:.1f}")
+        base = statistics.median(wall for wall, _ in times["plain"])
+        for what, label in (
+            ("plain", "parse and write (pyarrow read_csv, write_csv)"),
+            ("masked", "mask preview + seal + hash the original"),
+            ("prepared", "whole pool: 2 stages, sealed sale file, Merkle root"),
+        ):
+            wall = statistics.median(taken for taken, _ in times[what])
+            cpu = statistics.median(used for _, used in times[what])
+            peak = peak_bytes(source, what) / 1e6
+            print(
+                f"{label:<52} {chosen.rows / wall:>11,.0f} rows/s  ratio {base / wall:4.2f}"
+                f"  cpu {cpu:5.2f} s  peak {peak:5.0f} MB"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""CSV as it leaves: masked files, and the clear sale file in a form that spreadsheets do not run."""
+
+import io
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.csv
+
+from masking import intake
+from masking.columns import one
+from masking.limits import ROW
+from masking.treatments import neutralise, restore
+
+
+def write_csv(tables: pa.Table | Iterable[pa.Table], sink: BinaryIO) -> None:
+    """UTF-8 CSV with a header; cells and headers must be neutralised already, as those of `mask` are."""
+    writer: pa.csv.CSVWriter | None = None
+    for table in [tables] if isinstance(tables, pa.Table) else tables:
+        writer = writer or pa.csv.CSVWriter(sink, table.schema)
+        writer.write_table(table)
+    if writer:
+        writer.close()
+
+
+def clear_csv(rows: pa.Table, *, header: bool) -> bytes:
+    """Original columns as CSV, neutralised; `original_rows` gives back exactly what was committed to."""
+    cells = [neutralise(one(column)) for column in rows.columns]
+    names = neutralise(pa.array(rows.column_names)).to_pylist()
+    out = io.BytesIO()
+    pa.csv.write_csv(pa.table(cells, names=names), out, pa.csv.WriteOptions(include_header=header))
+    return out.getvalue()
+
+
+def original_rows(source: BinaryIO | Path) -> Iterator[pa.Table]:
+    """The original columns of an opened sale file as text, in chunks, for `commitment.verify_sale_file`."""
+    info = intake.inspect(source)
+    for chunk in intake.read_chunks(source, info):
+        rows = chunk.drop_columns([ROW])
+        names = restore(pa.array(rows.column_names)).to_pylist()
+        yield pa.table([restore(one(column)) for column in rows.columns], names=names)

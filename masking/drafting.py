@@ -1,0 +1,58 @@
+"""One reading of a tape that keeps drafts: checked rows go in, the masked file of any stage comes out."""
+
+from collections.abc import Iterable
+from datetime import date
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from masking.accounts import Validator
+from masking.csvout import write_csv
+from masking.drafts import Survey, draft
+from masking.limits import Limits
+from masking.masks import Masker, plan
+from masking.policy import Mapping, Policy, Stage
+from masking.report import MaskReport
+from masking.spool import Spool
+
+
+class Drafting:
+    """Collects drafts and what is counted over them. Raises PolicyError or ValueError for a bad mapping or currency."""
+
+    def __init__(
+        self,
+        mapping: Mapping,
+        policy: Policy,
+        *,
+        token_key: bytes,
+        cut_off_on: date,
+        currency: str,
+        limits: Limits = Limits(),  # noqa: B008
+    ) -> None:
+        self.validator = Validator(mapping, cut_off_on, currency, limits)
+        self.survey = Survey()
+        self.spool = Spool(token_key)
+        self._policy, self._token_key = policy, token_key
+
+    def read(self, chunks: Iterable[pa.Table]) -> None:
+        """Check and keep every chunk of text."""
+        for chunk in chunks:
+            self.take(*self.validator.accept(chunk))
+
+    def take(self, rows: pa.Table, accounts: pa.Table) -> None:
+        """Keep accepted rows and the same rows typed."""
+        mapping, cut_off_on = self.validator.mapping, self.validator.cut_off_on
+        made = draft(rows, accounts, mapping, self._policy, token_key=self._token_key, cut_off_on=cut_off_on)
+        self.survey.add(made, mapping)
+        self.spool.add(made)
+
+    def masker(self, *, stage: Stage, k: int) -> Masker:
+        """What masks one stage; raises RiskRefused if k cannot hold, PolicyError for a stage without rows."""
+        made = self.validator
+        return Masker(plan(self.survey, made.mapping, self._policy, stage=stage, k=k, exponent=made.exponent))
+
+    def write(self, sink: BinaryIO, *, stage: Stage, k: int) -> MaskReport:
+        """One stage's masked file as CSV."""
+        masker = self.masker(stage=stage, k=k)
+        write_csv(map(masker.mask, self.spool), sink)
+        return masker.report()

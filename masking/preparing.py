@@ -1,0 +1,162 @@
+"""Everything that one pool needs, in one reading of its tape: masked files, sealed sale file, commitment, report."""
+
+import json
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from masking import commitment, intake
+from masking.csvout import clear_csv
+from masking.drafting import Drafting
+from masking.envelope import Header, Sealer
+from masking.limits import ROW, IntakeError, Limits
+from masking.policy import Mapping, Policy, Stage, default_policy
+from masking.pools import Selection, StrataBuilder
+from masking.report import MaskReport, PoolReport
+from masking.spool import Spool
+
+ALL_ACCOUNTS = Selection()
+
+
+@dataclass(frozen=True, slots=True)
+class PoolKeys:
+    """The secrets of one portfolio, 32 random bytes each, and a fresh 7-byte nonce prefix for the sale file."""
+
+    token_key: bytes
+    data_key: bytes
+    commit_key: bytes
+    nonce_prefix: bytes
+
+    def __repr__(self) -> str:
+        return "PoolKeys(…)"
+
+
+FILE_NAMES = ("preview.csv", "vetted.csv", "sale.csv.sealed", "leaves.bin", "report.json")
+
+
+@dataclass(frozen=True, slots=True)
+class PoolFiles:
+    """Where a prepared pool's files are: two masked files, the sealed sale file, 32 bytes per leaf, the report."""
+
+    preview: Path
+    vetted: Path
+    sale_sealed: Path
+    leaves: Path
+    report: Path
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPool:
+    """The files of a prepared pool, its report, the header that its sale file opens with, and the commitment's root."""
+
+    files: PoolFiles
+    report: PoolReport
+    header: Header
+    root: bytes
+
+
+def prepare_pool(
+    path: intake.Source,
+    mapping: Mapping,
+    selection: Selection,
+    keys: PoolKeys,
+    out_dir: Path,
+    *,
+    portfolio: str,
+    seller: str,
+    cut_off_on: date,
+    currency: str,
+    policy: Policy | None = None,
+    k: int = 5,
+    limits: Limits = Limits(),  # noqa: B008
+) -> PreparedPool:
+    """Read a tape once and write into `out_dir`: preview.csv, vetted.csv, sale.csv.sealed, leaves.bin, report.json.
+
+    The sale file's clear bytes pass from memory through the sealer; they never touch the disk. If anything fails nothing
+    is left in `out_dir`. Raises IntakeError, PolicyError, RiskRefused, ValueError (unknown currency).
+    """
+    policy = policy or default_policy()
+    files = PoolFiles(*(out_dir / name for name in FILE_NAMES))
+    header = Header(portfolio=portfolio, seller=seller, digest="merkle")
+    drafting = Drafting(
+        mapping, policy, token_key=keys.token_key, cut_off_on=cut_off_on, currency=currency, limits=limits
+    )
+    drafting.spool = Spool(keys.token_key, folder=out_dir)
+    with closing(drafting.spool), ExitStack() as undo:
+        for name in FILE_NAMES:
+            undo.callback((out_dir / name).unlink, missing_ok=True)
+        with files.sale_sealed.open("wb") as sink, files.leaves.open("wb") as leaves:
+            sealer = Sealer(sink, data_key=keys.data_key, nonce_prefix=keys.nonce_prefix, aad=header)
+            cut = _Cut(selection, drafting, keys.commit_key, sealer, leaves, k)
+            cut.read(path, limits)
+            sealed = sealer.finish()
+        masks = {
+            "preview": _write_masked(drafting, Stage.PREVIEW, files.preview, k),
+            "vetted": _write_masked(drafting, Stage.VETTED, files.vetted, k),
+        }
+        root = cut.tree.root()
+        report = PoolReport(
+            totals=drafting.validator.totals,
+            refused=tuple(sorted(drafting.validator.refused)),
+            selected_count=drafting.survey.rows_count,
+            selected_face_cents=drafting.survey.face_cents,
+            strata=cut.strata.result(),
+            masks=masks,
+            commitment_root=root.hex(),
+            sale_sha256=sealed.sealed_sha256,
+            sale_bytes=sealed.sealed_bytes,
+        )
+        files.report.write_text(json.dumps(report.as_json(), indent=2))
+        undo.pop_all()
+    return PreparedPool(files, report, header, root)
+
+
+def _write_masked(drafting: Drafting, stage: Stage, path: Path, k: int) -> MaskReport:
+    with path.open("wb") as sink:
+        return drafting.write(sink, stage=stage, k=k)
+
+
+class _Cut:
+    """One pool cut out of a tape while it is read: strata, leaves and sealed clear rows of what the selection chooses."""
+
+    def __init__(
+        self,
+        selection: Selection,
+        drafting: Drafting,
+        commit_key: bytes,
+        sealer: Sealer,
+        leaves: BinaryIO,
+        k: int,
+    ) -> None:
+        self.tree = commitment.Growing()
+        self.strata = StrataBuilder(drafting.validator.cut_off_on, drafting.validator.exponent, k)
+        self._selection, self._drafting, self._commit_key = selection, drafting, commit_key
+        self._sealer, self._leaves = sealer, leaves
+
+    def read(self, path: intake.Source, limits: Limits) -> None:
+        """Read the tape once; raises IntakeError("nothing_chosen") if no account is accepted and chosen."""
+        validator = self._drafting.validator
+        info = intake.inspect(path, limits=limits)
+        header = True
+        for chunk in intake.read_chunks(path, info, on_ragged=validator.refuse_ragged, limits=limits):
+            rows, accounts = validator.accept(chunk)
+            chosen = self._selection.chosen(accounts, cut_off_on=validator.cut_off_on)
+            if not chosen.all():
+                rows, accounts = rows.filter(pa.array(chosen)), accounts.filter(pa.array(chosen))
+            self._take(rows, accounts, header=header)
+            header = False
+        if not self._drafting.survey.rows_count:
+            raise IntakeError("nothing_chosen")
+
+    def _take(self, rows: pa.Table, accounts: pa.Table, *, header: bool) -> None:
+        original = rows.drop_columns([ROW])
+        made = commitment.leaves(original, commit_key=self._commit_key, first=self.tree.count)
+        self.tree.add(made)
+        self._leaves.write(b"".join(made))
+        self._sealer.write(clear_csv(original, header=header))
+        self.strata.add(accounts)
+        self._drafting.take(rows, accounts)

@@ -1,0 +1,70 @@
+"""Drafts kept until the whole tape was read: in memory while they are few, then encrypted on disk."""
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
+
+import pyarrow as pa
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from masking.limits import MIB
+from masking.tokens import subkey
+
+MEMORY_BYTES = 128 * MIB
+
+
+class Spool:
+    """Tables in, the same tables out, in order. Past `memory_bytes` they go to an unnamed file, encrypted, in `folder`.
+
+    `key` has 32 bytes and must be used for one spool only: chunks are numbered and the number is the nonce.
+    """
+
+    def __init__(self, key: bytes, *, folder: Path | None = None, memory_bytes: int = MEMORY_BYTES) -> None:
+        self._aead = AESGCM(subkey(key, "spool"))
+        self._room = memory_bytes
+        self._kept: list[pa.Buffer] = []
+        self._spilled: list[int] = []
+        self._folder = folder
+        self._file: IO[bytes] | None = None
+
+    def add(self, table: pa.Table) -> None:
+        """Keep one chunk."""
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+            writer.write_table(table)
+        buffer = sink.getvalue()
+        if self._folder is None or (buffer.size <= self._room and not self._spilled):
+            self._room -= buffer.size
+            self._kept.append(buffer)
+            return
+        self._file = self._file or TemporaryFile(dir=self._folder)  # noqa: SIM115  # closed by `close`
+        sealed = self._aead.encrypt(self._nonce(len(self._spilled)), buffer.to_pybytes(), None)
+        self._file.seek(0, 2)
+        self._file.write(sealed)
+        self._spilled.append(len(sealed))
+
+    def close(self) -> None:
+        """Forget everything; the file is gone."""
+        self._kept.clear()
+        if self._file:
+            self._file.close()
+
+    @staticmethod
+    def _nonce(number: int) -> bytes:
+        return struct.pack(">IQ", 0, number)
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        yield from map(_table, self._kept)
+        place = 0
+        for number, size in enumerate(self._spilled):
+            assert self._file is not None
+            self._file.seek(place)
+            place += size
+            yield _table(pa.py_buffer(self._aead.decrypt(self._nonce(number), self._file.read(size), None)))
+
+
+def _table(buffer: pa.Buffer) -> pa.Table:
+    with pa.ipc.open_stream(buffer) as reader:
+        return reader.read_all()
