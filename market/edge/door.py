@@ -1,0 +1,77 @@
+"""The door that every HTTP request passes: a rate limit, headers, and one log line without what was asked."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from market.db.context import Context
+from market.edge.problems import rendered, template_of
+from market.kit.errors import RateLimited
+from market.kit.rates import Rates
+
+_log = structlog.get_logger()
+
+
+def door(context: Context) -> Any:
+    """The middleware, with its own counters."""
+    per_minute = context.settings.requests_per_minute
+    rates = Rates(context.clock, per_second=per_minute / 60, burst=max(20, per_minute // 4))
+
+    def middleware(app: ASGIApp) -> ASGIApp:
+        async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != ScopeType.HTTP or scope["path"].startswith("/health"):
+                await app(scope, receive, send)
+                return
+            started_s = context.clock.monotonic_s()
+            status = 500
+
+            async def send_on(message: Message) -> None:
+                nonlocal status
+                if message["type"] == "http.response.start":
+                    status = message["status"]
+                    message["headers"] = [*message["headers"], *_headers(scope["path"])]
+                await send(message)
+
+            wait_s = rates.take((scope.get("client") or ("unknown",))[0])
+            if wait_s:
+                await _too_many(wait_s)(scope, receive, send_on)
+            else:
+                await app(scope, receive, send_on)
+            took_ms = round((context.clock.monotonic_s() - started_s) * 1000, 1)
+            _log.info("request", method=scope["method"], path=template_of(scope), status=status, took_ms=took_ms)
+
+        return guarded
+
+    return middleware
+
+
+def _too_many(wait_s: float) -> ASGIApp:
+    error = RateLimited("too many requests from this address; slow down", retry_after_s=round(wait_s, 2))
+    return rendered(error).to_asgi_response(app=None, request=None)  # type: ignore[arg-type]
+
+
+def _headers(path: str) -> Sequence[tuple[bytes, bytes]]:
+    return _PAGE_HEADERS if path.startswith("/schema") else _API_HEADERS
+
+
+_COMMON_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+_API_HEADERS = (
+    *_COMMON_HEADERS,
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cache-control", b"no-store"),
+)
+_PAGE_HEADERS = (
+    *_COMMON_HEADERS,
+    (
+        b"content-security-policy",
+        b"default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:",
+    ),
+)
