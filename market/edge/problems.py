@@ -42,6 +42,8 @@ def http_refusal(_: Request[Any, Any, Any], error: HTTPException) -> Response[di
     if isinstance(error, ValidationException):
         field, detail = _first_complaint(error)
         return problem(422, "malformed", "The request is not well formed", detail, field=field)
+    if error.status_code == 400:
+        return problem(422, "malformed", "The request is not well formed", _UNREADABLE)
     slug, title = _HTTP_SLUGS.get(error.status_code, ("refused", "Refused"))
     response = problem(
         error.status_code, slug, title, _HTTP_DETAILS.get(error.status_code, "the request cannot be served")
@@ -51,8 +53,8 @@ def http_refusal(_: Request[Any, Any, Any], error: HTTPException) -> Response[di
     return response
 
 
+_UNREADABLE = "the body or the address cannot be read; compare it with /schema"
 _HTTP_SLUGS = {
-    400: ("malformed", "The request is not well formed"),
     401: ("unauthenticated", "Sign in first"),
     403: ("forbidden", "Not yours to do"),
     404: ("not-found", "No such thing, or not yours to see"),
@@ -61,7 +63,6 @@ _HTTP_SLUGS = {
     415: ("unsupported-media-type", "Send JSON, or the media type that the address takes"),
 }
 _HTTP_DETAILS = {
-    400: "the body or the address cannot be read; compare it with /schema",
     404: "there is nothing at this address; /schema lists what there is",
     405: "the header Allow lists the methods of this address",
     413: "the body is larger than this address takes",
