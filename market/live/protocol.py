@@ -1,0 +1,276 @@
+"""The messages of `/v1/live`, as pure values: what a client may say, what it hears, and how a bad frame is answered.
+
+Every frame is one JSON object. A client's frame is told apart by `op`, a server's by `t`. The protocol is described
+in docs/live-protocol.md.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from enum import IntEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from market.kit.money import MAX_CENTS
+
+VERSION = 1
+"""Told in `ok`. It changes when a client of the version before would misunderstand a frame."""
+MAX_FRAME_BYTES = 4096
+"""The longest frame that a client may send."""
+
+Frame = str
+"""An encoded message. One is shared by all sockets that are sent the same."""
+
+MessageId = Annotated[
+    str, Meta(min_length=1, max_length=64, description="chosen by the client, returned in the answer")
+]
+Cid = Annotated[
+    str, Meta(pattern=r"^[ -~]{1,64}$(?!\n)", description="command id: unique for ever per bidder and auction")
+]
+Cents = Annotated[int, Meta(ge=1, le=MAX_CENTS, description="minor units of the auction's currency")]
+Seq = Annotated[int, Meta(ge=0, le=2**53, description="number of an event in its auction, from 1")]
+Micros = Annotated[int, Meta(ge=0, le=2**62, description="microseconds since 1970-01-01T00:00:00Z")]
+ReasonText = Annotated[str, Meta(min_length=1, max_length=500)]
+
+
+class CloseCode(IntEnum):
+    """Why the server, or the client, hung up (RFC 6455 § 7.4.2: 4000-4999 are an application's own)."""
+
+    BAD = 4400
+    AUTH = 4401
+    FORBIDDEN = 4403
+    HEARTBEAT = 4408
+    REPLACED = 4409
+    SLOW = 4413
+    RATE = 4429
+    RESTART = 1012
+
+
+# What a client may say.
+
+
+class _Request(Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", kw_only=True):
+    id: MessageId
+
+
+class Auth(_Request, frozen=True, tag="auth", kw_only=True):
+    """Sign in by API key; not needed when the handshake carried a session cookie."""
+
+    token: Annotated[str, Meta(min_length=1, max_length=256)]
+
+
+class Sub(_Request, frozen=True, tag="sub", kw_only=True):
+    """Watch an auction: from a snapshot, or from the event after `from_seq` if `epoch` is still the same."""
+
+    auction: UUID
+    from_seq: Seq | None = None
+    epoch: Annotated[str, Meta(max_length=64)] | None = None
+
+
+class Ping(_Request, frozen=True, tag="ping", kw_only=True):
+    """Measure the clocks' difference; `t0` is the client's, returned as it came."""
+
+    t0: Micros
+
+
+class _Command(_Request, frozen=True, kw_only=True):
+    auction: UUID
+    cid: Cid
+
+
+class Bid(_Command, frozen=True, tag="bid", kw_only=True):
+    """Bid exactly `amount_cents`; `confirmed` repeats one that was refused as CONFIRM_NEEDED."""
+
+    amount_cents: Cents
+    confirmed: bool = False
+
+
+class Proxy(_Command, frozen=True, tag="proxy", kw_only=True):
+    """Have the engine bid as little as needed, up to `ceiling_cents`, which stays secret."""
+
+    ceiling_cents: Cents
+    confirmed: bool = False
+
+
+class ProxyCancel(_Command, frozen=True, tag="proxy_cancel", kw_only=True):
+    """Lower the own ceiling to the current price."""
+
+
+class BuyNow(_Command, frozen=True, tag="buy_now", kw_only=True):
+    """Buy at the terms' buy-now amount and end the auction."""
+
+
+class Refuse(_Command, frozen=True, tag="refuse", kw_only=True):
+    """The seller strikes out the bid accepted as event `seq`; all are told the reason."""
+
+    seq: Annotated[int, Meta(ge=1, le=2**53)]
+    reason: ReasonText
+
+
+Command = Bid | Proxy | ProxyCancel | BuyNow | Refuse
+Request = Auth | Sub | Ping | Command
+
+_decoder: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
+
+
+# What a client hears.
+
+
+class _Message(Struct, frozen=True, tag_field="t", omit_defaults=True):
+    pass
+
+
+class Ok(_Message, frozen=True, tag="ok", kw_only=True):
+    """Yes to `auth` (no id: to the handshake's cookie), or to `sub`, after what had been missed."""
+
+    id: str | UnsetType = UNSET
+    conn: str
+    server_time: datetime
+    version: int
+    heartbeat_s: int
+
+
+class Error(_Message, frozen=True, tag="error", kw_only=True):
+    """A frame that led to nothing: `field` is what to mend, `detail` how. It never repeats a value."""
+
+    id: str | UnsetType = UNSET
+    code: str
+    field: str | UnsetType = UNSET
+    detail: str
+
+
+class Ack(_Message, frozen=True, tag="ack", kw_only=True):
+    """The answer to a command, after it was stored. `seq` is the event it led to."""
+
+    id: str
+    cid: str
+    status: str
+    seq: int | UnsetType = UNSET
+    code: str | UnsetType = UNSET
+    min_next_cents: int | UnsetType = UNSET
+    detail: str | UnsetType = UNSET
+    retry_after_ms: int | UnsetType = UNSET
+    received_at: datetime
+    decided_at: datetime | UnsetType = UNSET
+
+
+class Heartbeat(_Message, frozen=True, tag="hb", kw_only=True):
+    """Sent every `heartbeat_s`; `heads` is the newest event of each auction subscribed to, as the database has it."""
+
+    at: datetime
+    heads: Mapping[str, int]
+
+
+class Pong(_Message, frozen=True, tag="pong", kw_only=True):
+    """`t1` when the ping came, `t2` when this left; see docs/live-protocol.md for the arithmetic."""
+
+    id: str
+    t0: int
+    t1: int
+    t2: int
+
+
+class Resync(_Message, frozen=True, tag="resync", kw_only=True):
+    """What was sent of this auction no longer holds together: subscribe again."""
+
+    auction: UUID
+    reason: str
+
+
+class Shutdown(_Message, frozen=True, tag="shutdown", kw_only=True):
+    """The server goes down in `in_ms`; come back after `retry_after_ms`."""
+
+    in_ms: int
+    retry_after_ms: int
+
+
+Message = Ok | Error | Ack | Heartbeat | Pong | Resync | Shutdown
+_encoder = msgspec.json.Encoder()
+
+
+class BadFrame(Exception):
+    """A frame that cannot be taken; `error` is what to answer."""
+
+    def __init__(self, error: Error) -> None:
+        super().__init__(error.detail)
+        self.error = error
+
+
+def read(frame: str | bytes) -> Request:
+    """The request that a frame holds.
+
+    Raises:
+        BadFrame: too long, binary, not JSON, an unknown op or field, a value of the wrong type or out of bounds.
+    """
+    if isinstance(frame, bytes):
+        raise _bad(None, "BAD_FRAME", None, "frames are text, not binary")
+    try:
+        if len(frame) > MAX_FRAME_BYTES or len(frame.encode()) > MAX_FRAME_BYTES:
+            raise _bad(None, "TOO_LARGE", None, f"a frame has at most {MAX_FRAME_BYTES} bytes")
+        return _decoder.decode(frame)
+    except msgspec.ValidationError as error:
+        raise _invalid(frame, str(error)) from None
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        raise _bad(None, "BAD_FRAME", None, "not a JSON object") from None
+
+
+def write(message: Message) -> Frame:
+    """The frame of a message."""
+    return _encoder.encode(message).decode()
+
+
+def write_event(projected: Mapping[str, Any]) -> Frame:
+    """The frame of one event, as `auctions.views.project` shows it to an audience."""
+    return _encoder.encode({"t": "event", **projected}).decode()
+
+
+def write_snapshot(shown: Mapping[str, Any], epoch: str) -> Frame:
+    """The frame of a whole state, as `auctions.views.snapshot` shows it to an audience."""
+    return _encoder.encode({"t": "snapshot", "epoch": epoch, **shown}).decode()
+
+
+def micros(at: datetime) -> int:
+    """An aware instant in microseconds since 1970-01-01T00:00:00Z."""
+    return int(at.timestamp()) * 1_000_000 + at.microsecond
+
+
+_PLACE = re.compile(r" - at `\$\.?([A-Za-z0-9_.\[\]]*)`$")
+_MISSING = re.compile(r"^Object missing required field `([A-Za-z0-9_]+)`")
+_UNKNOWN = re.compile(r"^Object contains unknown field `(.*)`", re.DOTALL)
+
+
+def _invalid(frame: str, complaint: str) -> BadFrame:
+    """Names the field; a value, and a field's name that nobody knows, may be anything and is not repeated."""
+    name = _id_of(frame)
+    if missing := _MISSING.match(complaint):
+        return _bad(name, "MALFORMED", missing[1], "is missing")
+    if unknown := _UNKNOWN.match(complaint):
+        known = unknown[1] if re.fullmatch(r"[a-z0-9_]{1,32}", unknown[1]) else None
+        return _bad(name, "MALFORMED", known, "there is a field that this op does not have")
+    place = _PLACE.search(complaint)
+    field = place[1] if place else None
+    if field == "op":
+        return _bad(name, "UNKNOWN_OP", field, "no such op")
+    detail = _PLACE.sub("", complaint)
+    return _bad(name, "MALFORMED", field, detail[0].lower() + detail[1:])
+
+
+def _bad(name: str | None, code: str, field: str | None, detail: str) -> BadFrame:
+    return BadFrame(Error(id=name or UNSET, code=code, field=field or UNSET, detail=detail))
+
+
+class _Envelope(Struct):
+    id: MessageId
+
+
+_envelope = msgspec.json.Decoder(_Envelope)
+
+
+def _id_of(frame: str) -> str | None:
+    try:
+        return _envelope.decode(frame).id
+    except (msgspec.DecodeError, RecursionError):
+        return None

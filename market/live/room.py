@@ -1,0 +1,139 @@
+"""One auction as this node knows it, and the sockets that watch it. Pure bookkeeping: it waits for nothing.
+
+Bidders, the seller and officers hear every event at once. Observers see the auction as of the last tick: one new
+event as it is, several as a fresh snapshot. A frame is encoded once per (seq, audience) and shared.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+from auctions.auction import Auction
+from auctions.engine import OutOfSequenceError
+from auctions.messages import Event
+from auctions.views import OBSERVER, OTHER_BIDDER, Audience, Role, concerned, project, snapshot
+from market.live.outlet import Outlet
+from market.live.protocol import VERSION, Frame, write_event, write_snapshot
+
+TAIL_COUNT = 256
+"""So many newest events are at hand for those who come back; who was away for longer gets a snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """An event and the frames that show it, made when the first of an audience asks."""
+
+    event: Event
+    concerned: frozenset[str]
+    frames: dict[Audience, Frame] = field(default_factory=dict)
+
+    def frame(self, audience: Audience) -> Frame:
+        if audience.role is Role.BIDDER and audience.bidder not in self.concerned:
+            audience = OTHER_BIDDER
+        found = self.frames.get(audience)
+        if found is None:
+            found = self.frames[audience] = write_event(project(self.event, audience))
+        return found
+
+
+class Room:
+    def __init__(self, auction: Auction, lineage: str) -> None:
+        """`lineage` names the history that the seqs belong to; it changes when the database is restored."""
+        self.auction = auction
+        self.known_seq = auction.seq
+        """The newest event that the database is known to have; ahead of `auction` while the feed catches up."""
+        self._lineage = lineage
+        self._shown = auction
+        self._tail: deque[_Told] = deque(maxlen=TAIL_COUNT)
+        self._seats: dict[Outlet, Audience] = {}
+        self._bidders: dict[Audience, set[Outlet]] = {}
+        self._others: dict[Audience, set[Outlet]] = {}
+        self._snapshots: dict[tuple[int, Audience], Frame] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._seats
+
+    def outlets(self) -> tuple[Outlet, ...]:
+        return tuple(self._seats)
+
+    def epoch(self, audience: Audience) -> str:
+        """Frames of one epoch add up; it differs by protocol, history and audience."""
+        return f"{VERSION}-{self._lineage}-{audience.role.value}"
+
+    def join(self, outlet: Outlet, audience: Audience, *, from_seq: int | None, epoch: str | None) -> None:
+        """Bring the socket up to date and keep it so. Joining again starts anew."""
+        self.leave(outlet)
+        seen = self._shown if audience.role is Role.OBSERVER else self.auction
+        missed = None if epoch != self.epoch(audience) else self._missed(from_seq, seen.seq)
+        if missed is None:
+            outlet.push(self._snapshot(seen, audience))
+        else:
+            for told in missed:
+                outlet.push(told.frame(audience))
+        self._seats[outlet] = audience
+        self._group(audience).setdefault(audience, set()).add(outlet)
+
+    def leave(self, outlet: Outlet) -> None:
+        """Tell this socket nothing more; nothing happens if it was not told anything."""
+        audience = self._seats.pop(outlet, None)
+        if audience is not None:
+            group = self._group(audience)
+            group[audience].discard(outlet)
+            if not group[audience]:
+                del group[audience]
+
+    def _group(self, audience: Audience) -> dict[Audience, set[Outlet]]:
+        return self._bidders if audience.role is Role.BIDDER else self._others
+
+    def advance(self, auction: Auction, events: Sequence[Event]) -> None:
+        """Tell all but the observers what happened; `auction` is the state after `events`.
+
+        What is known already is left out. Raises `OutOfSequenceError` if something before it is missing.
+        """
+        seq = self.auction.seq
+        news = [event for event in events if event.seq > seq]
+        if not news:
+            return
+        if news[0].seq != seq + 1 or news[-1].seq != auction.seq:
+            raise OutOfSequenceError(seq + 1, news[0].seq)
+        self.auction = auction
+        self.known_seq = max(self.known_seq, auction.seq)
+        self._snapshots.clear()
+        for event in news:
+            told = _Told(event, concerned(event))
+            self._tail.append(told)
+            self._tell(told)
+
+    def _tell(self, told: _Told) -> None:
+        for audience, outlets in chain(self._bidders.items(), self._others.items()):
+            if audience.role is not Role.OBSERVER:
+                frame = told.frame(audience)
+                for outlet in outlets:
+                    outlet.push(frame)
+
+    def show_observers(self) -> Iterator[tuple[Outlet, Frame]]:
+        """What the observers get at this tick: at most one frame each."""
+        behind = self.auction.seq - self._shown.seq
+        if not behind:
+            return
+        self._shown = self.auction
+        outlets = tuple(self._others.get(OBSERVER, ()))
+        if outlets:
+            frame = self._tail[-1].frame(OBSERVER) if behind == 1 else self._snapshot(self._shown, OBSERVER)
+            yield from ((outlet, frame) for outlet in outlets)
+
+    def _missed(self, from_seq: int | None, head_seq: int) -> list[_Told] | None:
+        """The events after `from_seq`, or None if a snapshot is needed."""
+        if from_seq is None or from_seq > head_seq:
+            return None
+        missed = [told for told in self._tail if from_seq < told.event.seq <= head_seq]
+        return missed if len(missed) == head_seq - from_seq else None
+
+    def _snapshot(self, auction: Auction, audience: Audience) -> Frame:
+        key = (auction.seq, audience)
+        found = self._snapshots.get(key)
+        if found is None:
+            found = self._snapshots[key] = write_snapshot(snapshot(auction, audience), self.epoch(audience))
+        return found

@@ -1,0 +1,161 @@
+"""What may be said on a live socket, and how every wrong frame is answered."""
+
+import json
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from market.live.protocol import (
+    MAX_FRAME_BYTES,
+    Auth,
+    BadFrame,
+    Bid,
+    BuyNow,
+    Heartbeat,
+    Ping,
+    Proxy,
+    ProxyCancel,
+    Refuse,
+    Sub,
+    micros,
+    read,
+    write,
+)
+
+AUCTION = "01920000-0000-7000-8000-000000000001"
+BID = {"op": "bid", "id": "7", "auction": AUCTION, "cid": "c-1", "amount_cents": 1_100}
+
+
+def refusal(frame):
+    with pytest.raises(BadFrame) as caught:
+        read(frame if isinstance(frame, str | bytes) else json.dumps(frame))
+    return json.loads(write(caught.value.error))
+
+
+@pytest.mark.parametrize(
+    ("frame", "request_type"),
+    [
+        ({"op": "auth", "id": "1", "token": "mk_x"}, Auth),
+        ({"op": "sub", "id": "1", "auction": AUCTION}, Sub),
+        ({"op": "sub", "id": "1", "auction": AUCTION, "from_seq": 0, "epoch": "1-x-observer"}, Sub),
+        ({"op": "ping", "id": "1", "t0": 1}, Ping),
+        (BID, Bid),
+        (BID | {"confirmed": True}, Bid),
+        ({"op": "proxy", "id": "1", "auction": AUCTION, "cid": "c", "ceiling_cents": 10**15}, Proxy),
+        ({"op": "proxy_cancel", "id": "1", "auction": AUCTION, "cid": "c"}, ProxyCancel),
+        ({"op": "buy_now", "id": "1", "auction": AUCTION, "cid": "c"}, BuyNow),
+        ({"op": "refuse", "id": "1", "auction": AUCTION, "cid": "c", "seq": 3, "reason": "a doubt"}, Refuse),
+    ],
+)
+def test_every_op_is_read_as_its_request(frame, request_type):
+    assert type(read(json.dumps(frame))) is request_type
+
+
+def test_a_bid_is_read_to_the_last_field():
+    assert read(json.dumps(BID)) == Bid(id="7", auction=UUID(AUCTION), cid="c-1", amount_cents=1_100, confirmed=False)
+
+
+@pytest.mark.parametrize("amount", ["1100", 1100.0, 1.5, 1e3, -1, 0, True, None, [], {}, 10**15 + 1, 10**30, -(10**30)])
+def test_an_amount_that_is_no_whole_number_within_bounds_is_refused_by_name(amount):
+    error = refusal(BID | {"amount_cents": amount})
+    assert (error["t"], error["id"], error["code"], error["field"]) == ("error", "7", "MALFORMED", "amount_cents")
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"auction": "not-a-uuid"}, "auction"),
+        ({"auction": 5}, "auction"),
+        ({"cid": ""}, "cid"),
+        ({"cid": "x" * 65}, "cid"),
+        ({"cid": "line\n"}, "cid"),
+        ({"cid": "naïve"}, "cid"),
+        ({"cid": 5}, "cid"),
+        ({"confirmed": "yes"}, "confirmed"),
+        ({"confirmed": 1}, "confirmed"),
+        ({"surprise": 1}, "surprise"),
+        ({"op": "award"}, "op"),
+        ({"op": 5}, "op"),
+    ],
+)
+def test_a_wrong_field_is_named(change, field):
+    assert refusal(BID | change)["field"] == field
+
+
+@pytest.mark.parametrize("missing", ["op", "id", "auction", "cid", "amount_cents"])
+def test_a_missing_field_is_named(missing):
+    error = refusal({name: value for name, value in BID.items() if name != missing})
+    assert (error["field"], error["detail"]) == (missing, "is missing")
+
+
+@pytest.mark.parametrize("op", ["accept", "arm", "seal", "withdraw", "award", "counter", "unsub", ""])
+def test_ops_of_other_formats_are_unknown(op):
+    assert refusal(BID | {"op": op})["code"] == "UNKNOWN_OP"
+
+
+@pytest.mark.parametrize("name", [5, "", "x" * 65, None, {}])
+def test_an_unusable_id_is_refused_and_not_repeated(name):
+    error = refusal(BID | {"id": name})
+    assert error["field"] == "id"
+    assert "id" not in error
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "",
+        " ",
+        "nope",
+        "{",
+        "[]",
+        "5",
+        "null",
+        '"text"',
+        '{"op":"ping","id":"1","t0":NaN}',
+        '{"op":"ping"} {}',
+        "[" * 4000,
+    ],
+)
+def test_what_is_no_json_object_is_refused(frame):
+    assert refusal(frame)["code"] in {"BAD_FRAME", "MALFORMED"}
+
+
+def test_deep_nesting_does_no_harm():
+    assert refusal('{"op":"ping","id":"1","x":' + "[" * 2000 + "]" * 2000 + "}")["code"] == "MALFORMED"
+
+
+def test_a_lone_surrogate_is_refused_wherever_it_stands():
+    assert refusal('{"op":"ping","id":"\\ud800","t0":1}')["code"] == "BAD_FRAME"
+    assert refusal('{"op":"ping","id":"\ud800","t0":1}')["code"] == "BAD_FRAME"
+
+
+def test_a_binary_frame_is_refused():
+    assert refusal(json.dumps(BID).encode())["code"] == "BAD_FRAME"
+
+
+def test_a_frame_over_the_limit_is_refused_unread():
+    assert refusal(json.dumps(BID | {"cid": "x" * MAX_FRAME_BYTES}))["code"] == "TOO_LARGE"
+    assert refusal(json.dumps(BID | {"cid": "€" * (MAX_FRAME_BYTES // 2)}, ensure_ascii=False))["code"] == "TOO_LARGE"
+
+
+def test_an_error_repeats_nothing_that_was_sent():
+    secret = "4111111111111111"
+    for change in (
+        {"cid": secret * 5},
+        {"auction": secret},
+        {secret + "!": 1},
+        {"op": secret},
+        {"amount_cents": secret},
+    ):
+        assert secret not in json.dumps(refusal(BID | change))
+
+
+def test_a_message_is_one_json_object_told_apart_by_t():
+    at = datetime(2026, 11, 22, 8, 0, 0, 250_000, tzinfo=UTC)
+    shown = json.loads(write(Heartbeat(at=at, heads={AUCTION: 3})))
+    assert shown == {"t": "hb", "at": "2026-11-22T08:00:00.250000Z", "heads": {AUCTION: 3}}
+
+
+def test_micros_counts_microseconds_since_1970():
+    assert micros(datetime(1970, 1, 2, 0, 0, 0, 7, tzinfo=UTC)) == 86_400_000_007
