@@ -1,0 +1,232 @@
+"""Which account is debited and which is credited for every event of a sale. Pure; applied by `store.ledger.apply`.
+
+An id of an operation is derived from what it is for, so that doing a step twice moves the money once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from market.settlement.rules import Settlement, derived_id, forfeit_split
+
+FBO = "bank:fbo"
+"""The bank account held for the benefit of the clients: an asset, so a wire received debits it."""
+CLEARING_IN, CLEARING_OUT = "clearing:in", "clearing:out"
+COMMISSION, DEFAULT_INCOME = "rev:commission", "rev:default"
+
+
+class Outcome(StrEnum):
+    POSTED = "posted"
+    VOIDED = "voided"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """`amount_cents` (> 0) from `debit` to `credit`: at once, or reserved until it is resolved if `pending`.
+
+    The same `transfer_id` again with the same content does nothing; with other content it is refused.
+    """
+
+    transfer_id: UUID
+    debit: str
+    credit: str
+    currency: str
+    amount_cents: int
+    kind: str
+    subject: str
+    pending: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "op": "pend" if self.pending else "post",
+            "id": str(self.transfer_id),
+            "debit": self.debit,
+            "credit": self.credit,
+            "currency": self.currency,
+            "amount_cents": self.amount_cents,
+            "kind": self.kind,
+            "subject": self.subject,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolve:
+    """Ends a reservation, once: posts all of it or `amount_cents` of it (the rest is free again), or none."""
+
+    resolution_id: UUID
+    pending_id: UUID
+    outcome: Outcome
+    amount_cents: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "op": "resolve",
+            "id": str(self.resolution_id),
+            "pending_id": str(self.pending_id),
+            "outcome": self.outcome.value,
+            "amount_cents": self.amount_cents,
+        }
+
+
+Move = Transfer | Resolve
+
+
+@dataclass(frozen=True, slots=True)
+class HeldDeposit:
+    """A bidder's reservation in favour of an auction."""
+
+    transfer_id: UUID
+    org_id: UUID
+    amount_cents: int
+
+
+def cash(org_id: UUID) -> str:
+    return f"org:{org_id}:cash"
+
+
+def deposits(auction_id: UUID) -> str:
+    return f"deposit:{auction_id}"
+
+
+def escrow(settlement_id: UUID) -> str:
+    return f"escrow:{settlement_id}"
+
+
+def deposit_pending(
+    transfer_id: UUID, *, org_id: UUID, auction_id: UUID, currency: str, amount_cents: int
+) -> list[Move]:
+    """A bidder registers: its money is reserved, and stays its own until the auction ends."""
+    return [
+        Transfer(
+            transfer_id=transfer_id,
+            debit=cash(org_id),
+            credit=deposits(auction_id),
+            currency=currency,
+            amount_cents=amount_cents,
+            kind="deposit",
+            subject=f"auction:{auction_id}",
+            pending=True,
+        )
+    ]
+
+
+def deposits_freed(held: Sequence[HeldDeposit]) -> list[Move]:
+    """The auction is over for these bidders."""
+    return [
+        Resolve(
+            resolution_id=derived_id("deposit freed", each.transfer_id),
+            pending_id=each.transfer_id,
+            outcome=Outcome.VOIDED,
+        )
+        for each in held
+    ]
+
+
+def deposit_applied(settlement: Settlement, held: HeldDeposit) -> list[Move]:
+    """The winner's deposit passes into escrow, as far as the price needs it."""
+    return [
+        Resolve(
+            resolution_id=derived_id("deposit applied", held.transfer_id),
+            pending_id=held.transfer_id,
+            outcome=Outcome.POSTED,
+            amount_cents=settlement.deposit_cents,
+        ),
+        _of(
+            settlement,
+            "deposit_to_escrow",
+            deposits(settlement.auction_id),
+            _escrow(settlement),
+            settlement.deposit_cents,
+        ),
+    ]
+
+
+def wire_received(entry_id: UUID, *, currency: str, amount_cents: int, org_id: UUID | None) -> list[Move]:
+    """Money reached the bank; with `org_id` known it is that organisation's, else it waits in `clearing:in`."""
+    subject = f"bank_entry:{entry_id}"
+    legs = [("wire_received", FBO, CLEARING_IN)]
+    if org_id is not None:
+        legs.append(("wire_matched", CLEARING_IN, cash(org_id)))
+    return [
+        Transfer(
+            transfer_id=derived_id(kind, entry_id),
+            debit=debit,
+            credit=credit,
+            currency=currency,
+            amount_cents=amount_cents,
+            kind=kind,
+            subject=subject,
+        )
+        for kind, debit, credit in legs
+    ]
+
+
+def funded(settlement: Settlement) -> list[Move]:
+    """The buyer's cash pays what the deposit left due."""
+    return _some(
+        _of(settlement, "funding", cash(settlement.buyer_org_id), _escrow(settlement), settlement.due_cents)
+        if settlement.due_cents
+        else None
+    )
+
+
+def released(settlement: Settlement) -> list[Move]:
+    """Escrow is emptied: the commission is earned, the rest is the seller's and ordered to be paid out."""
+    seller = cash(settlement.seller_org_id)
+    return _some(
+        _of(settlement, "commission", _escrow(settlement), COMMISSION, settlement.fee_cents)
+        if settlement.fee_cents
+        else None,
+        _of(settlement, "proceeds", _escrow(settlement), seller, settlement.proceeds_cents),
+        _of(settlement, "payout", seller, CLEARING_OUT, settlement.proceeds_cents),
+    )
+
+
+def payout_confirmed(settlement: Settlement) -> list[Move]:
+    """The bank's statement shows that the seller was paid."""
+    return [_of(settlement, "payout_confirmed", CLEARING_OUT, FBO, settlement.proceeds_cents)]
+
+
+def forfeited(settlement: Settlement) -> list[Move]:
+    """The buyer defaulted: its deposit goes to the seller and the platform."""
+    to_seller, to_platform = forfeit_split(settlement.deposit_cents)
+    return _some(
+        _of(settlement, "forfeit_to_seller", _escrow(settlement), cash(settlement.seller_org_id), to_seller)
+        if to_seller
+        else None,
+        _of(settlement, "forfeit_to_platform", _escrow(settlement), DEFAULT_INCOME, to_platform)
+        if to_platform
+        else None,
+    )
+
+
+def refunded(settlement: Settlement, escrow_cents: int) -> list[Move]:
+    """The sale is undone without the buyer's fault: all that lies in escrow is the buyer's again."""
+    return _some(
+        _of(settlement, "refund", _escrow(settlement), cash(settlement.buyer_org_id), escrow_cents)
+        if escrow_cents
+        else None
+    )
+
+
+def _escrow(settlement: Settlement) -> str:
+    return escrow(settlement.settlement_id)
+
+
+def _of(settlement: Settlement, kind: str, debit: str, credit: str, amount_cents: int) -> Transfer:
+    return Transfer(
+        transfer_id=derived_id(kind, settlement.settlement_id),
+        debit=debit,
+        credit=credit,
+        currency=settlement.currency,
+        amount_cents=amount_cents,
+        kind=kind,
+        subject=f"settlement:{settlement.settlement_id}",
+    )
+
+
+def _some(*moves: Move | None) -> list[Move]:
+    return [move for move in moves if move is not None]

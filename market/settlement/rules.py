@@ -1,0 +1,236 @@
+"""What a sale may do after the award, who moves it on, and how its sums, references and deadlines are made. Pure."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import assert_never
+from uuid import UUID
+
+from market.kit.errors import Conflict, Forbidden, Malformed, MarketError
+
+SIGN_BUSINESS_DAYS = 2
+PAY_BUSINESS_DAYS = 3
+PAYOUT_BUSINESS_DAYS = 3
+"""An order to the bank without an answer after so many days is `unknown`; only a statement decides it."""
+PUTBACK_WINDOW = timedelta(days=120)
+BANK_CHANGE_COOLING = timedelta(hours=48)
+FORFEIT_SELLER_BPS = 8_000
+"""Of a forfeited deposit the seller receives this part; the rest is the platform's (`rev:default`)."""
+
+
+class State(StrEnum):
+    AWARDED = "awarded"
+    SIGNING = "signing"
+    AWAITING_FUNDS = "awaiting_funds"
+    FUNDED = "funded"
+    RELEASE_REVIEW = "release_review"
+    RELEASED = "released"
+    PAYOUT_SENT = "payout_sent"
+    PAYOUT_CONFIRMED = "payout_confirmed"
+    PUTBACK_WINDOW = "putback_window"
+    CLOSED = "closed"
+    SIGN_DEFAULT = "sign_default"
+    BUYER_DEFAULT = "buyer_default"
+    CANCELLED = "cancelled"
+
+
+class Step(StrEnum):
+    """The commands; each is journalled as `settlement.<value>`."""
+
+    ISSUE_AGREEMENT = "agreement_issued"
+    COMPLETE_SIGNATURES = "signed"
+    LAPSE_UNSIGNED = "sign_defaulted"
+    APPLY_FUNDS = "funded"
+    LAPSE_UNPAID = "buyer_defaulted"
+    PREPARE_RELEASE = "release_prepared"
+    APPROVE_RELEASE = "released"
+    SEND_PAYOUT = "payout_sent"
+    CONFIRM_PAYOUT = "payout_confirmed"
+    OPEN_PUTBACK_WINDOW = "putback_opened"
+    CLOSE = "closed"
+    CANCEL = "cancelled"
+
+
+class Party(StrEnum):
+    SELLER = "seller"
+    BUYER = "buyer"
+
+
+class PayoutState(StrEnum):
+    ORDERED = "ordered"
+    SENT = "sent"
+    UNKNOWN = "unknown"
+    CONFIRMED = "confirmed"
+
+
+class WrongState(Conflict):
+    slug, title = "settlement-state", "The settlement is not at that step"
+
+
+class InsufficientFunds(Conflict):
+    slug, title = "insufficient-funds", "Not enough money in the account"
+
+
+class DepositHeld(Conflict):
+    slug, title = "deposit-held", "A deposit is held already"
+
+
+class TransferConflict(Conflict):
+    slug, title = "transfer-conflict", "The same key was used for something else"
+
+
+class AlreadySigned(Conflict):
+    slug, title = "already-signed", "Signed already"
+
+
+class OtherAgreement(Conflict):
+    slug, title = "other-agreement", "That is not the agreement"
+
+
+class NoBankAccount(Conflict):
+    slug, title = "no-bank-account", "There is no bank account to pay to"
+
+
+class TwoPeople(Forbidden):
+    slug, title = "two-people", "Two different people are needed"
+
+
+class StatementUnreadable(Malformed):
+    slug, title = "statement-unreadable", "The bank statement cannot be used"
+
+
+class StatementOutOfOrder(Conflict):
+    slug, title = "statement-out-of-order", "The bank statement does not follow the last one"
+
+
+class StatementRepeated(Conflict):
+    slug, title = "statement-repeated", "The bank statement was imported before"
+
+
+class NotReleased(MarketError):
+    slug, title, status = "not-released", "The sale is not released", 403
+
+
+def advance(state: State, step: Step) -> State:
+    """Where `step` leads from `state`. Raises `WrongState` naming both."""
+    sources, target = arrow(step)
+    if state not in sources:
+        wanted = " or ".join(sorted(sources))
+        raise WrongState(f"the settlement is {state}; this needs {wanted}", state=state.value)
+    return target
+
+
+def arrow(step: Step) -> tuple[frozenset[State], State]:  # noqa: C901, PLR0912 - one arm a step
+    """The states that a step leaves, and the one it leads to."""
+    match step:
+        case Step.ISSUE_AGREEMENT:
+            return frozenset({State.AWARDED}), State.SIGNING
+        case Step.COMPLETE_SIGNATURES:
+            return frozenset({State.SIGNING}), State.AWAITING_FUNDS
+        case Step.LAPSE_UNSIGNED:
+            return frozenset({State.SIGNING}), State.SIGN_DEFAULT
+        case Step.APPLY_FUNDS:
+            return frozenset({State.AWAITING_FUNDS}), State.FUNDED
+        case Step.LAPSE_UNPAID:
+            return frozenset({State.AWAITING_FUNDS}), State.BUYER_DEFAULT
+        case Step.PREPARE_RELEASE:
+            return frozenset({State.FUNDED}), State.RELEASE_REVIEW
+        case Step.APPROVE_RELEASE:
+            return frozenset({State.RELEASE_REVIEW}), State.RELEASED
+        case Step.SEND_PAYOUT:
+            return frozenset({State.RELEASED}), State.PAYOUT_SENT
+        case Step.CONFIRM_PAYOUT:
+            return frozenset({State.PAYOUT_SENT}), State.PAYOUT_CONFIRMED
+        case Step.OPEN_PUTBACK_WINDOW:
+            return frozenset({State.PAYOUT_CONFIRMED}), State.PUTBACK_WINDOW
+        case Step.CLOSE:
+            return frozenset({State.PUTBACK_WINDOW}), State.CLOSED
+        case Step.CANCEL:
+            return frozenset({State.SIGNING, State.AWAITING_FUNDS, State.FUNDED}), State.CANCELLED
+        case _:
+            assert_never(step)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """One sale on its way from award to title. Amounts in minor units of `currency`; `deposit_cents` lie in escrow."""
+
+    settlement_id: UUID
+    reference: str
+    auction_id: UUID
+    pool_id: UUID
+    seller_org_id: UUID
+    buyer_org_id: UUID
+    currency: str
+    hammer_cents: int
+    buyer_fee_cents: int
+    seller_fee_cents: int
+    commission: dict[str, object]
+    deposit_cents: int
+    state: State
+    awarded_at: datetime
+    sign_by_at: datetime | None
+    pay_by_at: datetime | None
+    putback_until_at: datetime | None
+    ended_at: datetime | None
+
+    @property
+    def price_cents(self) -> int:
+        """What the buyer pays in all: the hammer price and its part of the commission."""
+        return self.hammer_cents + self.buyer_fee_cents
+
+    @property
+    def due_cents(self) -> int:
+        """What the buyer still has to pay once the deposit is counted."""
+        return self.price_cents - self.deposit_cents
+
+    @property
+    def fee_cents(self) -> int:
+        return self.buyer_fee_cents + self.seller_fee_cents
+
+    @property
+    def proceeds_cents(self) -> int:
+        """What the seller receives."""
+        return self.hammer_cents - self.seller_fee_cents
+
+    def party(self, org_id: UUID | None) -> Party | None:
+        """Which side an organisation is on; None for everybody else."""
+        return {self.seller_org_id: Party.SELLER, self.buyer_org_id: Party.BUYER}.get(org_id) if org_id else None
+
+
+def forfeit_split(deposit_cents: int) -> tuple[int, int]:
+    """A forfeited deposit as (seller's part, platform's part); the platform bears the odd minor unit."""
+    seller_cents = deposit_cents * FORFEIT_SELLER_BPS // 10_000
+    return seller_cents, deposit_cents - seller_cents
+
+
+# Names that others write down: derived from ids, so that repeating a step names the same thing again.
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_CODE = re.compile(rf"(?<![0-9A-Z-])(DEP|PSA|PAYOUT)-([{_ALPHABET}]{{10}})-([0-9]{{2}})(?![0-9A-Z-])")
+
+
+def derived_id(*parts: object) -> UUID:
+    """The same UUID for the same parts, always: the idempotency key of a step that may be tried again."""
+    return UUID(bytes=hashlib.sha256("\x1f".join(map(str, parts)).encode()).digest()[:16], version=5)
+
+
+def reference(kind: str, of: UUID) -> str:
+    """What people write on a wire, e.g. `PSA-7K3M9Q2X4T-58`: 50 bits of the id and two check digits."""
+    number = int.from_bytes(hashlib.sha256(f"{kind} {of}".encode()).digest()[:8], "big")
+    code = "".join(_ALPHABET[number >> shift & 31] for shift in range(0, 50, 5))
+    return f"{kind}-{code}-{_check_digits(kind + code)}"
+
+
+def find_references(text: str) -> frozenset[str]:
+    """The references with right check digits that a wire's texts hold, however the case was written."""
+    found = _CODE.findall(text.upper())
+    return frozenset(f"{kind}-{code}-{check}" for kind, code, check in found if check == _check_digits(kind + code))
+
+
+def _check_digits(text: str) -> str:
+    """ISO/IEC 7064:2003 MOD 97-10, letters counting from 10: finds every single error and every transposition."""
+    number = int("".join(str(int(character, 36)) for character in text)) * 100
+    return f"{98 - number % 97:02d}"

@@ -1,0 +1,286 @@
+"""All SQL of bank accounts, statements and payouts."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import exists, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from market.db.tables.settlement import (
+    BankAccountRow,
+    BankEntryRow,
+    BankStatementRow,
+    PaymentReferenceRow,
+    PayoutRow,
+)
+from market.kit.pages import PageRequest
+from market.settlement.rules import PayoutState
+
+_IMPORT_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('debtmarket bank statements'))")
+
+
+@dataclass(frozen=True, slots=True)
+class BankAccount:
+    """Where an organisation is paid to. The number itself stays sealed; people see its last four characters."""
+
+    bank_account_id: UUID
+    org_id: UUID
+    holder_name: str
+    scheme: str
+    last_four: str
+    sealed_number: bytes
+    usable_from_at: datetime
+    created_by: UUID
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeptStatement:
+    """A statement that was applied; `chain` counts the statements of its currency from 1."""
+
+    statement_id: UUID
+    bank_account: str
+    statement_ref: str
+    currency: str
+    chain: int
+    opening_cents: int
+    closing_cents: int
+    entry_count: int
+    file_sha256: str
+    imported_by: UUID
+    imported_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BankEntry:
+    entry_id: UUID
+    statement_id: UUID
+    bank_account: str
+    entry_ref: str
+    direction: str
+    amount_cents: int
+    currency: str
+    booked_on: date | None
+    remittance: str
+    outcome: str
+    reference: str | None
+    org_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Payout:
+    payout_id: UUID
+    settlement_id: UUID
+    org_id: UUID
+    bank_account_id: UUID
+    reference: str
+    amount_cents: int
+    currency: str
+    state: PayoutState
+    ordered_at: datetime
+    sent_at: datetime | None
+    confirmed_at: datetime | None
+    confirmed_entry_id: UUID | None
+
+
+async def keep_reference(tx: AsyncSession, org_id: UUID, reference: str) -> None:
+    """Remember an organisation's payment reference, once."""
+    await tx.execute(
+        insert(PaymentReferenceRow)
+        .values(org_id=org_id, reference=reference)
+        .on_conflict_do_nothing(index_elements=["org_id"])
+    )
+
+
+async def orgs_by_reference(tx: AsyncSession, references: Collection[str]) -> dict[str, UUID]:
+    """Whose the payment references are."""
+    found = await tx.execute(
+        select(PaymentReferenceRow.reference, PaymentReferenceRow.org_id).where(
+            PaymentReferenceRow.reference.in_(references)
+        )
+    )
+    return {row.reference: row.org_id for row in found}
+
+
+async def add_bank_account(tx: AsyncSession, account: BankAccount) -> None:
+    tx.add(BankAccountRow(**{name: getattr(account, name) for name in BankAccount.__slots__}))
+    await tx.flush()
+
+
+async def newest_bank_account(tx: AsyncSession, org_id: UUID) -> BankAccount | None:
+    row = await tx.scalar(
+        select(BankAccountRow)
+        .where(BankAccountRow.org_id == org_id)
+        .order_by(BankAccountRow.created_at.desc(), BankAccountRow.bank_account_id.desc())
+        .limit(1)
+    )
+    return None if row is None else _bank_account(row)
+
+
+async def find_bank_accounts(tx: AsyncSession, ids: Collection[UUID]) -> dict[UUID, BankAccount]:
+    found = await tx.scalars(select(BankAccountRow).where(BankAccountRow.bank_account_id.in_(ids)))
+    return {row.bank_account_id: _bank_account(row) for row in found}
+
+
+async def lock_imports(tx: AsyncSession) -> None:
+    """One import at a time: an advisory lock until the transaction ends, taken before all other locks."""
+    await tx.execute(_IMPORT_LOCK)
+
+
+async def last_statement(tx: AsyncSession, currency: str) -> KeptStatement | None:
+    row = await tx.scalar(
+        select(BankStatementRow)
+        .where(BankStatementRow.currency == currency)
+        .order_by(BankStatementRow.chain.desc())
+        .limit(1)
+    )
+    return None if row is None else _statement(row)
+
+
+async def statement_exists(tx: AsyncSession, bank_account: str, statement_ref: str) -> bool:
+    query = exists().where(
+        BankStatementRow.bank_account == bank_account, BankStatementRow.statement_ref == statement_ref
+    )
+    return bool(await tx.scalar(select(query)))
+
+
+async def known_entry_refs(tx: AsyncSession, bank_account: str, refs: Sequence[str]) -> list[str]:
+    """Those of `refs` that stand on a statement applied before."""
+    found = await tx.scalars(
+        select(BankEntryRow.entry_ref)
+        .where(BankEntryRow.bank_account == bank_account, BankEntryRow.entry_ref == func.any(refs))
+        .limit(5)
+    )
+    return list(found)
+
+
+async def add_statement(tx: AsyncSession, statement: KeptStatement, entries: Sequence[BankEntry]) -> None:
+    tx.add(BankStatementRow(**{name: getattr(statement, name) for name in KeptStatement.__slots__}))
+    await tx.flush()
+    if entries:
+        await tx.execute(
+            insert(BankEntryRow), [{name: getattr(entry, name) for name in BankEntry.__slots__} for entry in entries]
+        )
+
+
+async def list_statements(tx: AsyncSession, request: PageRequest) -> list[KeptStatement]:
+    """Newest first."""
+    query = select(BankStatementRow).order_by(BankStatementRow.statement_id.desc()).limit(request.limit + 1)
+    if request.after is not None:
+        query = query.where(BankStatementRow.statement_id < request.after)
+    return [_statement(row) for row in await tx.scalars(query)]
+
+
+async def list_suspense(tx: AsyncSession, request: PageRequest) -> list[BankEntry]:
+    """Entries that nobody was found for, oldest first."""
+    query = (
+        select(BankEntryRow)
+        .where(BankEntryRow.outcome == "suspense")
+        .order_by(BankEntryRow.entry_id)
+        .limit(request.limit + 1)
+    )
+    if request.after is not None:
+        query = query.where(BankEntryRow.entry_id > request.after)
+    return [_bank_entry(row) for row in await tx.scalars(query)]
+
+
+async def unmatched_debits(tx: AsyncSession) -> dict[str, int]:
+    """Per currency what left the bank without an order of ours: on the statement, not in the ledger."""
+    found = await tx.execute(
+        select(BankEntryRow.currency, func.sum(BankEntryRow.amount_cents))
+        .where(BankEntryRow.outcome == "suspense", BankEntryRow.direction == "debit")
+        .group_by(BankEntryRow.currency)
+    )
+    return {currency: int(total) for currency, total in found}
+
+
+async def add_payout(tx: AsyncSession, payout: Payout) -> None:
+    values = {name: getattr(payout, name) for name in Payout.__slots__}
+    tx.add(PayoutRow(**values | {"state": payout.state.value}))
+    await tx.flush()
+
+
+async def payouts_by_reference(tx: AsyncSession, references: Collection[str]) -> dict[str, Payout]:
+    """Payouts by their references. Locks their rows in order of id."""
+    found = await tx.scalars(
+        select(PayoutRow)
+        .where(PayoutRow.reference.in_(references))
+        .order_by(PayoutRow.payout_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return {row.reference: _payout(row) for row in found}
+
+
+async def lock_payout(tx: AsyncSession, payout_id: UUID) -> Payout | None:
+    """A payout; locks its row."""
+    row = await tx.scalar(
+        select(PayoutRow)
+        .where(PayoutRow.payout_id == payout_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return None if row is None else _payout(row)
+
+
+async def payout_of(tx: AsyncSession, settlement_id: UUID) -> Payout | None:
+    row = await tx.scalar(select(PayoutRow).where(PayoutRow.settlement_id == settlement_id))
+    return None if row is None else _payout(row)
+
+
+async def list_payouts(tx: AsyncSession, request: PageRequest, state: PayoutState | None) -> list[Payout]:
+    """Oldest first."""
+    query = select(PayoutRow).order_by(PayoutRow.payout_id).limit(request.limit + 1)
+    if state is not None:
+        query = query.where(PayoutRow.state == state.value)
+    if request.after is not None:
+        query = query.where(PayoutRow.payout_id > request.after)
+    return [_payout(row) for row in await tx.scalars(query)]
+
+
+async def sent_payouts(tx: AsyncSession, *, sent_before: datetime) -> list[Payout]:
+    """Payouts without an answer since before that instant. Locks their rows, leaving out those that others hold."""
+    found = await tx.scalars(
+        select(PayoutRow)
+        .where(PayoutRow.state == PayoutState.SENT.value, PayoutRow.sent_at < sent_before)
+        .order_by(PayoutRow.payout_id)
+        .limit(50)
+        .with_for_update(skip_locked=True)
+    )
+    return [_payout(row) for row in found]
+
+
+async def move_payout(
+    tx: AsyncSession,
+    payout_id: UUID,
+    state: PayoutState,
+    *,
+    sent_at: datetime | None,
+    confirmed_at: datetime | None = None,
+    entry_id: UUID | None = None,
+) -> None:
+    await tx.execute(
+        update(PayoutRow)
+        .where(PayoutRow.payout_id == payout_id)
+        .values(state=state.value, sent_at=sent_at, confirmed_at=confirmed_at, confirmed_entry_id=entry_id)
+    )
+
+
+def _bank_account(row: BankAccountRow) -> BankAccount:
+    return BankAccount(*(getattr(row, name) for name in BankAccount.__slots__))
+
+
+def _statement(row: BankStatementRow) -> KeptStatement:
+    return KeptStatement(*(getattr(row, name) for name in KeptStatement.__slots__))
+
+
+def _bank_entry(row: BankEntryRow) -> BankEntry:
+    return BankEntry(*(getattr(row, name) for name in BankEntry.__slots__))
+
+
+def _payout(row: PayoutRow) -> Payout:
+    values = {name: getattr(row, name) for name in Payout.__slots__}
+    return Payout(**values | {"state": PayoutState(row.state)})
