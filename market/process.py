@@ -55,6 +55,8 @@ async def serve(settings: Settings, *, with_worker: bool = True) -> None:
     async with opened(settings) as (context, urls):
         server = uvicorn.Server(server_config(context))
         child = asyncio.create_task(_keep_worker(settings, urls)) if with_worker else None
+        for sign in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(sign, _hear)
         try:
             await server.serve()
         finally:
@@ -62,6 +64,10 @@ async def serve(settings: Settings, *, with_worker: bool = True) -> None:
                 child.cancel()
                 with suppress(asyncio.CancelledError):
                     await child
+
+
+def _hear(_number: int, _frame: object) -> None:
+    """Nothing more: uvicorn, once it has ended by a signal, raises it again, which would end us before we tidied up."""
 
 
 def server_config(context: Context) -> uvicorn.Config:

@@ -1,0 +1,58 @@
+"""What the demo promises, one named check each: what was expected, what was seen, and whether it held."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`expected` and `seen` are texts for people; neither holds personal data."""
+
+    name: str
+    expected: str
+    seen: str
+    held: bool
+
+
+@dataclass
+class Checks:
+    """Collects checks as they are made; `told` hears of each at once."""
+
+    told: Callable[[Check], None] = lambda _: None
+    made: list[Check] = field(default_factory=list)
+
+    def equal(self, name: str, *, expected: object, seen: object) -> bool:
+        """Both are the same value."""
+        return self._record(Check(name, _text(expected), _text(seen), expected == seen))
+
+    def holds(self, name: str, *, expected: str, seen: object, held: bool) -> bool:
+        """A condition other than equality; `expected` says it in words."""
+        return self._record(Check(name, expected, _text(seen), held))
+
+    def refused(self, name: str, *, expected: str, seen: str | None) -> bool:
+        """Something was refused, with this code; `seen` is None if it was not refused."""
+        return self._record(
+            Check(name, f"refused: {expected}", f"refused: {seen}" if seen else "allowed", seen == expected)
+        )
+
+    def broke(self, name: str, error: BaseException) -> None:
+        """The demo could not go on."""
+        self._record(Check(name, "no error", f"{type(error).__name__}: {error}", held=False))
+
+    @property
+    def failed(self) -> list[Check]:
+        return [check for check in self.made if not check.held]
+
+    def as_json(self) -> list[dict[str, Any]]:
+        return [asdict(check) for check in self.made]
+
+    def _record(self, check: Check) -> bool:
+        self.made.append(check)
+        self.told(check)
+        return check.held
+
+
+def _text(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 500 else text[:497] + "..."
