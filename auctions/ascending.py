@@ -76,7 +76,7 @@ def meet(terms: EnglishTerms, lead: Lead | None, offer: Offer) -> Lead:
         after = Lead(offer.bidder, offer.seq, cents, price)
     else:
         price = min(lead.ceiling_cents, cents + increment_at(terms.increments, cents))
-        after = lead._replace(price_cents=max(lead.price_cents, price))
+        after = lead._replace(price_cents=price)
     if terms.reserve_cents is not None and after.price_cents < terms.reserve_cents <= after.ceiling_cents:
         return after._replace(price_cents=terms.reserve_cents)
     return after
@@ -227,9 +227,12 @@ def _buy_now(auction: Auction, terms: EnglishTerms, command: BuyNow, now: dateti
 
 
 def decide_strike(auction: Auction, terms: EnglishTerms, command: StrikeCommand, now: datetime) -> Decision:
-    """Strike out one bid and let all others meet again, in their order. Takes time in proportion to their number."""
+    """Strike out one bid and let all others meet again, in their order. Takes time in proportion to their number.
+
+    The price can only fall: fewer bids never meet higher, because the ladder never shrinks.
+    """
     bid = next((b for b in auction.bids if b.seq == command.seq and isinstance(b, BidAccepted)), None)
-    if bid is None or bid.seq in auction.struck:
+    if bid is None or not _counts(bid, auction.struck):
         return Refused(Reason.NO_SUCH_BID)
     after = lead_from(terms, auction.bids, auction.struck | {bid.seq})
     price_cents = None if after is None else after.price_cents
@@ -259,7 +262,7 @@ def lead_from(terms: EnglishTerms, bids: Iterable[Bid], struck: frozenset[int]) 
     for bid in bids:
         match bid:
             case BidAccepted():
-                if bid.seq not in struck and bid.amends not in struck:
+                if _counts(bid, struck):
                     lead = meet(terms, lead, Offer(bid.bidder, bid.seq, bid.amount_cents, bid.bid_kind))
             case CeilingLowered():
                 if lead is not None and lead.bidder == bid.bidder:
@@ -268,6 +271,10 @@ def lead_from(terms: EnglishTerms, bids: Iterable[Bid], struck: frozenset[int]) 
             case _:
                 assert_never(bid)
     return lead
+
+
+def _counts(bid: BidAccepted, struck: frozenset[int]) -> bool:
+    return bid.seq not in struck and bid.amends not in struck
 
 
 def award(auction: Auction, seq: int, now: datetime) -> Awarded | AuctionFailed:

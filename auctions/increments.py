@@ -40,6 +40,8 @@ def flaw_in(ladder: object) -> str | None:
         return "must rise by a positive whole amount within bounds"
     if any(after.from_cents <= before.from_cents for before, after in pairwise(ladder)):
         return "must begin each step above the one before"
+    if any(after.increment_cents < before.increment_cents for before, after in pairwise(ladder)):
+        return "must not shrink: a higher price would ask for a lower next bid"
     return None
 
 

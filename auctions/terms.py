@@ -28,7 +28,7 @@ class EnglishTerms:
     """Terms of an ascending auction with proxy ceilings and a soft close.
 
     Amounts are whole minor units of `currency`. `opening_cents` is public, `reserve_cents` secret (None: the seller
-    sells to the first bid). A bid that changes price or leader in the last `soft_close_window_s` seconds leaves at
+    sells to the first bid). `increments` start at 0 and never shrink as the price rises. A bid that changes price or leader in the last `soft_close_window_s` seconds leaves at
     least `soft_close_extension_s` seconds to answer, but never moves the close past `latest_close_at`. An amount of
     `confirm_multiple` times the least next bid or more must be confirmed. Building bad terms raises TermsError.
     """

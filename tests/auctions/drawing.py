@@ -46,8 +46,8 @@ def draw_terms(rng):
 
 def _draw_ladder(rng):
     from_cents, steps = 0, []
-    for _ in range(rng.choice((1, 1, 2, 4))):
-        steps.append(IncrementStep(from_cents, rng.choice((1, 10, 100, 333))))
+    for increment_cents in sorted(rng.choice((1, 10, 100, 333)) for _ in range(rng.choice((1, 1, 2, 4)))):
+        steps.append(IncrementStep(from_cents, increment_cents))
         from_cents += rng.choice((1, 150, 1_000, 2_500))
     return tuple(steps)
 

@@ -180,17 +180,25 @@ def test_a_lower_bid_after_a_higher_one_is_too_low():
 
 
 def test_the_step_follows_the_ladder_at_its_edges():
-    hall = Hall(terms(increments=(IncrementStep(0, 7), IncrementStep(2_000, 300), IncrementStep(9_000, 1))))
-    for price, least in [(1_999, 2_006), (2_006, 2_306), (8_999, 9_299), (9_299, 9_300)]:
+    hall = Hall(terms(increments=(IncrementStep(0, 7), IncrementStep(2_000, 300), IncrementStep(9_000, 301))))
+    for price, least in [(1_999, 2_006), (2_006, 2_306), (8_999, 9_299), (9_299, 9_600)]:
         hall.bid(f"bidder-{price}", price)
         assert hall.auction.min_next_cents == least
 
 
-def test_a_step_that_jumps_over_a_whole_rung_still_counts_from_where_the_price_stands():
-    hall = Hall(terms(increments=(IncrementStep(0, 5_000), IncrementStep(1_500, 10), IncrementStep(1_600, 1))))
+def test_a_step_that_jumps_over_whole_rungs_counts_from_where_the_price_stands():
+    hall = Hall(terms(increments=(IncrementStep(0, 600), IncrementStep(1_500, 700), IncrementStep(1_550, 800))))
     hall.ceiling("ada", 1_499)
     hall.ceiling("bob", 6_500)
-    assert hall.stands == ("bob", 6_499, 6_500)
+    assert hall.stands == ("bob", 2_099, 6_500)
+    assert hall.auction.min_next_cents == 2_899
+
+
+def test_an_offer_between_two_amounts_of_the_ladder_is_as_good_as_any():
+    hall = Hall()
+    hall.bid("ada", 1_033)
+    hall.ceiling("bob", 1_777)
+    assert hall.stands == ("bob", 1_133, 1_777)
 
 
 def test_the_price_stops_at_the_greatest_amount_there_is():

@@ -143,7 +143,9 @@ def test_a_log_with_the_right_hashes_that_breaks_the_rules_is_found():
     assert not verify(log_of(renumbered)).holds
 
 
-@pytest.mark.parametrize(("name", "value"), [("amount_cents", True), ("bidder", ["ada"]), ("price_cents", "1000")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("amount_cents", True), ("paddle", True), ("bidder", ["ada"]), ("price_cents", "1000")]
+)
 def test_a_forged_event_with_values_of_another_type_is_found(name, value):
     hall = Hall()
     hall.bid("ada", 1_000)
@@ -158,6 +160,8 @@ def test_events_fold_only_in_their_order(hall):
         replay([*hall.log[:4], *hall.log[5:]])
     with pytest.raises(OutOfSequenceError):
         evolve(replay(hall.log), hall.log[0])
+    with pytest.raises(OutOfSequenceError):
+        evolve(replay(hall.log[:4]), replace(hall.log[4], auction_id="auction-2"))
     with pytest.raises(ValueError, match="begins"):
         replay([])
 

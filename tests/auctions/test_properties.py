@@ -39,6 +39,20 @@ def test_the_price_never_falls_except_by_a_struck_bid(rng):
     drawn_hall(rng, watch=watch)
 
 
+def test_striking_out_a_bid_never_raises_the_price():
+    struck = 0
+    for seed in range(1_000):
+
+        def watch(hall, before, command, at, answer):
+            nonlocal struck
+            if isinstance(command, RefuseBid | VoidBid) and isinstance(answer, Accepted):
+                assert (hall.auction.price_cents or 0) <= before.price_cents
+                struck += hall.auction.price_cents != before.price_cents
+
+        drawn_hall(random.Random(seed), 30, watch)
+    assert struck > 100
+
+
 @given(randoms)
 @modestly
 def test_the_leaders_ceiling_is_never_below_the_price(rng):

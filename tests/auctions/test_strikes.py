@@ -66,6 +66,7 @@ def test_a_raised_ceiling_falls_with_the_bid_it_raised():
     hall.ceiling("bob", 9_000)
     hall.refuse(bid)
     assert hall.stands == ("ada", 1_500, 1_500)
+    assert reason(hall.refuse(bid + 1)) is Reason.NO_SUCH_BID
 
 
 def test_a_raise_can_be_struck_out_alone():

@@ -31,6 +31,7 @@ NONSENSE = [
     ("increments", {"increments": (IncrementStep(0, 1.5),)}),
     ("increments", {"increments": (IncrementStep(0, 1), IncrementStep(5, 1), IncrementStep(5, 2))}),
     ("increments", {"increments": (IncrementStep(0, 1), IncrementStep("5", 1))}),
+    ("increments", {"increments": (IncrementStep(0, 100), IncrementStep(1_000, 99))}),
     ("increments", {"increments": tuple(IncrementStep(cents, 1) for cents in range(65))}),
     ("opens_at", {"opens_at": OPENS_AT.replace(tzinfo=None)}),
     ("opens_at", {"opens_at": OPENS_AT.isoformat()}),

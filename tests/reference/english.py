@@ -139,8 +139,9 @@ class English:
     def strike(self, name, now):
         if self.phase != "paused":
             self.must_be_running(now)
+        gone = {entry["id"] for entry in self.said if entry["struck"]}
         for entry in self.said:
-            if entry["id"] == name and name is not None and not entry["struck"]:
+            if entry["id"] == name and name is not None and not gone & {name, entry["raises"]}:
                 entry["struck"] = True
                 self.met = self.reserve_is_met()
                 return
