@@ -60,8 +60,10 @@ def root(tree: Sequence[bytes]) -> bytes:
 class Growing:
     """The same root, from leaves that come in chunks: only the roots of complete subtrees are kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, block_leaves: int = BLOCK_LEAVES) -> None:
+        """`block_leaves` is a power of two: how many leaves are folded at once."""
         self.count = 0
+        self._block = block_leaves
         self._pending: list[bytes] = []
         self._peaks: list[tuple[int, bytes]] = []  # (height above a block, root), highest first
 
@@ -69,9 +71,9 @@ class Growing:
         """Take the next leaves."""
         self.count += len(chunk)
         self._pending += chunk
-        while len(self._pending) >= BLOCK_LEAVES:
-            height, digest = 0, root(self._pending[:BLOCK_LEAVES])
-            del self._pending[:BLOCK_LEAVES]
+        while len(self._pending) >= self._block:
+            height, digest = 0, root(self._pending[: self._block])
+            del self._pending[: self._block]
             while self._peaks and self._peaks[-1][0] == height:
                 digest = sha256(NODE + self._peaks.pop()[1] + digest).digest()
                 height += 1

@@ -14,6 +14,7 @@ from charset_normalizer import from_bytes
 
 from masking.limits import MIB, ROW, IntakeError, Limits, RefusedRow, TapeInfo, check_headers
 
+EVIDENCE_BYTES = 8  # with fewer foreign bytes every guess is as good as another: Western European or nothing
 DELIMITERS = (",", ";", "\t", "|")
 ENCODINGS = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "iso8859_15", "cp932", "gb18030", "big5", "euc_kr"]
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -132,7 +133,9 @@ def _guess(file: BinaryIO, limits: Limits) -> str:
         telling += b"" if line.isascii() else line
     if b"\0" in telling:
         raise IntakeError("control_character")
-    best = from_bytes(telling, cp_isolation=ENCODINGS).best() if telling else None
+    if sum(byte > 127 for byte in telling) < EVIDENCE_BYTES:
+        return "cp1252"
+    best = from_bytes(telling, cp_isolation=ENCODINGS).best()
     if best is None:
         return "ascii"
     with suppress(UnicodeDecodeError):

@@ -1,0 +1,236 @@
+"""A hostile file is refused with a code and a remedy, and a good row is never lost because of a bad one."""
+
+import io
+import zipfile
+
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from masking import intake
+from masking.intake import ROW, IntakeError, Limits
+from masking.limits import REMEDIES
+
+
+def read(raw: bytes, **limits: int) -> tuple[intake.TapeInfo, dict[str, list[object]], list[intake.RefusedRow]]:
+    bounds = Limits(**limits)
+    source = io.BytesIO(raw)
+    info = intake.inspect(source, limits=bounds)
+    ragged: list[intake.RefusedRow] = []
+    chunks = list(intake.read_chunks(source, info, on_ragged=ragged.append, limits=bounds))
+    return info, pa.concat_tables(chunks).to_pydict() if chunks else {}, ragged
+
+
+def code(raw: bytes, **limits: int) -> str:
+    with pytest.raises(IntakeError) as caught:
+        read(raw, **limits)
+    assert str(caught.value).endswith(caught.value.remedy)
+    return caught.value.code
+
+
+def outcome(raw: bytes) -> str:
+    try:
+        read(raw)
+    except IntakeError as error:
+        return error.code
+    return "read"
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (b"", "empty_file"),
+        (b"\n\n", "empty_file"),
+        (b"a,b", "header_only"),
+        (b"a,b\n", "header_only"),
+        (b"a,a\n1,2\n", "duplicate_header"),
+        (b"a,A \n1,2\n", "duplicate_header"),
+        (b"a,,c\n1,2,3\n", "blank_header"),
+        (b"a,b\n1,2\x00\n", "control_character"),
+        (b"a,b\n1,2\x1f\n", "control_character"),
+        (b"a,b\n\xff\xfe\x81,\x8d\n", "undecodable"),
+        (b"a,b\n" + b"x" * (1 << 20) + b",2\n", "line_too_long"),
+        (b"a,b\n1,2\n" + b"x" * (10 << 20), "line_too_long"),
+        (b",".join(b"c%d" % i for i in range(513)) + b"\n" + b",".join([b"1"] * 513), "too_many_columns"),
+        (b"a,b\n1\n2\n3,4,5\n", "ragged_row"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "unsupported_format"),
+        (b"%PDF-1.7\n", "unsupported_format"),
+        (b"PK\x03\x04 not a zip", "malformed"),
+        (b"PAR1 not parquet PAR1", "malformed"),
+    ],
+)
+def test_each_kind_of_broken_file_has_its_own_code(raw, expected):
+    assert code(raw) == expected
+
+
+def test_a_file_past_the_size_limit_is_refused_before_it_is_read():
+    assert code(b"a,b\n1,2\n" * 100, file_bytes=200) == "too_large"
+
+
+def test_more_rows_than_allowed_are_refused():
+    assert code(b"a,b\n" + b"1,2\n" * 100, rows_count=99) == "too_many_rows"
+
+
+def test_leading_zeros_and_empty_cells_survive():
+    _, cells, _ = read(b"zip,note\n01234,\n00000, x \n")
+    assert cells["zip"] == ["01234", "00000"]
+    assert cells["note"] == ["", " x "]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_encodings_and_delimiters_are_recognised(encoding, delimiter):
+    lines = [["konto", "name", "ort"], ["1", "Müller", "Köln"], ["2", "Groß", "Nürnberg"], ["3", "Jäger", "Düren"]]
+    raw = "\r\n".join(delimiter.join(line) for line in lines).encode(encoding)
+    info, cells, _ = read(raw)
+    assert info.delimiter == delimiter
+    assert cells["name"] == ["Müller", "Groß", "Jäger"]
+    assert bool(info.warnings) == (not encoding.startswith("utf-8"))
+
+
+def test_a_late_undecodable_byte_is_never_ignored():
+    assert code(b"a,b\n" + b"1,2\n" * 400_000 + b"\x81\x8d,2\n") == "undecodable"
+
+
+def test_ragged_rows_are_refused_by_number_and_the_others_are_kept_with_theirs():
+    _, cells, ragged = read(b'a,b\r\n1,2\r\n3\r\n"x\r\ny",6\r\n7,8,9\r\n1,1\r\n')
+    assert [row.row for row in ragged] == [3, 5]
+    assert cells[ROW] == [2, 4, 6]
+    assert cells["a"] == ["1", "x\r\ny", "1"]
+
+
+def test_row_numbers_are_right_far_into_a_tape_that_turns_ragged():
+    lines = [b"%d,2,%s" % (i, b"x" * 60) for i in range(2, 200_002)]
+    for place in (123_456, 123_457, 180_000):
+        lines[place] = b"only one"
+    _, cells, ragged = read(b"a,b,c\n" + b"\n".join(lines))
+    assert [row.row for row in ragged] == [123_458, 123_459, 180_002]
+    assert len(cells["a"]) == 200_000 - 3
+    assert all(int(a) == row for a, row in zip(cells["a"], cells[ROW], strict=True))
+
+
+def test_without_a_handler_a_ragged_row_raises_with_its_number():
+    source = io.BytesIO(b"a,b\n1,2\n3\n")
+    info = intake.inspect(source)
+    with pytest.raises(IntakeError) as caught:
+        list(intake.read_chunks(source, info))
+    assert (caught.value.code, caught.value.row) == ("ragged_row", 3)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.lists(st.text(max_size=8), min_size=1, max_size=4), max_size=8),
+    st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=4),
+)
+def test_mutated_bytes_are_read_or_refused_but_never_crash(rows, mutations):
+    raw = bytearray("\n".join(",".join(row) for row in [["a", "b", "c"], *rows]).encode("utf-8", "surrogatepass"))
+    for place, value in mutations:
+        raw[place % len(raw)] = value
+    assert outcome(bytes(raw)) in {"read", *REMEDIES}
+
+
+def workbook(rows: list[list[object]], change=lambda book: None) -> bytes:
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    change(book)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+ROWS: list[list[object]] = [["Acct No", "Bal"], ["007", 12.5], ["008", 3]]
+
+
+def repacked(raw: bytes, extra: dict[str, bytes], replace: dict[str, bytes] | None = None) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(raw)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, (replace or {}).get(name, old.read(name)))
+        for name, data in extra.items():
+            new.writestr(name, data)
+    return out.getvalue()
+
+
+def test_a_workbook_is_read_as_text():
+    info, cells, _ = read(workbook(ROWS))
+    assert info.format == "xlsx"
+    assert cells == {"Acct No": ["007", "008"], "Bal": ["12.5", "3"], ROW: [2, 3]}
+
+
+def test_hidden_rows_columns_and_sheets_are_said():
+    def hide(book):
+        book.active.row_dimensions[2].hidden = True
+        book.active.column_dimensions["B"].hidden = True
+        book.create_sheet("secret").sheet_state = "hidden"
+
+    info, cells, _ = read(workbook(ROWS, hide))
+    assert len(info.warnings) == 3
+    assert len(cells["Bal"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [
+        ({"xl/vbaProject.bin": b"x"}, "active_content"),
+        ({"xl/externalLinks/externalLink1.xml": b"<x/>"}, "active_content"),
+        ({"xl/connections.xml": b"<x/>"}, "active_content"),
+        ({"xl/extra.xml": b"<!DOCTYPE a [<!ENTITY b 'c'>]><a/>"}, "active_content"),
+        ({"xl/workbook.bin": b"x"}, "unsupported_format"),
+        ({"xl/media/big.xml": b"0" * (60 << 20)}, "archive_bomb"),
+        ({f"xl/m{i}.xml": b"" for i in range(600)}, "archive_bomb"),
+    ],
+)
+def test_bombs_macros_links_and_dtds_are_refused(extra, expected):
+    assert code(repacked(workbook(ROWS), extra)) == expected
+
+
+def test_a_macro_enabled_workbook_is_refused_by_its_content_type():
+    raw = workbook(ROWS)
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        kinds = archive.read("[Content_Types].xml").replace(b"sheet.main+xml", b"sheet.macroEnabled.main+xml")
+    assert code(repacked(raw, {}, {"[Content_Types].xml": kinds})) == "active_content"
+
+
+def test_a_bomb_that_lies_about_its_size_is_found_while_it_is_unpacked():
+    raw = bytearray(repacked(workbook(ROWS), {"xl/media/big.xml": b"0" * (60 << 20)}))
+    size = (60 << 20).to_bytes(4, "little")
+    for start in (raw.find(size), raw.rfind(size)):
+        raw[start : start + 4] = (5).to_bytes(4, "little")
+    assert code(bytes(raw)) == "malformed"
+
+
+def test_a_zip_that_is_no_workbook_is_refused():
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("readme.txt", "x")
+    assert code(out.getvalue()) == "unsupported_format"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=6))
+def test_a_mutated_workbook_is_read_or_refused_but_never_crashes(mutations):
+    raw = bytearray(WORKBOOK)
+    for place, value in mutations:
+        raw[place % len(raw)] = value
+    assert outcome(bytes(raw)) in {"read", *REMEDIES}
+
+
+WORKBOOK = workbook(ROWS)
+
+
+def test_parquet_is_read_as_text():
+    out = io.BytesIO()
+    pa.parquet.write_table(pa.table({"Acct No": ["01", None], "Bal": [1.5, 2.0], "N": [1, 2]}), out)
+    info, cells, _ = read(out.getvalue())
+    assert info.format == "parquet"
+    assert cells == {"Acct No": ["01", ""], "Bal": ["1.5", "2"], "N": ["1", "2"], ROW: [2, 3]}
+
+
+def test_parquet_with_lists_is_refused():
+    out = io.BytesIO()
+    pa.parquet.write_table(pa.table({"a": [[1]]}), out)
+    assert code(out.getvalue()) == "malformed"
