@@ -1,0 +1,311 @@
+"""One batch, decided: what each order leads to, given what was read under the locks. Pure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from auctions.engine import decide, evolve
+from auctions.messages import (
+    Accepted,
+    AuctionCancelled,
+    AuctionClosed,
+    AuctionFailed,
+    AuctionPaused,
+    AuctionResumed,
+    Awarded,
+    BidAccepted,
+    BidderCommand,
+    BidRefusedBySeller,
+    BidVoided,
+    BoughtNow,
+    BuyNow,
+    CancelCeiling,
+    CeilingLowered,
+    Close,
+    Event,
+    Open,
+    PlaceBid,
+    Reason,
+    Refused,
+    SetCeiling,
+)
+from auctions.record import encode
+from market.bidding.orders import Answer, BidOrder, Committed, Status
+from market.bidding.rules import NOBODY, BidderFacts, LockedAuction, may_command, standing
+from market.bidding.states import Folded
+from market.bidding.timing import instant_of
+from market.kit.actor import Actor
+
+Key = tuple[UUID, UUID, str]
+"""Auction, organisation, cid: what a bidder's decision is kept under."""
+
+
+class Content(NamedTuple):
+    """What a bidder asked for; the same cid must not ask for anything else."""
+
+    kind: str
+    amount_cents: int | None
+    confirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision as it was kept: `seq` if the command was accepted."""
+
+    content: Content
+    seq: int | None
+    code: Reason | None
+    detail: str
+    min_next_cents: int | None
+    received_at: datetime
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was read under the locks of the batch's auctions and its bidders' clearances."""
+
+    auctions: Mapping[UUID, LockedAuction]
+    folded: Mapping[UUID, Folded]
+    bidders: Mapping[tuple[UUID, UUID], BidderFacts]
+    decided: Mapping[Key, Decided]
+    decided_at: datetime
+    received_at: Callable[[BidOrder], datetime]
+    """When an order arrived, on the database's clock."""
+
+
+class EventLine(NamedTuple):
+    auction_id: UUID
+    seq: int
+    at: datetime
+    kind: str
+    body: str
+    hash: bytes
+
+
+class BidLine(NamedTuple):
+    auction_id: UUID
+    org_id: UUID
+    cid: str
+    seq: int
+    kind: str
+    amount_cents: int
+    confirmed: bool
+    clearance_id: UUID
+    placed_by: UUID
+    notice: str | None
+    min_next_cents: int
+    received_at: datetime
+    decided_at: datetime
+
+
+class RefusalLine(NamedTuple):
+    auction_id: UUID
+    org_id: UUID
+    cid: str
+    kind: str
+    amount_cents: int | None
+    confirmed: bool
+    placed_by: UUID
+    code: str
+    detail: str
+    min_next_cents: int | None
+    received_at: datetime
+    decided_at: datetime
+
+
+class News(NamedTuple):
+    """What others must hear of through the journal, with the one who did it."""
+
+    actor: Actor
+    auction: LockedAuction
+    event: Event
+
+
+@dataclass(slots=True)
+class Draft:
+    """All that one transaction is to write, and the answers that hold once it is committed."""
+
+    answers: list[Answer] = field(default_factory=list)
+    events: list[EventLine] = field(default_factory=list)
+    bids: list[BidLine] = field(default_factory=list)
+    refusals: list[RefusalLine] = field(default_factory=list)
+    news: list[News] = field(default_factory=list)
+    folded: dict[UUID, Folded] = field(default_factory=dict)
+    committed: dict[UUID, Committed] = field(default_factory=dict)
+
+
+_NEWSWORTHY = (
+    AuctionPaused,
+    AuctionResumed,
+    AuctionCancelled,
+    AuctionClosed,
+    AuctionFailed,
+    Awarded,
+    BidRefusedBySeller,
+    BidVoided,
+)
+_BIDS = (BidAccepted, CeilingLowered, BoughtNow)
+
+
+def decide_batch(orders: Sequence[BidOrder], seen: Seen) -> Draft:
+    """Decide first come, first served; each order sees what those before it led to. Answers come in the same order."""
+    return _Batch(seen).run(orders)
+
+
+class _Batch:
+    def __init__(self, seen: Seen) -> None:
+        self._seen = seen
+        self._decided: dict[Key, Decided] = dict(seen.decided)
+        self._added: dict[UUID, list[tuple[Event, bytes]]] = {}
+        self._draft = Draft()
+
+    def run(self, orders: Sequence[BidOrder]) -> Draft:
+        draft = self._draft
+        draft.answers = [self._answer(order) for order in orders]
+        draft.committed = {
+            auction_id: Committed(draft.folded[auction_id].auction, tuple(added))
+            for auction_id, added in self._added.items()
+        }
+        return draft
+
+    def _answer(self, order: BidOrder) -> Answer:
+        received_at = self._seen.received_at(order)
+        auction = self._seen.auctions.get(order.auction_id)
+        if auction is None:
+            return self._rejected(received_at, Reason.NOT_ELIGIBLE, None, "there is no such auction")
+        command, org_id = order.command, order.actor.org_id
+        if isinstance(command, PlaceBid | SetCeiling | CancelCeiling | BuyNow) and org_id is not None:
+            return self._bidder(order, command, org_id, auction, received_at)
+        return self._office(order, auction, received_at)
+
+    def _bidder(
+        self, order: BidOrder, command: BidderCommand, org_id: UUID, auction: LockedAuction, received_at: datetime
+    ) -> Answer:
+        key, content = (auction.auction_id, org_id, command.cid), content_of(command)
+        if before := self._decided.get(key):
+            return self._repeated(before, content, received_at)
+        facts = self._seen.bidders.get((auction.auction_id, org_id), NOBODY)
+        judged = replace(command, standing=standing(auction, org_id, facts))
+        answer = self._decide(replace(order, command=judged), auction, received_at)
+        decided = Decided(
+            content, answer.seq, answer.code, answer.detail, answer.min_next_cents, received_at, answer.decided_at
+        )
+        self._decided[key] = decided
+        self._keep(order, key, decided, facts)
+        return answer
+
+    def _keep(self, order: BidOrder, key: Key, decided: Decided, facts: BidderFacts) -> None:
+        who = order.actor.user_id
+        assert who is not None
+        kind, amount_cents, confirmed = decided.content
+        if decided.seq is None:
+            code = decided.code
+            assert code is not None
+            self._draft.refusals.append(
+                RefusalLine(
+                    *key, kind, amount_cents, confirmed, who, code.value, decided.detail, decided.min_next_cents,
+                    decided.received_at, decided.decided_at,
+                )
+            )  # fmt: skip
+            return
+        assert facts.clearance_id is not None
+        assert decided.min_next_cents is not None
+        self._draft.bids.append(
+            BidLine(
+                *key, decided.seq, kind, self._worth(key[0], decided.seq), confirmed, facts.clearance_id, who,
+                decided.code and decided.code.value, decided.min_next_cents, decided.received_at, decided.decided_at,
+            )
+        )  # fmt: skip
+
+    def _worth(self, auction_id: UUID, seq: int) -> int:
+        """The amount that the bid's event puts behind it."""
+        event = next(event for event, _ in reversed(self._added[auction_id]) if event.seq == seq)
+        match event:
+            case BidAccepted():
+                return event.amount_cents
+            case CeilingLowered():
+                return event.leader_ceiling_cents
+            case BoughtNow():
+                return event.price_cents
+            case _:
+                raise AssertionError(f"{event.kind} is no bid")
+
+    def _office(self, order: BidOrder, auction: LockedAuction, received_at: datetime) -> Answer:
+        if not may_command(order.actor, auction.seller_org_id, order.command):
+            return self._rejected(received_at, Reason.NOT_ELIGIBLE, None, "not yours to do in this auction")
+        return self._decide(order, auction, received_at)
+
+    def _decide(self, order: BidOrder, auction: LockedAuction, received_at: datetime) -> Answer:
+        before = self._draft.folded.get(auction.auction_id) or self._seen.folded[auction.auction_id]
+        decided_at = self._seen.decided_at
+        of_the_clock = isinstance(order.command, Open | Close)
+        at = decided_at if of_the_clock else instant_of(received_at, decided_at, before.last_at)
+        decision = decide(before.auction, order.command, at)
+        if isinstance(decision, Refused):
+            return self._rejected(received_at, decision.reason, decision.min_next_cents, decision.detail)
+        after = self._append(order, auction, before, decision)
+        own = [event.seq for event in decision.events if isinstance(event, _BIDS)]
+        return Answer(
+            status=Status.ACCEPTED,
+            received_at=received_at,
+            decided_at=decided_at,
+            seq=own[0] if own else after.auction.seq,
+            code=decision.notice,
+            min_next_cents=after.auction.min_next_cents,
+        )
+
+    def _append(self, order: BidOrder, auction: LockedAuction, before: Folded, decision: Accepted) -> Folded:
+        if not decision.events:
+            return before
+        added = self._added.setdefault(auction.auction_id, [])
+        state = before.auction
+        for event in decision.events:
+            body = encode(event)
+            state = evolve(state, event, body)
+            added.append((event, body))
+            line = EventLine(auction.auction_id, event.seq, event.at, event.kind, body.decode("ascii"), state.head)
+            self._draft.events.append(line)
+            if isinstance(event, _NEWSWORTHY):
+                self._draft.news.append(News(order.actor, auction, event))
+        after = Folded(state, decision.events[-1].at)
+        self._draft.folded[auction.auction_id] = after
+        return after
+
+    def _repeated(self, before: Decided, content: Content, received_at: datetime) -> Answer:
+        if before.content != content:
+            return self._rejected(received_at, Reason.DUPLICATE_CID, None, "this key was used for another command")
+        return Answer(
+            status=Status.DUPLICATE,
+            received_at=before.received_at,
+            decided_at=before.decided_at,
+            seq=before.seq,
+            code=before.code,
+            min_next_cents=before.min_next_cents,
+            detail=before.detail,
+        )
+
+    def _rejected(self, received_at: datetime, reason: Reason, min_next_cents: int | None, detail: str) -> Answer:
+        return Answer(
+            status=Status.REJECTED,
+            received_at=received_at,
+            decided_at=self._seen.decided_at,
+            code=reason,
+            min_next_cents=min_next_cents,
+            detail=detail,
+        )
+
+
+def content_of(command: BidderCommand) -> Content:
+    """What a bidder's command asks for."""
+    match command:
+        case PlaceBid():
+            return Content("manual", command.amount_cents, command.confirmed)
+        case SetCeiling():
+            return Content("proxy", command.ceiling_cents, command.confirmed)
+        case CancelCeiling():
+            return Content("proxy_cancel", None, confirmed=False)
+        case BuyNow():
+            return Content("buy_now", None, confirmed=False)

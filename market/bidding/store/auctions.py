@@ -1,0 +1,250 @@
+"""Auctions, registrations, invitations and awards: all SQL of the feature but the lane's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, exists, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from market.bidding.batch import EventLine
+from market.bidding.orders import PUBLISHED_CHANNEL
+from market.bidding.rules import Auction, Award, Circle, Registration
+from market.db.tables.bidding import (
+    AuctionEventRow,
+    AuctionRow,
+    AwardRow,
+    InvitationRow,
+    RegistrationRow,
+)
+from market.kit.pages import PageRequest
+
+_EVENTS_AT_ONCE = 1000
+_DUE_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """`next_in_s` is counted on the database's clock; None if nothing is scheduled or open."""
+
+    to_open: Sequence[UUID]
+    to_close: Sequence[UUID]
+    next_in_s: float | None
+
+
+async def due(tx: AsyncSession, drain: timedelta) -> Due:
+    """What is to open and, `drain` after its end, to close. Takes no lock: the lane decides, under the auction's own."""
+    now = await tx.scalar(select(func.clock_timestamp()))
+    assert isinstance(now, datetime)
+    is_live = AuctionRow.phase.in_(("scheduled", "open"))
+    to_close = await tx.scalars(
+        select(AuctionRow.auction_id)
+        .where(is_live, AuctionRow.closes_at <= now - drain)
+        .order_by(AuctionRow.closes_at)
+        .limit(_DUE_AT_ONCE)
+    )
+    to_open = await tx.scalars(
+        select(AuctionRow.auction_id)
+        .where(AuctionRow.phase == "scheduled", AuctionRow.opens_at <= now, AuctionRow.closes_at > now)
+        .order_by(AuctionRow.opens_at)
+        .limit(_DUE_AT_ONCE)
+    )
+    next_close = await tx.scalar(
+        select(func.min(AuctionRow.closes_at)).where(is_live, AuctionRow.closes_at > now - drain)
+    )
+    next_open = await tx.scalar(
+        select(func.min(AuctionRow.opens_at)).where(AuctionRow.phase == "scheduled", AuctionRow.opens_at > now)
+    )
+    instants = [at for at in (next_open, next_close and next_close + drain) if at is not None]
+    next_in_s = max(0.001, (min(instants) - now).total_seconds()) if instants else None
+    return Due(list(to_open), list(to_close), next_in_s)
+
+
+async def insert_auction(tx: AsyncSession, auction: Auction, head: bytes, invited: Sequence[UUID]) -> None:
+    await tx.execute(
+        insert(AuctionRow).values(
+            auction_id=auction.auction_id,
+            pool_id=auction.pool_id,
+            org_id=auction.seller_org_id,
+            format=auction.format,
+            terms=auction.terms,
+            currency=auction.currency,
+            debtor_states=list(auction.debtor_states),
+            deposit_cents=auction.deposit_cents,
+            commission=auction.commission,
+            psa_version=auction.psa_version,
+            circle=auction.circle.value,
+            opens_at=auction.opens_at,
+            published_by=auction.published_by,
+            published_at=auction.published_at,
+            phase=auction.phase,
+            seq=auction.seq,
+            head=head,
+            price_cents=None,
+            leader_org_id=None,
+            bid_count=0,
+            closes_at=auction.closes_at,
+        )
+    )
+    for org_id in invited:
+        await tx.execute(
+            insert(InvitationRow).values(
+                auction_id=auction.auction_id, org_id=org_id, seller_org_id=auction.seller_org_id
+            )
+        )
+
+
+async def insert_event(tx: AsyncSession, line: EventLine) -> None:
+    await tx.execute(insert(AuctionEventRow).values(**line._asdict()))
+
+
+async def tell_closers(tx: AsyncSession, auction_id: UUID) -> None:
+    """After the commit, all nodes' closers hear that something may be due sooner."""
+    await tx.execute(select(func.pg_notify(PUBLISHED_CHANNEL, str(auction_id))))
+
+
+_COLUMNS = (
+    AuctionRow.auction_id,
+    AuctionRow.pool_id,
+    AuctionRow.org_id,
+    AuctionRow.format,
+    AuctionRow.terms,
+    AuctionRow.currency,
+    AuctionRow.debtor_states,
+    AuctionRow.deposit_cents,
+    AuctionRow.commission,
+    AuctionRow.psa_version,
+    AuctionRow.circle,
+    AuctionRow.opens_at,
+    AuctionRow.published_by,
+    AuctionRow.published_at,
+    AuctionRow.phase,
+    AuctionRow.seq,
+    AuctionRow.closes_at,
+)
+_Row = tuple[Any, ...]
+
+
+async def find_auction(tx: AsyncSession, auction_id: UUID) -> Auction | None:
+    """An auction that the transaction's actor may see."""
+    row = (await tx.execute(select(*_COLUMNS).where(AuctionRow.auction_id == auction_id))).one_or_none()
+    return None if row is None else _auction(tuple(row))
+
+
+async def list_auctions(
+    tx: AsyncSession, request: PageRequest, *, phase: str | None, seller_org_id: UUID | None
+) -> list[Auction]:
+    """Newest first, one more than asked for if there is more."""
+    query: Select[_Row] = select(*_COLUMNS).order_by(AuctionRow.auction_id.desc()).limit(request.limit + 1)
+    if request.after is not None:
+        query = query.where(AuctionRow.auction_id < request.after)
+    if phase is not None:
+        query = query.where(AuctionRow.phase == phase)
+    if seller_org_id is not None:
+        query = query.where(AuctionRow.org_id == seller_org_id)
+    return [_auction(tuple(row)) for row in await tx.execute(query)]
+
+
+async def read_events(tx: AsyncSession, auction_id: UUID, after_seq: int, limit: int = _EVENTS_AT_ONCE) -> list[str]:
+    """The canonical texts of the next events."""
+    found = await tx.scalars(
+        select(AuctionEventRow.body)
+        .where(AuctionEventRow.auction_id == auction_id, AuctionEventRow.seq > after_seq)
+        .order_by(AuctionEventRow.seq)
+        .limit(limit)
+    )
+    return list(found)
+
+
+async def read_log(tx: AsyncSession, auction_id: UUID, after_seq: int) -> list[tuple[str, bytes]]:
+    """(canonical text, head after it) of the next events, 1000 at most."""
+    found = await tx.execute(
+        select(AuctionEventRow.body, AuctionEventRow.hash)
+        .where(AuctionEventRow.auction_id == auction_id, AuctionEventRow.seq > after_seq)
+        .order_by(AuctionEventRow.seq)
+        .limit(_EVENTS_AT_ONCE)
+    )
+    return [(body, head) for body, head in found]
+
+
+async def is_invited(tx: AsyncSession, auction_id: UUID, org_id: UUID) -> bool:
+    found = exists().where(InvitationRow.auction_id == auction_id, InvitationRow.org_id == org_id)
+    return bool(await tx.scalar(select(found)))
+
+
+async def find_registration(tx: AsyncSession, auction_id: UUID, org_id: UUID) -> Registration | None:
+    row = (
+        await tx.execute(
+            select(
+                RegistrationRow.clearance_id,
+                RegistrationRow.deposit_transfer_id,
+                RegistrationRow.at,
+                RegistrationRow.ended_at,
+            ).where(RegistrationRow.auction_id == auction_id, RegistrationRow.org_id == org_id)
+        )
+    ).one_or_none()
+    return None if row is None else Registration(auction_id, org_id, row[0], row[1], row[2], row[3])
+
+
+async def keep_registration(
+    tx: AsyncSession, registration: Registration, *, seller_org_id: UUID, registered_by: UUID
+) -> None:
+    """Register an organisation, or again after its registration was ended."""
+    renewed = {
+        "clearance_id": registration.clearance_id,
+        "deposit_transfer_id": registration.deposit_transfer_id,
+        "registered_by": registered_by,
+        "at": registration.at,
+        "ended_at": None,
+    }
+    changed = await tx.execute(
+        update(RegistrationRow)
+        .where(RegistrationRow.auction_id == registration.auction_id, RegistrationRow.org_id == registration.org_id)
+        .values(**renewed)
+        .returning(RegistrationRow.org_id)
+    )
+    if changed.one_or_none() is None:
+        del renewed["ended_at"]
+        await tx.execute(
+            insert(RegistrationRow).values(
+                auction_id=registration.auction_id, org_id=registration.org_id, seller_org_id=seller_org_id, **renewed
+            )
+        )
+
+
+async def end_registration(tx: AsyncSession, auction_id: UUID, org_id: UUID, now: datetime) -> None:
+    await tx.execute(
+        update(RegistrationRow)
+        .where(
+            RegistrationRow.auction_id == auction_id,
+            RegistrationRow.org_id == org_id,
+            RegistrationRow.ended_at.is_(None),
+        )
+        .values(ended_at=now)
+    )
+
+
+async def find_award(tx: AsyncSession, auction_id: UUID) -> Award | None:
+    row = (
+        await tx.execute(
+            select(
+                AwardRow.winner_org_id,
+                AwardRow.seller_org_id,
+                AwardRow.hammer_cents,
+                AwardRow.currency,
+                AwardRow.seq,
+                AwardRow.at,
+            ).where(AwardRow.auction_id == auction_id)
+        )
+    ).one_or_none()
+    return None if row is None else Award(auction_id, *row)
+
+
+def _auction(row: _Row) -> Auction:
+    values: dict[str, Any] = dict(zip((column.key for column in _COLUMNS), row, strict=True))
+    values["seller_org_id"] = values.pop("org_id")
+    values["circle"] = Circle(values["circle"])
+    values["debtor_states"] = tuple(values["debtor_states"])
+    return Auction(**values)

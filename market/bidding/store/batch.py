@@ -1,0 +1,231 @@
+"""The SQL of the bid lane, on its own connection: raw, because it is the hot path; a batch costs a few round trips.
+
+Lock order: auctions by id (`lock_auctions`), then clearances by id (`bidder_facts`), then journal heads (`report`).
+"""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from auctions.messages import Reason
+from market.bidding.batch import Content, Decided, Draft, Key
+from market.bidding.orders import CHANNEL, PUBLISHED_CHANNEL
+from market.bidding.rules import BidderFacts, LockedAuction
+from market.kit.actor import Actor
+
+Connection = Any
+"""An asyncpg connection; the library is untyped."""
+
+_EVENTS_AT_ONCE = 1000
+_AUCTIONS_A_NOTE = 100
+"""An id and a seq are at most 60 bytes, and a notification holds less than 8000."""
+
+
+async def prepare(connection: Connection) -> None:
+    """Make a fresh connection the lane's: its scope, its patience, and plans that go by index whatever the statistics."""
+    await connection.execute(
+        "SET app.role = 'system'; SET lock_timeout = '2s'; SET statement_timeout = '10s';"
+        " SET idle_in_transaction_session_timeout = '10s'; SET jit = off; SET enable_seqscan = off;"
+        " SET enable_hashjoin = off; SET enable_mergejoin = off"
+    )
+
+
+async def lock_auctions(connection: Connection, auction_ids: Collection[UUID]) -> dict[UUID, tuple[LockedAuction, int]]:
+    """The auctions and their last seq. Locks their rows in order of id until the transaction ends.
+
+    NO KEY UPDATE: lanes shut each other out, but a registration, whose foreign key shares the row, holds up no bid.
+    """
+    rows = await connection.fetch(
+        "SELECT auction_id, pool_id, org_id, currency, deposit_cents, seq FROM auction"
+        " WHERE auction_id = ANY ($1::uuid[]) ORDER BY auction_id FOR NO KEY UPDATE",
+        list(auction_ids),
+    )
+    return {row[0]: (LockedAuction(row[0], row[1], row[2], row[3], row[4]), row[5]) for row in rows}
+
+
+async def read_events(connection: Connection, auction_id: UUID, after_seq: int) -> list[str]:
+    """The canonical texts of the next events, 1000 at most."""
+    rows = await connection.fetch(
+        "SELECT body FROM auction_event WHERE auction_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+        auction_id,
+        after_seq,
+        _EVENTS_AT_ONCE,
+    )
+    return [row[0] for row in rows]
+
+
+async def read_clock(connection: Connection) -> datetime:
+    at: datetime = await connection.fetchval("SELECT clock_timestamp()")
+    return at
+
+
+async def bidder_facts(
+    connection: Connection, bidders: Collection[tuple[UUID, UUID]]
+) -> tuple[dict[tuple[UUID, UUID], BidderFacts], datetime]:
+    """What is known of (auction, organisation) pairs, and the database's clock after the locks.
+
+    Locks the organisations' clearances to bid FOR KEY SHARE in order of id, so that none ends before the commit.
+    """
+    rows = await connection.fetch(
+        "SELECT auction_id, org_id, registered, deposited, clearance_id, max_bid_cents, right_currency,"
+        " uncovered_states, clock_at FROM bidder_facts($1, $2)",
+        [auction_id for auction_id, _ in bidders],
+        [org_id for _, org_id in bidders],
+    )
+    if not rows:
+        return {}, await read_clock(connection)
+    facts = {(r[0], r[1]): BidderFacts(r[2], r[3], r[4], r[5], r[6] is not False, tuple(r[7] or ())) for r in rows}
+    return facts, rows[0][8]
+
+
+_DECIDED = """
+WITH wanted AS (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS w (auction_id, org_id, cid))
+SELECT w.*, b.kind, CASE WHEN b.kind IN ('manual', 'proxy') THEN b.amount_cents END, b.confirmed,
+    b.seq, b.notice, '', b.min_next_cents, b.received_at, b.decided_at
+FROM wanted w JOIN bid b USING (auction_id, org_id, cid)
+UNION ALL
+SELECT w.*, r.kind, r.amount_cents, r.confirmed, NULL, r.code, r.detail, r.min_next_cents, r.received_at, r.decided_at
+FROM wanted w JOIN bid_refusal r USING (auction_id, org_id, cid)
+"""
+
+
+async def decided_before(connection: Connection, keys: Collection[Key]) -> dict[Key, Decided]:
+    """The decisions kept under these keys."""
+    rows = await connection.fetch(_DECIDED, *(list(column) for column in zip(*keys, strict=True)))
+    return {
+        (r[0], r[1], r[2]): Decided(Content(r[3], r[4], r[5]), r[6], r[7] and Reason(r[7]), r[8], r[9], r[10], r[11])
+        for r in rows
+    }
+
+
+_WRITE = """
+WITH event AS (
+    INSERT INTO auction_event (auction_id, seq, at, kind, body, hash)
+    SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::bytea[])
+), placed AS (
+    INSERT INTO bid (auction_id, org_id, cid, seq, kind, amount_cents, confirmed, clearance_id, placed_by, notice,
+        min_next_cents, received_at, decided_at)
+    SELECT * FROM unnest($7::uuid[], $8::uuid[], $9::text[], $10::bigint[], $11::text[], $12::bigint[], $13::boolean[],
+        $14::uuid[], $15::uuid[], $16::text[], $17::bigint[], $18::timestamptz[], $19::timestamptz[])
+), refused AS (
+    INSERT INTO bid_refusal (auction_id, org_id, cid, kind, amount_cents, confirmed, placed_by, code, detail,
+        min_next_cents, received_at, decided_at)
+    SELECT * FROM unnest($20::uuid[], $21::uuid[], $22::text[], $23::text[], $24::bigint[], $25::boolean[], $26::uuid[],
+        $27::text[], $28::text[], $29::bigint[], $30::timestamptz[], $31::timestamptz[])
+), moved AS (
+    UPDATE auction a
+    SET phase = n.phase, seq = n.seq, head = n.head, price_cents = n.price_cents, leader_org_id = n.leader_org_id,
+        bid_count = n.bid_count, closes_at = n.closes_at
+    FROM unnest($32::uuid[], $33::bigint[], $34::text[], $35::bigint[], $36::bytea[], $37::bigint[], $38::uuid[],
+        $39::bigint[], $40::timestamptz[])
+        AS n (auction_id, before_seq, phase, seq, head, price_cents, leader_org_id, bid_count, closes_at)
+    WHERE a.auction_id = n.auction_id AND a.seq = n.before_seq
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM moved), (SELECT count(pg_notify($41, note)) FROM unnest($42::text[]) AS note)
+"""
+_EVENT_COLUMNS, _BID_COLUMNS, _REFUSAL_COLUMNS, _MOVE_COLUMNS = 6, 13, 12, 9
+
+
+async def write(connection: Connection, draft: Draft) -> None:
+    """Everything of a batch that others read, in one statement, with one hint to the other nodes."""
+    moves = [_move(auction_id, committed.events[0][0].seq, draft) for auction_id, committed in draft.committed.items()]
+    if not moves and not draft.refusals:
+        return
+    moved = await connection.fetchval(
+        _WRITE,
+        *_columns(draft.events, _EVENT_COLUMNS),
+        *_columns(draft.bids, _BID_COLUMNS),
+        *_columns(draft.refusals, _REFUSAL_COLUMNS),
+        *_columns(moves, _MOVE_COLUMNS),
+        CHANNEL,
+        _notes(draft),
+    )
+    if moved != len(moves):
+        raise AssertionError(f"{len(moves)} auctions were to move and {moved} did: somebody wrote without the lock")
+
+
+def _columns(lines: Sequence[Sequence[Any]], count: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*lines, strict=True)] if lines else [[] for _ in range(count)]
+
+
+def _move(auction_id: UUID, first_seq: int, draft: Draft) -> tuple[Any, ...]:
+    state = draft.folded[auction_id].auction
+    leader = None if state.leader is None else UUID(state.leader)
+    return (
+        auction_id, first_seq - 1, state.phase.value, state.seq, state.head, state.price_cents, leader,
+        state.bid_count, state.closes_at,
+    )  # fmt: skip
+
+
+def _notes(draft: Draft) -> list[str]:
+    heads = [(str(auction_id), folded.auction.seq) for auction_id, folded in draft.folded.items()]
+    return [json.dumps(dict(heads[at : at + _AUCTIONS_A_NOTE])) for at in range(0, len(heads), _AUCTIONS_A_NOTE)]
+
+
+async def report(connection: Connection, actor: Actor, stream: str, kind: str, body: Mapping[str, Any]) -> None:
+    """Append to the journal within the batch's transaction. Locks the head of the stream."""
+    await connection.execute(
+        "SELECT journal_append($1, $2, $3, $4, $5, $6)",
+        stream,
+        kind,
+        actor.role.value,
+        actor.user_id,
+        actor.org_id,
+        json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str),
+    )
+
+
+async def keep_award(connection: Connection, award: Sequence[Any]) -> None:
+    """(auction, winner, seller, hammer in cents, currency, seq, at)"""
+    await connection.execute(
+        "INSERT INTO award (auction_id, winner_org_id, seller_org_id, hammer_cents, currency, seq, at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        *award,
+    )
+
+
+async def was_written(connection: Connection, draft: Draft) -> bool:
+    """Whether a transaction with this draft was committed. Ask with its auctions locked: then it has ended either way."""
+    if draft.events:
+        line = draft.events[0]
+        found = await connection.fetchval(
+            "SELECT 1 FROM auction_event WHERE auction_id = $1 AND seq = $2 AND hash = $3",
+            line.auction_id,
+            line.seq,
+            line.hash,
+        )
+    elif draft.refusals:
+        refusal = draft.refusals[0]
+        found = await connection.fetchval(
+            "SELECT 1 FROM bid_refusal WHERE auction_id = $1 AND org_id = $2 AND cid = $3 AND decided_at = $4",
+            refusal.auction_id,
+            refusal.org_id,
+            refusal.cid,
+            refusal.decided_at,
+        )
+    else:
+        return True
+    return found is not None
+
+
+def is_lost(connection: Connection, error: BaseException) -> bool:
+    """Whether the connection went away, so that nobody here knows what the server made of the last statement."""
+    if connection.is_closed() or isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError):
+        return True
+    code = getattr(error, "sqlstate", None) or ""
+    return code.startswith(("08", "57P")) or isinstance(error, asyncpg.InternalClientError)
+
+
+def is_weather(error: BaseException) -> bool:
+    """Lock or statement time-out, deadlock, serialisation: the same batch may succeed in a moment."""
+    return getattr(error, "sqlstate", None) in {"55P03", "40P01", "40001", "57014"}
+
+
+async def on_published(connection: Connection, act: Any) -> None:
+    """Call `act()` whenever any node publishes an auction, for as long as the connection lasts."""
+    await connection.add_listener(PUBLISHED_CHANNEL, lambda *_: act())
