@@ -1,0 +1,207 @@
+"""Rows become typed accounts, exactly, or are refused with a reason; nothing is lost between the two."""
+
+from datetime import date
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from masking import tape, values
+from masking.policy import Mapping, PolicyError
+
+CUT_OFF_ON = date(2025, 6, 30)
+MAPPING = Mapping(
+    {"No": "account_number", "Bal": "current_balance", "CO": "charged_off_on", "Cur": "currency", "ST": "state"}
+)
+
+
+def checked(*rows: tuple[str, str, str, str, str], currency: str = "USD") -> tape.Validation:
+    table = pa.table({name: [row[i] for row in rows] for i, name in enumerate(MAPPING)})
+    return tape.validate([table.slice(0, 2), table.slice(2)], MAPPING, cut_off_on=CUT_OFF_ON, currency=currency)
+
+
+GOOD = ("1", "10.00", "2024-01-31", "USD", "CA")
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "reason"),
+    [
+        (("", "1", "", "", ""), "No", "missing"),
+        (("2", "", "", "", ""), "Bal", "missing"),
+        (("2", "0", "", "", ""), "Bal", "zero or negative"),
+        (("2", "-5", "", "", ""), "Bal", "zero or negative"),
+        (("2", "(5.00)", "", "", ""), "Bal", "zero or negative"),
+        (("2", "ten", "", "", ""), "Bal", "cannot be read"),
+        (("2", "1e9", "", "", ""), "Bal", "cannot be read"),
+        (("2", "1.005", "", "", ""), "Bal", "cannot be read"),
+        (("2", "1" + "0" * 30, "", "", ""), "Bal", "cannot be read"),
+        (("2", "1", "31/12/2024", "", ""), "CO", "cannot be read"),
+        (("2", "1", "02/30/2024", "", ""), "CO", "cannot be read"),
+        (("2", "1", "45292", "", ""), "CO", "cannot be read"),
+        (("2", "1", "01/02/24", "", ""), "CO", "cannot be read"),
+        (("2", "1", "2025-07-01", "", ""), "CO", "after the cut-off"),
+        (("2", "1", "", "EUR", ""), "Cur", "not USD"),
+        (("1", "1", "", "", ""), "No", "before"),
+        (("1 ", "1", "", "", ""), "No", "before"),
+    ],
+)
+def test_each_bad_row_is_refused_by_number_column_and_reason_and_the_good_ones_stay(row, column, reason):
+    made = checked(GOOD, ("x", "3", "", "usd", ""), row)
+    assert [(refused.row, refused.column) for refused in made.refused] == [(4, column)]
+    assert reason in made.refused[0].reason
+    assert made.totals.accepted_cents == 13_00
+    assert made.totals.reconciles
+    assert made.accounts.column("face_value_cents").to_pylist() == [1000, 300]
+
+
+def test_a_refusal_never_tells_the_value():
+    made = checked(GOOD, ("secret-number", "secret-amount", "secret-date", "", ""))
+    assert not [row for row in made.refused if "secret" in f"{row.column}{row.reason}"]
+
+
+def test_the_corrected_repetition_of_a_refused_row_is_accepted():
+    made = checked(("7", "oops", "", "", ""), ("7", "5", "", "", ""))
+    assert made.totals.accepted_count == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "currency", "minor"),
+    [
+        ("1,234.56", "USD", 123456),
+        ("$1,234.5", "USD", 123450),
+        ("1234", "JPY", 1234),
+        ("1.234", "KWD", 1234),
+        ("€5", "EUR", 500),
+    ],
+)
+def test_amounts_are_whole_minor_units_of_their_currency(written, currency, minor):
+    made = checked(("1", written, "", "", ""), currency=currency)
+    assert made.accounts.column("face_value_cents").to_pylist() == [minor]
+
+
+def test_half_a_yen_is_refused():
+    assert len(checked(("1", "1.5", "", "", ""), currency="JPY").refused) == 1
+
+
+def test_an_unknown_currency_is_refused():
+    with pytest.raises(ValueError, match="ISO 4217"):
+        checked(GOOD, currency="XXQ")
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.integers(-(10**13) + 1, 10**13 - 1),
+    st.sampled_from(["plain", "thousands", "dollar", "brackets", "trailing"]),
+    st.sampled_from([".", ","]),
+)
+def test_every_written_form_of_an_amount_is_read_exactly(cents, form, mark):
+    size = Decimal(abs(cents)).scaleb(-2)
+    text = f"{size:,.2f}" if form == "thousands" else f"{size:.2f}"
+    if mark == ",":
+        text = text.translate(str.maketrans(".,", ",."))
+    sign = "-" if cents < 0 else ""
+    text = {
+        "dollar": f"{sign}${text}",
+        "brackets": f"({text})" if cents < 0 else text,
+        "trailing": f"{text}-" if cents < 0 else text,
+    }.get(form, sign + text)
+    numbers, bad = values.cents(pa.array([text]), exponent=2, decimal_mark=mark)
+    assert numbers.to_pylist() == [cents]
+    assert not bad.any()
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.text(max_size=12), max_size=10))
+def test_any_text_as_amount_date_or_flag_is_read_or_marked_unreadable(texts):
+    column = pa.array(texts, pa.string())
+    for exponent in (0, 2, 3):
+        numbers, bad = values.cents(column, exponent=exponent)
+        assert len(numbers) == len(bad) == len(texts)
+    for order in ("mdy", "dmy", "ymd"):
+        days, bad = values.dates(column, order=order)
+        assert [day is None for day in days.to_pylist()] == [
+            flag or not text.strip() for flag, text in zip(bad, texts, strict=True)
+        ]
+    assert len(values.yes_no(column)) == len(texts)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.dates(date(1850, 1, 1), date(2149, 12, 31)), st.sampled_from(["mdy", "dmy", "ymd"]))
+def test_every_written_form_of_a_day_is_read_as_that_day(day, order):
+    local = {
+        "mdy": f"{day:%m/%d/}{day.year:04}",
+        "dmy": f"{day:%d/%m/}{day.year:04}",
+        "ymd": f"{day.year:04}/{day:%m/%d}",
+    }[order]
+    forms = [
+        day.isoformat(),
+        local,
+        f"{day.isoformat()} 10:30:00",
+        f"{day.day} {day:%b} {day.year:04}",
+        day.isoformat().replace("-", ""),
+    ]
+    days, bad = values.dates(pa.array(forms), order=order)
+    assert days.to_pylist() == [day] * len(forms)
+    assert not bad.any()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["", "1", "2", "3", "4", "5"]),
+            st.sampled_from(["", "1.00", "-3", "0", "x", "2,500.75"]),
+            st.sampled_from(["", "2024-01-31", "2030-01-01", "?"]),
+            st.sampled_from(["", "USD", "EUR"]),
+            st.sampled_from(["CA", ""]),
+        ),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_rows_and_face_value_reconcile_and_every_refused_row_is_named_once(rows):
+    made = checked(*rows)
+    assert made.totals.reconciles
+    assert made.totals.read_count == len(rows)
+    assert made.totals.refused_count == len(made.refused) == len({row.row for row in made.refused})
+    assert made.totals.accepted_count == made.accounts.num_rows
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"a": "account_number"},
+        {"a": "current_balance"},
+        {"a": "account_number", "b": "current_balance", "c": "current_balance"},
+        {"a": "account_number", "b": "current_balance", "c": "no such field"},
+    ],
+)
+def test_a_mapping_without_mandatory_fields_or_with_two_columns_on_one_field_is_refused(columns):
+    with pytest.raises(PolicyError):
+        Mapping(columns).require_mandatory()
+
+
+def test_strata_merge_small_groups_and_add_up():
+    states = ["CA"] * 7 + ["TX"] * 6 + ["WY"] * 2 + ["NV"]
+    rows = [(str(i), f"{100 + i}.00", f"{2025 - i % 3}-01-31", "", state) for i, state in enumerate(states)]
+    made = tape.strata(checked(*rows).accounts, cut_off_on=CUT_OFF_ON)
+    assert {group.label: group.count for group in made.by["state"]} == {"CA": 7, "OTHER": 9}
+    for groups in made.by.values():
+        assert sum(group.count for group in groups) == made.count == 16
+        assert sum(group.face_value_cents for group in groups) == made.face_value_cents
+        assert all(group.count >= 5 for group in groups)
+
+
+def test_disjoint_selections_cut_a_portfolio_without_loss():
+    rows = [(str(i), f"{i}.00", f"20{10 + i % 15}-01-31", "", ["CA", "TX", ""][i % 3]) for i in range(1, 60)]
+    accounts = checked(*rows).accounts
+    small, large = tape.Selection(max_face_cents=30_00), tape.Selection(min_face_cents=30_01)
+    assert (small.chosen(accounts, cut_off_on=CUT_OFF_ON) ^ large.chosen(accounts, cut_off_on=CUT_OFF_ON)).all()
+    ca = tape.Selection(states=frozenset({"ca"})).chosen(accounts, cut_off_on=CUT_OFF_ON)
+    assert ca.sum() == 19
+    young = tape.Selection(max_age_days=1_000).chosen(accounts, cut_off_on=CUT_OFF_ON)
+    old = tape.Selection(min_age_days=1_001).chosen(accounts, cut_off_on=CUT_OFF_ON)
+    assert (young ^ old).all()
+    assert not tape.Selection(debt_types=frozenset({"Auto"})).chosen(accounts, cut_off_on=CUT_OFF_ON).any()
