@@ -1,0 +1,114 @@
+"""The conversation over one socket: who it is, what it asks, what it is answered."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import UNSET
+
+from auctions import messages
+from auctions.views import Audience
+from market.bidding.lane import Answer
+from market.kit.actor import Actor
+from market.live.outlet import Outlet
+from market.live.protocol import (
+    Ack,
+    Bid,
+    BuyNow,
+    CloseCode,
+    Command,
+    Error,
+    Heartbeat,
+    Message,
+    Proxy,
+    ProxyCancel,
+    Refuse,
+    write,
+)
+
+MAX_BAD_FRAMES = 20
+"""A socket that sends more of them is not speaking this protocol."""
+MAX_STALLED_BEATS = 3
+"""A socket that takes nothing for so many heartbeats is dead."""
+
+
+@dataclass(eq=False, slots=True)
+class Connection:
+    """One socket. `seats` holds what it watches, and as whom; `token` is what it signed in with."""
+
+    name: str
+    outlet: Outlet = field(default_factory=Outlet)
+    actor: Actor | None = None
+    token: str | None = field(default=None, repr=False)
+    seats: dict[UUID, Audience] = field(default_factory=dict)
+    deciding_count: int = 0
+    _bad_count: int = 0
+    _stalled_count: int = 0
+    _sent_before: int = -1
+
+    def say(self, message: Message) -> None:
+        self.outlet.push(write(message))
+
+    def refuse(self, error: Error) -> None:
+        """Answer a frame that cannot be taken; after too many, hang up (4400)."""
+        self.say(error)
+        self._bad_count += 1
+        if self._bad_count > MAX_BAD_FRAMES:
+            self.outlet.finish(CloseCode.BAD)
+
+    def error(self, name: str, code: str, detail: str, field_name: str | None = None) -> None:
+        self.say(Error(id=name, code=code, field=field_name or UNSET, detail=detail))
+
+    def beat(self, heartbeat: Heartbeat) -> None:
+        """Send a heartbeat, unless nothing was taken since several of them (4408)."""
+        outlet = self.outlet
+        stalled = outlet.waiting_count > 0 and outlet.sent_count == self._sent_before
+        self._stalled_count = self._stalled_count + 1 if stalled else 0
+        self._sent_before = outlet.sent_count
+        if self._stalled_count >= MAX_STALLED_BEATS:
+            outlet.cut(CloseCode.HEARTBEAT)
+        else:
+            self.say(heartbeat)
+
+
+def engine_command(command: Command, bidder: str) -> messages.Command:
+    """What the engine is asked."""
+    match command:
+        case Bid(cid=cid, amount_cents=cents, confirmed=confirmed):
+            return messages.PlaceBid(bidder=bidder, cid=cid, amount_cents=cents, confirmed=confirmed)
+        case Proxy(cid=cid, ceiling_cents=cents, confirmed=confirmed):
+            return messages.SetCeiling(bidder=bidder, cid=cid, ceiling_cents=cents, confirmed=confirmed)
+        case ProxyCancel(cid=cid):
+            return messages.CancelCeiling(bidder=bidder, cid=cid)
+        case BuyNow(cid=cid):
+            return messages.BuyNow(bidder=bidder, cid=cid)
+        case Refuse(seq=seq, reason=reason):
+            return messages.RefuseBid(seq=seq, reason=reason)
+
+
+def ack(command: Command, answer: Answer) -> Ack:
+    """How the lane's answer is told."""
+    return Ack(
+        id=command.id,
+        cid=command.cid,
+        status=answer.status.value,
+        seq=UNSET if answer.seq is None else answer.seq,
+        code=UNSET if answer.code is None else answer.code.value,
+        min_next_cents=UNSET if answer.min_next_cents is None else answer.min_next_cents,
+        detail=answer.detail or UNSET,
+        retry_after_ms=UNSET if answer.retry_after_s is None else round(answer.retry_after_s * 1000),
+        received_at=answer.received_at,
+        decided_at=answer.decided_at,
+    )
+
+
+def undecided(command: Command, code: messages.Reason, received_at: datetime, retry_after_s: float) -> Ack:
+    """Refused at the door: nothing was decided or stored about this cid."""
+    return Ack(
+        id=command.id,
+        cid=command.cid,
+        status="rejected",
+        code=code.value,
+        retry_after_ms=max(1, round(retry_after_s * 1000)),
+        received_at=received_at,
+    )

@@ -1,0 +1,313 @@
+"""All sockets of one node: signing in, subscribing, commanding, heartbeats, and saying good-bye."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from msgspec import UNSET, UnsetType
+
+from auctions.messages import Reason
+from auctions.views import OBSERVER, OFFICER, SELLER, Audience
+from auctions.views import Role as Seat
+from market.bidding.lane import BidOrder, Lane
+from market.db.context import Context
+from market.kit.actor import SYSTEM, Actor, Role
+from market.kit.errors import MarketError, NotFound, Transient, Unauthenticated
+from market.kit.rates import Rates
+from market.live import store
+from market.live.connection import Connection, ack, engine_command, undecided
+from market.live.feed import Feed
+from market.live.protocol import (
+    VERSION,
+    Auth,
+    BadFrame,
+    CloseCode,
+    Command,
+    Heartbeat,
+    Ok,
+    Ping,
+    Pong,
+    Refuse,
+    Resync,
+    Shutdown,
+    Sub,
+    micros,
+    read,
+)
+from market.parties import service as parties
+from market.parties.rules import require
+
+_log = structlog.get_logger()
+
+_BUSY_RETRY_S = 0.25
+_CHECKED_AT_ONCE = 200
+_BEATS_AT_ONCE = 50
+_LAST_DECISIONS_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one user and one socket may take up on a node."""
+
+    sockets_per_user: int = 20
+    """One more replaces the oldest (4409)."""
+    subscriptions_per_socket: int = 500
+    deciding_per_socket: int = 256
+    """Commands of one socket that wait for their answer at once."""
+    control_frames_per_second: int = 50
+    control_frames_burst: int = 1_000
+    auth_s: float = 10.0
+    """A socket that has not signed in by then is closed (4401)."""
+
+
+class Live:
+    """The node's live sockets. One per process, started and stopped with the application."""
+
+    def __init__(self, context: Context, lane: Lane, *, limits: Limits | None = None) -> None:
+        settings, self.limits = context.settings, limits or Limits()
+        self.context = context
+        self.feed = Feed(context, lane)
+        self._lane = lane
+        self._connections: dict[Connection, None] = {}  # in the order of arrival
+        self._loops: list[asyncio.Task[None]] = []
+        self._decisions: set[asyncio.Task[None]] = set()
+        per_second, burst = settings.commands_per_second, settings.commands_burst
+        self._patience = Rates(context.clock, per_second=per_second, burst=burst * 10)
+        self._control = Rates(
+            context.clock,
+            per_second=self.limits.control_frames_per_second,
+            burst=self.limits.control_frames_burst,
+        )
+
+    async def start(self) -> None:
+        await self.feed.start()
+        self._loops += [asyncio.create_task(self._beat()), asyncio.create_task(self._recheck())]
+
+    async def stop(self) -> None:
+        """Hang up everywhere, after the commands under way are decided or 5 s have passed."""
+        if self._decisions:
+            await asyncio.wait(self._decisions, timeout=_LAST_DECISIONS_S)
+        for connection in tuple(self._connections):
+            connection.outlet.finish(CloseCode.RESTART)
+        for task in self._loops:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        self._loops.clear()
+        await self.feed.stop()
+
+    async def announce_shutdown(self, *, in_s: float = 0.5, retry_after_s: float = 1.0) -> None:
+        """Tell every socket that the server goes down, and give them `in_s` to hear it."""
+        message = Shutdown(in_ms=round(in_s * 1000), retry_after_ms=round(retry_after_s * 1000))
+        for connection in tuple(self._connections):
+            connection.say(message)
+        if self._connections:
+            await asyncio.sleep(in_s)
+
+    # Coming and going
+
+    def arrive(self, connection: Connection) -> None:
+        self._connections[connection] = None
+
+    def depart(self, connection: Connection) -> None:
+        self._connections.pop(connection, None)
+        for auction_id in connection.seats:
+            self.feed.leave(auction_id, connection.outlet)
+        connection.seats.clear()
+
+    async def sign_in(self, connection: Connection, token: str, name: str | UnsetType = UNSET) -> None:
+        """Make the token's bearer the socket's user; an unknown token closes it (4401)."""
+        try:
+            async with self.context.db.begin(SYSTEM) as tx:
+                actor = await parties.authenticate(tx, token, self.context.clock.now())
+        except Unauthenticated:
+            connection.outlet.finish(CloseCode.AUTH)
+            return
+        except Transient:
+            connection.outlet.finish(CloseCode.RESTART)
+            return
+        connection.actor, connection.token = actor, token
+        self._say_ok(connection, name)
+        self._replace_oldest(actor)
+
+    def _say_ok(self, connection: Connection, name: str | UnsetType) -> None:
+        heartbeat_s, at = self.context.settings.heartbeat_s, self.context.clock.now()
+        connection.say(Ok(id=name, conn=connection.name, server_time=at, version=VERSION, heartbeat_s=heartbeat_s))
+
+    def _replace_oldest(self, actor: Actor) -> None:
+        own = [c for c in self._connections if c.actor is not None and c.actor.user_id == actor.user_id]
+        for connection in own[: -self.limits.sockets_per_user]:
+            connection.outlet.finish(CloseCode.REPLACED)
+
+    # What is said
+
+    async def hear(self, connection: Connection, frame: str | bytes) -> None:
+        """Take one frame; whatever it holds, the answer goes to the connection's outlet."""
+        received_at = self.context.clock.now()
+        try:
+            request = read(frame)
+        except BadFrame as bad:
+            connection.refuse(bad.error)
+            return
+        if isinstance(request, Auth | Sub | Ping) and not self._may_go_on(connection):
+            connection.error(request.id, "RATE_LIMITED", "too many frames; slow down")
+            return
+        actor = connection.actor
+        match request:
+            case Auth():
+                await self._authenticate(connection, request)
+            case _ if actor is None:
+                connection.error(request.id, "UNAUTHENTICATED", "send auth first")
+                connection.outlet.finish(CloseCode.AUTH)
+            case Ping():
+                now = micros(self.context.clock.now())
+                connection.say(Pong(id=request.id, t0=request.t0, t1=micros(received_at), t2=now))
+            case Sub():
+                await self._subscribe(connection, actor, request)
+            case _:
+                self._command(connection, actor, request, received_at)
+
+    def _may_go_on(self, connection: Connection) -> bool:
+        if self._control.take(connection.name) == 0:
+            return True
+        self._lose_patience(connection)
+        return False
+
+    def _lose_patience(self, connection: Connection) -> None:
+        """Hang up (4429) on who keeps sending more than is taken."""
+        if self._patience.take(connection.name) > 0:
+            connection.outlet.finish(CloseCode.RATE)
+
+    async def _authenticate(self, connection: Connection, request: Auth) -> None:
+        if connection.actor is not None:
+            connection.error(request.id, "MALFORMED", "this socket is signed in already", "op")
+            return
+        if not request.token.startswith("mk_"):  # a session stays in its cookie
+            connection.outlet.finish(CloseCode.AUTH)
+            return
+        await self.sign_in(connection, request.token, request.id)
+
+    async def _subscribe(self, connection: Connection, actor: Actor, request: Sub) -> None:
+        seats, outlet, auction_id = connection.seats, connection.outlet, request.auction
+        if auction_id not in seats and len(seats) >= self.limits.subscriptions_per_socket:
+            connection.error(request.id, "LIMIT", "this socket watches as many auctions as it may", "auction")
+            return
+        try:
+            require(actor, scope="auctions:read")
+            seat = await self._seat(actor, auction_id)
+            await self.feed.join(auction_id, outlet, seat, from_seq=request.from_seq, epoch=request.epoch)
+            seats[auction_id] = seat
+            self._say_ok(connection, request.id)
+        except MarketError as refusal:
+            connection.error(request.id, _code(refusal), refusal.detail, "auction")
+
+    async def _seat(self, actor: Actor, auction_id: UUID) -> Audience:
+        """As whom the actor watches. Raises `NotFound` for an auction that is not there, or not for the actor."""
+        async with self.context.db.begin(actor) as tx:
+            seller = await store.seller_of(tx, auction_id)
+        if seller is None:
+            raise NotFound("there is no such auction")
+        if actor.role is not Role.MEMBER or actor.org_id is None:
+            return OFFICER
+        if seller == actor.org_id:
+            return SELLER
+        async with self.context.db.begin(SYSTEM) as tx:
+            registered = await store.registered(tx, [(auction_id, actor.org_id)])
+        return Audience(Seat.BIDDER, str(actor.org_id)) if registered else OBSERVER
+
+    # Commands
+
+    def _command(self, connection: Connection, actor: Actor, command: Command, received_at: datetime) -> None:
+        """Check what can be checked at the door, then let the lane decide while the next frame is read."""
+        if isinstance(command, Refuse) and not self._may_go_on(connection):
+            connection.say(undecided(command, Reason.RATE_LIMITED, received_at, 1.0))
+        elif connection.deciding_count >= self.limits.deciding_per_socket:
+            connection.say(undecided(command, Reason.BUSY, received_at, _BUSY_RETRY_S))
+        else:
+            connection.deciding_count += 1
+            task = asyncio.create_task(self._decide(connection, actor, command, received_at))
+            self._decisions.add(task)
+            task.add_done_callback(self._decisions.discard)
+
+    async def _decide(self, connection: Connection, actor: Actor, command: Command, received_at: datetime) -> None:
+        """Outlives its socket: a command that was taken is decided, whether or not anybody waits for the answer."""
+        try:
+            scope = "auctions:write" if isinstance(command, Refuse) else "bids:write"
+            require(actor, role=Role.MEMBER, scope=scope)
+            order = BidOrder(actor, command.auction, engine_command(command, str(actor.org_id)), received_at)
+            answer = await self._lane.submit(order)
+            connection.say(ack(command, answer))
+            if answer.code is Reason.RATE_LIMITED:
+                self._lose_patience(connection)
+        except Transient:
+            connection.say(undecided(command, Reason.BUSY, received_at, _BUSY_RETRY_S))
+        except MarketError as refusal:
+            connection.error(command.id, _code(refusal), refusal.detail, refusal.field)
+        except Exception as error:  # noqa: BLE001 - a fault is ours: the client may ask again by its cid
+            _log.error("fault in command", exc_info=error)
+            connection.error(command.id, "FAULT", "something broke on our side; ask again with the same cid")
+        finally:
+            connection.deciding_count -= 1
+
+    # Time
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self.context.settings.heartbeat_s)
+            at = self.context.clock.now()
+            for number, connection in enumerate(tuple(self._connections)):
+                if number % _BEATS_AT_ONCE == 0:
+                    await asyncio.sleep(0)  # bids are answered in between
+                if connection.actor is not None:
+                    heads = {str(auction_id): self.feed.head(auction_id) for auction_id in connection.seats}
+                    connection.beat(Heartbeat(at=at, heads=heads))
+
+    async def _recheck(self) -> None:
+        """Once per heartbeat: close the sockets of ended sessions and keys, and seat anew who became, or no longer is, a bidder."""
+        while True:
+            await asyncio.sleep(self.context.settings.heartbeat_s)
+            try:
+                await self._check_tokens()
+                await self._check_seats()
+            except Transient:
+                _log.warning("live sockets wait for the database")
+            except Exception as error:  # noqa: BLE001 - the check must go on for all the others
+                _log.error("fault in recheck", exc_info=error)
+
+    async def _check_tokens(self) -> None:
+        by_token: dict[str, list[Connection]] = {}
+        for connection in self._connections:
+            if connection.token is not None:
+                by_token.setdefault(connection.token, []).append(connection)
+        tokens = list(by_token)
+        for start in range(0, len(tokens), _CHECKED_AT_ONCE):
+            async with self.context.db.begin(SYSTEM) as tx:
+                for token in tokens[start : start + _CHECKED_AT_ONCE]:
+                    try:
+                        await parties.authenticate(tx, token, self.context.clock.now())
+                    except Unauthenticated:
+                        for connection in by_token[token]:
+                            connection.outlet.finish(CloseCode.AUTH)
+
+    async def _check_seats(self) -> None:
+        held = [
+            (connection, auction_id, org_id, seat)
+            for connection in self._connections
+            for auction_id, seat in connection.seats.items()
+            if seat.role in {Seat.OBSERVER, Seat.BIDDER} and (org_id := connection.actor and connection.actor.org_id)
+        ]
+        if not held:
+            return
+        async with self.context.db.begin(SYSTEM) as tx:
+            bidders = await store.registered(tx, {(auction_id, org_id) for _, auction_id, org_id, _ in held})
+        for connection, auction_id, org_id, seat in held:
+            if ((auction_id, org_id) in bidders) is not (seat.role is Seat.BIDDER):
+                self.feed.leave(auction_id, connection.outlet)
+                connection.say(Resync(auction=auction_id, reason="your seat in this auction changed"))
+
+
+def _code(refusal: MarketError) -> str:
+    return refusal.slug.replace("-", "_").upper()

@@ -1,0 +1,92 @@
+"""The door of the live sockets: `WS /v1/live`."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+from litestar import WebSocket, websocket
+from litestar.exceptions import WebSocketDisconnect, WebSocketException
+from litestar.types import ControllerRouterHandler
+
+from market.live.connection import Connection
+from market.live.hub import Live
+from market.live.protocol import CloseCode
+from market.parties.routes import COOKIE, refuse_other_sites
+from market.parties.rules import CrossSite
+
+STATE_KEY = "live"
+"""Where the application keeps its `Live`: `app.state.live`."""
+_FAREWELL_S = 2.0
+
+
+@websocket("/v1/live", opt={"public": True})
+async def live_socket(socket: WebSocket[Any, Any, Any]) -> None:
+    """Watch auctions and bid. The protocol is described in docs/live-protocol.md.
+
+    Signs in by the handshake's session cookie or API key, or by `auth` with an API key. A handshake from a page of
+    another site is refused with status 403.
+    """
+    live: Live = socket.app.state[STATE_KEY]
+    try:
+        refuse_other_sites(socket, live.context)
+    except CrossSite as refusal:
+        raise WebSocketException(code=CloseCode.FORBIDDEN, detail=refusal.detail) from refusal
+    await socket.accept()
+    connection = Connection(live.context.chance.token(9))
+    live.arrive(connection)
+    try:
+        await _converse(live, socket, connection)
+    finally:
+        live.depart(connection)
+
+
+async def _converse(live: Live, socket: WebSocket[Any, Any, Any], connection: Connection) -> None:
+    outlet = connection.outlet
+    sender = asyncio.create_task(outlet.run(socket.send_text))
+    reader = asyncio.create_task(_read(live, socket, connection))
+    over = asyncio.create_task(outlet.over.wait())
+    tasks = (sender, reader, over)
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if reader.done():
+            reader.result()  # a fault is logged by the application
+            return
+        with suppress(TimeoutError, WebSocketDisconnect, OSError):
+            async with asyncio.timeout(_FAREWELL_S):
+                await asyncio.shield(sender)
+                await socket.close(outlet.code or CloseCode.BAD, outlet.code.name.lower() if outlet.code else None)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _read(live: Live, socket: WebSocket[Any, Any, Any], connection: Connection) -> None:
+    """Hear frame after frame; returns when the other side has gone."""
+    token = _token(socket)
+    if token is not None:
+        await live.sign_in(connection, token)
+    sign_in_by = asyncio.get_running_loop().call_later(live.limits.auth_s, _hang_up_stranger, connection)
+    try:
+        while not connection.outlet.over.is_set():
+            message = await socket.receive()
+            if message["type"] != "websocket.receive":
+                return
+            text, data = message.get("text"), message.get("bytes")
+            await live.hear(connection, text if text is not None else data or b"")
+    finally:
+        sign_in_by.cancel()
+
+
+def _hang_up_stranger(connection: Connection) -> None:
+    if connection.actor is None:
+        connection.outlet.finish(CloseCode.AUTH)
+
+
+def _token(socket: WebSocket[Any, Any, Any]) -> str | None:
+    """The API key or session token that the handshake carries."""
+    kind, _, key = socket.headers.get("authorization", "").partition(" ")
+    return key.strip() if kind.lower() == "bearer" else socket.cookies.get(COOKIE)
+
+
+HANDLERS: list[ControllerRouterHandler] = [live_socket]
