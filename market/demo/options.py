@@ -1,8 +1,11 @@
 """What the user of the demo may choose."""
 
+import json
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+
+from market.settings import SettingsError
 
 
 class Pace(Enum):
@@ -35,3 +38,17 @@ class Options:
     tape: Path | None = None
     mapping: Path | None = None
     pace: Pace = Pace.FAST
+
+
+def read_corrections(path: Path) -> dict[str, str | None]:
+    """A mapping file: a JSON object of column header to field name, or to null to drop the column.
+
+    Raises `SettingsError` naming the file and what is wrong with it.
+    """
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise SettingsError(f"{path} is not JSON in UTF-8") from error
+    if not isinstance(found, dict) or not all(value is None or isinstance(value, str) for value in found.values()):
+        raise SettingsError(f"{path} must be a JSON object: column header to field name, or null to drop the column")
+    return found

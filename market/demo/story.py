@@ -16,7 +16,7 @@ async def everybody_comes_in(world: World) -> None:
     """Chapter 1."""
     tell, checks = world.teller, world.checks
     tell.chapter(1, "Everybody comes in, and nobody may trade yet")
-    joining.seat(world, *EVERYBODY)
+    world.seat(*EVERYBODY)
     inviting = asyncio.gather(joining.invite(world, OFFICER_A, OFFICER_B), joining.invite(world, OPERATOR))
     await asyncio.gather(*(joining.register(world, who) for who in TRADERS))
     tell.say(f"registers {SELLER.organisation}; the code from the mail proves the address", who="seller")

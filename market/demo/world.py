@@ -1,29 +1,32 @@
 """What the steps share: who is there, where the server is, and what is known of the sale so far."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from uuid import UUID
 
+from market.client.http import ProblemError
+from market.client.market import MarketClient
 from market.demo.bank import Bank
 from market.demo.cast import Character
 from market.demo.checks import Checks
 from market.demo.options import Options
-from market.demo.party import Party
 from market.demo.teller import Teller
 from market.kit.clock import Clock
 from market.kit.ids import Chance
 from market.settings import Settings
 
+_NOBODY = UUID(int=0)
+
 
 @dataclass
 class Sale:
-    """Ids and documents of the sale, as the server named them."""
+    """Ids of the sale, as the server named them."""
 
-    portfolio_id: str = ""
-    pool_id: str = ""
-    auction_id: str = ""
-    settlement_id: str = ""
-    known: dict[str, Any] = field(default_factory=dict)
+    portfolio_id: UUID = _NOBODY
+    pool_id: UUID = _NOBODY
+    auction_id: UUID = _NOBODY
+    settlement_id: UUID = _NOBODY
 
 
 @dataclass
@@ -37,16 +40,34 @@ class World:
     teller: Teller
     checks: Checks
     bank: Bank
-    parties: dict[Character, Party] = field(default_factory=dict)
+    clients: dict[Character, MarketClient] = field(default_factory=dict)
+    passwords: dict[Character, str] = field(default_factory=dict, repr=False)
     sale: Sale = field(default_factory=Sale)
 
-    def __getitem__(self, who: Character) -> Party:
-        return self.parties[who]
+    def __getitem__(self, who: Character) -> MarketClient:
+        """The client with this person's own session."""
+        return self.clients[who]
 
     @property
     def mail(self) -> Path:
         return self.settings.data_dir / "mail"
 
+    def seat(self, *people: Character) -> None:
+        """Give each a client of its own, and a random password unless it has one."""
+        for who in people:
+            self.passwords.setdefault(who, self.chance.token(15))
+            self.clients.setdefault(who, MarketClient(self.settings.public_url, clock=self.clock, chance=self.chance))
+
     async def close(self) -> None:
-        for party in self.parties.values():
-            await party.close()
+        """Hang up."""
+        for client in self.clients.values():
+            await client.__aexit__(None, None, None)
+
+
+async def refusal(asked: Awaitable[object]) -> ProblemError | None:
+    """Await what ought to be refused: the problem, or None if it was allowed."""
+    try:
+        await asked
+    except ProblemError as problem:
+        return problem
+    return None

@@ -3,51 +3,54 @@
 import asyncio
 import sys
 
+from market.client.http import ProblemError
 from market.demo.cast import Character
 from market.demo.mailbox import count_letters, read_code
-from market.demo.party import Party, Refused
 from market.demo.world import World
 
 
 async def register(world: World, who: Character) -> None:
     """A trader registers its organisation, reads the code in the mail and enters it."""
-    party = world[who]
     letters = count_letters(world.mail, who.email)
-    await party.post("/organisations", {
-        "organisation": {"name": who.organisation, "country": who.country, "registration_number": who.registration_number},
-        "person": {"email": who.email, "name": who.person, "password": party.password},
-    })  # fmt: skip
+    await world[who].register_organisation(
+        name=who.organisation,
+        country=who.country,
+        registration_number=who.registration_number,
+        email=who.email,
+        person_name=who.person,
+        password=world.passwords[who],
+    )
     await _prove_address(world, who, letters)
 
 
 async def join(world: World, who: Character, invitation: str) -> None:
     """An invited person becomes an officer or operator, and proves the address likewise."""
-    party = world[who]
     letters = count_letters(world.mail, who.email)
-    body = {"invitation": invitation, "email": who.email, "name": who.person, "password": party.password}
-    await party.post("/staff", body)
+    await world[who].join_staff(invitation=invitation, email=who.email, name=who.person, password=world.passwords[who])
     await _prove_address(world, who, letters)
 
 
 async def _prove_address(world: World, who: Character, letters: int) -> None:
     code = await read_code(world.mail, who.email, after=letters)
-    await world[who].post("/contact/verification", {"email": who.email, "code": code})
+    await world[who].verify_contact(email=who.email, code=code)
 
 
 async def sign_in(world: World, who: Character) -> bool:
     """A session for this person; False if the server does not know the address with this password."""
-    party = world[who]
     try:
-        await party.post("/session", {"email": who.email, "password": party.password})
-    except Refused as no:
-        if no.status in {401, 403}:
+        await world[who].sign_in(email=who.email, password=world.passwords[who])
+    except ProblemError as problem:
+        if problem.status in {401, 403}:
             return False
         raise
     return True
 
 
 async def invite(world: World, *people: Character) -> dict[Character, str]:
-    """Invitations for people of one part, from whoever runs the machine: `market staff invite … --role …`."""
+    """Invitations for people of one part, from whoever runs the machine: `market staff invite … --role …`.
+
+    Raises `RuntimeError` with what the command said.
+    """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "market", "staff", "invite"),
         *(who.email for who in people),
@@ -62,9 +65,3 @@ async def invite(world: World, *people: Character) -> dict[Character, str]:
         raise RuntimeError(f"market staff invite ended with {process.returncode}: {complaint.decode()[-500:]}")
     tokens = dict(line.split() for line in said.decode().splitlines())
     return {who: tokens[who.email] for who in people}
-
-
-def seat(world: World, *people: Character) -> None:
-    """Give each a client of its own and a random password."""
-    for who in people:
-        world.parties.setdefault(who, Party(who, world.settings.public_url, world.chance.token(15)))
