@@ -6,6 +6,7 @@ Misuse-Resistance"): nonce = prefix | 32-bit counter | last flag, AES-256-GCM, t
 Each file has its own key, HKDF-SHA256 of the data key with the prefix as salt and the header as info.
 """
 
+import io
 import json
 import os
 import struct
@@ -39,10 +40,12 @@ __all__ = [
     "EnvelopeError",
     "Header",
     "SealedInfo",
+    "SealedReader",
     "Sealer",
     "generate_private_key",
     "load_private_key",
     "load_public_key",
+    "open_for_reading",
     "open_sealed",
     "open_to_path",
     "opened_segments",
@@ -60,6 +63,7 @@ __all__ = [
 MAGIC = b"DMSEAL1\n"
 SEGMENT_BYTES = MIB
 TAG_BYTES = 16
+SEALED_SEGMENT_BYTES = SEGMENT_BYTES + TAG_BYTES
 PREFIX_BYTES = 7
 HEADER_LIMIT_BYTES = 4096
 
@@ -183,9 +187,9 @@ def opened_segments(source: BinaryIO, *, data_key: bytes, expected: Header) -> I
         raise EnvelopeError("the file is not the one that was expected")
     aead = _cipher(data_key, prefix, header)
     counter = 0
-    segment = source.read(SEGMENT_BYTES + TAG_BYTES)
+    segment = source.read(SEALED_SEGMENT_BYTES)
     while True:
-        after = source.read(SEGMENT_BYTES + TAG_BYTES)
+        after = source.read(SEALED_SEGMENT_BYTES)
         try:
             yield aead.decrypt(_nonce(prefix, counter, last=not after), segment, header)
         except InvalidTag:
@@ -194,6 +198,68 @@ def opened_segments(source: BinaryIO, *, data_key: bytes, expected: Header) -> I
             return
         segment = after
         counter += 1
+
+
+class SealedReader(io.RawIOBase):
+    """A sealed file as a seekable plain stream, so that a tape is read without ever being clear on a disk.
+
+    The last segment is checked at once, so that a cut file is refused before its first byte is given; every segment is
+    authenticated before it is given. Raises EnvelopeError. `source` must be seekable.
+    """
+
+    def __init__(self, source: BinaryIO, *, data_key: bytes, expected: Header) -> None:
+        source.seek(0)
+        self._header = _read_header(source)
+        self._prefix = source.read(PREFIX_BYTES)
+        if self._header != expected.to_bytes() or len(self._prefix) != PREFIX_BYTES:
+            raise EnvelopeError("the file is not the one that was expected")
+        self._source = source
+        self._aead = _cipher(data_key, self._prefix, self._header)
+        self._start = source.tell()
+        sealed_bytes = source.seek(0, io.SEEK_END) - self._start
+        self._count = -(-sealed_bytes // SEALED_SEGMENT_BYTES)
+        self._size = sealed_bytes - self._count * TAG_BYTES
+        self._place = 0
+        self._held: tuple[int, bytes] = (-1, b"")
+        if sealed_bytes < TAG_BYTES:
+            raise EnvelopeError("the file is cut short")
+        self._segment(self._count - 1)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
+        self._place = max(start + offset, 0)
+        return self._place
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # the protocol's buffer is a memoryview
+        if self._place >= self._size:
+            return 0
+        number, offset = divmod(self._place, SEGMENT_BYTES)
+        taken = self._segment(number)[offset : offset + len(buffer)]
+        buffer[: len(taken)] = taken
+        self._place += len(taken)
+        return len(taken)
+
+    def _segment(self, number: int) -> bytes:
+        if self._held[0] != number:
+            self._source.seek(self._start + number * SEALED_SEGMENT_BYTES)
+            sealed = self._source.read(SEALED_SEGMENT_BYTES)
+            nonce = _nonce(self._prefix, number, last=number == self._count - 1)
+            try:
+                self._held = (number, self._aead.decrypt(nonce, sealed, self._header))
+            except InvalidTag:
+                raise EnvelopeError("the file was altered or cut, or the key is another's") from None
+        return self._held[1]
+
+
+def open_for_reading(source: BinaryIO, *, data_key: bytes, expected: Header) -> io.BufferedReader:
+    """`SealedReader` with a buffer: what `intake.inspect` and `tape.prepare_pool` take as a source."""
+    return io.BufferedReader(SealedReader(source, data_key=data_key, expected=expected), SEGMENT_BYTES)
 
 
 def open_sealed(source: BinaryIO, sink: BinaryIO, *, data_key: bytes, expected: Header) -> int:

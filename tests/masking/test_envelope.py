@@ -132,3 +132,32 @@ def test_key_pairs_survive_pem_and_are_never_overwritten(tmp_path: Path):
         envelope.save_private_key(key, path)
     with pytest.raises(EnvelopeError):
         envelope.load_public_key(b"no pem")
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 2 * SEGMENT + 9),
+    st.lists(st.tuples(st.integers(0, 2 * SEGMENT + 9), st.integers(0, 9_000)), max_size=5),
+)
+def test_a_sealed_file_is_read_at_any_place_as_the_plain_one(size, reads):
+    plain = (bytes(range(256)) * (size // 256 + 1))[:size]
+    with envelope.open_for_reading(io.BytesIO(sealed(plain)), data_key=KEY, expected=HEADER) as reader:
+        assert reader.seek(0, io.SEEK_END) == size
+        for place, length in reads:
+            reader.seek(place)
+            assert reader.read(length) == plain[place : place + length]
+
+
+def test_a_cut_file_is_refused_before_its_first_byte_is_read():
+    raw = sealed(b"x" * (2 * SEGMENT + 100))
+    for end in (len(raw) - 1, len(raw) - 116, 100, 0):
+        with pytest.raises(EnvelopeError):
+            envelope.open_for_reading(io.BytesIO(raw[:end]), data_key=KEY, expected=HEADER)
+
+
+@pytest.mark.parametrize("place", range(len(SMALL)))
+def test_any_altered_byte_is_refused_by_the_reader_too(place):
+    raw = bytearray(SMALL)
+    raw[place] ^= 1
+    with pytest.raises(EnvelopeError):
+        envelope.open_for_reading(io.BytesIO(bytes(raw)), data_key=KEY, expected=HEADER)

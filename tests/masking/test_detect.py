@@ -1,0 +1,106 @@
+"""Columns are recognised by header, then by the form of their values; what may not be uploaded is refused."""
+
+import pyarrow as pa
+import pytest
+
+from masking import detect
+from masking.fields import ALIASES, CATALOGUE, reduce
+from masking.intake import IntakeError
+
+
+def found(header: str, cells: list[str]) -> tuple[str | None, float]:
+    finding = detect.detect([header], pa.table({header: cells}))[0]
+    return finding.field, finding.confidence
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "field"),
+    [
+        ("Acct No", ["A1", "A2"], "account_number"),
+        ("customerID", ["7590-VHVEG"], "client_id"),
+        ("SSN/TIN", ["123456789"], "national_id"),
+        ("FName", ["Ann"], "first_name"),
+        ("Surname", ["Li"], "last_name"),
+        ("Home Ph", ["5550100"], "phone"),
+        ("POE Ph", ["5550100"], "phone"),
+        ("Addr1", ["1 Sample St"], "street_address"),
+        ("DOB", ["01/02/1970"], "date_of_birth"),
+        ("ST", ["CA"], "state"),
+        ("Chg Off Dt", ["01/02/2020"], "charged_off_on"),
+        ("DLP", ["01/02/2020"], "last_payment_on"),
+        ("DOFD", ["01/02/2020"], "delinquent_on"),
+        ("CO Bal", ["12.00"], "charge_off_balance"),
+        ("Curr Bal", ["$12.00"], "current_balance"),
+        ("UPB", ["12"], "principal"),
+        ("C&D", ["N"], "cease_and_desist"),
+        ("Debtor 1 Last Name", ["Li"], "last_name"),
+        ("borrower_zip_code", ["90210"], "postal_code"),
+        ("InvoiceAmount", ["12,50"], "invoice_amount"),
+        ("Rechnungsnummer", ["R-1"], "invoice_number"),
+        ("Mystery", ["ann@example.org", "bob@example.net"], "email"),
+        ("Mystery", ["123-45-6789", "234-56-7891"], "national_id"),
+        ("Mystery", ["(555) 010-1234", "555-010-9999"], "phone"),
+        ("Mystery", ["1 Sample Street", "22 Example Ave Apt 3"], "street_address"),
+        ("Mystery", ["DE89370400440532013000", "GB29NWBK60161331926819"], "bank_account"),
+        ("Mystery", ["CA", "TX", "NY"], "state"),
+        ("Mystery", ["red", "green"], None),
+        ("Mystery", ["", ""], None),
+    ],
+)
+def test_a_column_is_recognised(header, cells, field):
+    assert found(header, cells)[0] == field
+
+
+def test_a_header_that_its_values_contradict_is_dropped_until_mapped():
+    assert found("Charge Off Date", ["Ann", "Bob", "Cid"])[0] is None
+    assert found("Current Balance", ["Ann", "Bob", "Cid"])[0] is None
+
+
+def test_a_finding_never_tells_a_value():
+    table = pa.table({"Mystery": ["ann@example.org"], "Charge Off Date": ["Ann"]})
+    assert not [
+        finding for finding in detect.detect(table.column_names, table) if "nn" in finding.why.split("another")[0]
+    ]
+
+
+def test_two_columns_for_one_field_leave_the_surer_one():
+    table = pa.table({"Loan Current Balance": ["1"], "Balance": ["2"], "Home Ph": ["1"], "Cell": ["2"]})
+    findings = {finding.column: finding.field for finding in detect.detect(table.column_names, table)}
+    assert findings == {"Loan Current Balance": None, "Balance": "current_balance", "Home Ph": "phone", "Cell": "phone"}
+
+
+@pytest.mark.parametrize("header", ["CVV", "cvv2", "Card Number", "Password", "PIN", "CC Number", "Security Code"])
+def test_headers_of_cards_and_passwords_refuse_the_upload(header):
+    with pytest.raises(IntakeError) as caught:
+        found(header, ["1"])
+    assert (caught.value.code, caught.value.column) == ("forbidden_column", header)
+
+
+CARD = "4111 1111 1111 1111"  # the networks' published test number
+
+
+@pytest.mark.parametrize(
+    "card", [CARD, "4111111111111111", "5555-5555-5555-4444", "378282246310005", "6011111111111117"]
+)
+def test_card_numbers_in_one_cell_of_twenty_refuse_the_upload(card):
+    with pytest.raises(IntakeError) as caught:
+        found("Ref", [card] + ["x"] * 19)
+    assert caught.value.code == "forbidden_column"
+    assert card not in str(caught.value)
+
+
+def test_fewer_card_numbers_or_numbers_that_only_look_like_cards_pass():
+    found("Ref", [CARD] + ["x"] * 20)
+    found("Ref", ["4111111111111112"] * 20)
+    found("Ref", ["1015066002"] * 20)
+
+
+def test_formats_of_amounts_and_dates_are_suggested():
+    table = pa.table({"Konto": ["1", "2"], "Balance": ["1.234,56", "7,00"], "Due Date": ["31.12.2024", "01.02.2024"]})
+    mapping = detect.suggest(detect.detect(table.column_names, table), table)
+    assert (mapping.decimal_mark, mapping.date_order) == (",", "dmy")
+
+
+def test_no_alias_stands_for_two_fields():
+    for field in CATALOGUE:
+        assert {ALIASES[reduce(alias)] for alias in field.aliases} == {field.name}
