@@ -1,0 +1,30 @@
+"""What happens after an auction's end: a pool that found no buyer goes back to its seller."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from market.db.context import Context
+from market.journal import service as journal
+from market.journal.rules import Entry
+from market.kit.actor import SYSTEM
+from market.portfolios import service as portfolios
+from market.portfolios.rules import PoolState
+
+_ENDED_UNSOLD = frozenset({"auction.failed", "auction.cancelled"})
+
+
+async def return_unsold_pools(context: Context) -> bool:
+    """Follow the journal; the pool of an auction that failed or was cancelled may be offered again."""
+    return await journal.follow(context, "bidding.unsold", _return_pool) > 0
+
+
+async def _return_pool(tx: AsyncSession, entry: Entry) -> None:
+    if entry.kind not in _ENDED_UNSOLD:
+        return
+    pool = await portfolios.find_pool(tx, SYSTEM, UUID(entry.body["pool_id"]))
+    if pool.state is PoolState.OFFERED and str(pool.auction_id) == entry.body["auction_id"]:
+        await portfolios.mark_unsold(tx, SYSTEM, pool.pool_id)
+
+
+TICKS = (return_unsold_pools,)

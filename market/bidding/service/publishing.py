@@ -1,0 +1,134 @@
+"""A seller puts a pool up for auction."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from auctions.engine import evolve, schedule
+from auctions.record import encode
+from auctions.terms import Terms, TermsError, terms_from_json
+from market.bidding.batch import EventLine
+from market.bidding.commission import Schedule
+from market.bidding.rules import PSA_VERSION, Auction, BadTerms, Circle
+from market.bidding.store import auctions as store
+from market.compliance import service as compliance
+from market.journal import service as journal
+from market.kit.actor import Actor, Role
+from market.kit.errors import Malformed, NotFound
+from market.kit.ids import Chance
+from market.kit.money import MAX_CENTS
+from market.parties import service as parties
+from market.parties.rules import require
+from market.portfolios import service as portfolios
+from market.portfolios.rules import Pool
+
+_MAX_INVITED_COUNT = 200
+_LONGEST_AHEAD = timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishOrder:
+    """What the seller fixes. `terms` lack what the pool itself says: currency, face value and version of the tape."""
+
+    pool_id: UUID
+    format: str
+    terms: Mapping[str, Any]
+    deposit_cents: int
+    circle: Circle = Circle.OPEN
+    invited: Sequence[UUID] = ()
+    commission: Mapping[str, Any] | None = None
+
+
+async def publish(tx: AsyncSession, actor: Actor, order: PublishOrder, *, now: datetime, chance: Chance) -> Auction:
+    """Offer an own, ready pool in an auction whose terms never change again.
+
+    Raises `NotCleared` without a clearance to list, `NotFound` or `PoolNotThere` for the pool, `BadTerms` and
+    `Malformed` naming the field. Locks the pool.
+    """
+    require(actor, role=Role.MEMBER, scope="auctions:write")
+    if actor.org_id is None or actor.user_id is None:
+        raise AssertionError("a member has an organisation")
+    await compliance.require_clearance(tx, actor.org_id, "list", now)
+    pool = await portfolios.offerable_pool(tx, order.pool_id)
+    if pool.org_id != actor.org_id:
+        raise NotFound("there is no such pool")
+    terms = _terms(order, pool, now)
+    await _check_circle(tx, actor.org_id, order)
+    auction_id = chance.new_id()
+    first = schedule(str(auction_id), terms, now)
+    body = encode(first)
+    state = evolve(None, first, body)
+    auction = Auction(
+        auction_id=auction_id,
+        pool_id=pool.pool_id,
+        seller_org_id=actor.org_id,
+        format=order.format,
+        terms=_published(terms),
+        currency=pool.currency,
+        debtor_states=pool.debtor_states or (),
+        deposit_cents=order.deposit_cents,
+        commission=_commission(order, pool.currency),
+        psa_version=PSA_VERSION,
+        circle=order.circle,
+        opens_at=terms.opens_at,
+        closes_at=terms.closes_at,
+        published_by=actor.user_id,
+        published_at=now,
+        phase=state.phase.value,
+        seq=state.seq,
+    )
+    await store.insert_auction(tx, auction, state.head, order.invited)
+    await store.insert_event(tx, EventLine(auction_id, 1, first.at, first.kind, body.decode("ascii"), state.head))
+    await portfolios.mark_offered(tx, actor, pool.pool_id, auction_id)
+    await store.tell_closers(tx, auction_id)
+    facts = {"pool_id": pool.pool_id, "format": order.format, "closes_at": terms.closes_at, "circle": order.circle}
+    await journal.append(tx, actor, f"auction:{auction_id}", "auction.published", facts)
+    return auction
+
+
+def _terms(order: PublishOrder, pool: Pool, now: datetime) -> Terms:
+    of_pool = {
+        "format": order.format,
+        "currency": pool.currency,
+        "tape_version": pool.tape_version,
+        "face_value_cents": pool.face_value_cents,
+    }
+    try:
+        terms = terms_from_json({**order.terms, **of_pool})
+    except TermsError as error:
+        field = error.field if error.field == "format" else f"terms.{error.field}"
+        raise BadTerms(f"{error.field} {error.message}", field=field) from None
+    if terms.closes_at <= now:
+        raise BadTerms("closes_at must lie ahead", field="terms.closes_at")
+    if terms.latest_close_at > now + _LONGEST_AHEAD:
+        raise BadTerms("latest_close_at must be within a year", field="terms.latest_close_at")
+    if not 0 <= order.deposit_cents <= MAX_CENTS:
+        raise BadTerms(f"deposit_cents must be 0 to {MAX_CENTS}", field="deposit_cents")
+    return terms
+
+
+def _published(terms: Terms) -> dict[str, Any]:
+    return {name: value for name, value in terms.to_json().items() if name != "reserve_cents"}
+
+
+def _commission(order: PublishOrder, currency: str) -> dict[str, Any]:
+    given = order.commission
+    return (Schedule.default(currency) if given is None else Schedule.from_json(dict(given))).to_json()
+
+
+async def _check_circle(tx: AsyncSession, seller_org_id: UUID, order: PublishOrder) -> None:
+    invited = set(order.invited)
+    if order.circle is Circle.OPEN and invited:
+        raise Malformed("an open circle has no invitations", field="invited")
+    if order.circle is Circle.INVITED and not 1 <= len(invited) <= _MAX_INVITED_COUNT:
+        raise Malformed(f"name 1 to {_MAX_INVITED_COUNT} organisations", field="invited")
+    if len(invited) != len(order.invited):
+        raise Malformed("an organisation is named twice", field="invited")
+    if seller_org_id in invited:
+        raise Malformed("a seller does not invite itself", field="invited")
+    if invited and len(await parties.display_names(tx, list(invited))) != len(invited):
+        raise Malformed("one of the organisations does not exist", field="invited")
