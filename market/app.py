@@ -1,11 +1,16 @@
 """Composition root of HTTP and sockets: which doors there are and who stands behind them."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from litestar import Litestar, MediaType, Response, get
+from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler
 from sqlalchemy import text
 
+from market.bidding.lane import Lane
 from market.db.context import Context
 from market.db.migrate import newest_revision
 from market.edge import problems
@@ -13,6 +18,8 @@ from market.edge.door import door
 from market.edge.openapi import openapi, swagger_files, tell_the_truth
 from market.kit.actor import SYSTEM
 from market.kit.errors import MarketError
+from market.live import routes as live_routes
+from market.live.hub import Live
 from market.parties import routes as parties
 
 _MAX_BODY_BYTES = 1_000_000
@@ -26,7 +33,9 @@ def create_app(context: Context) -> Litestar:
         dependencies={
             "context": Provide(lambda: context, sync_to_thread=False),
             "actor": Provide(parties.provide_actor),
+            "lane": Provide(_lane, sync_to_thread=False),
         },
+        lifespan=[_running],
         exception_handlers={
             MarketError: problems.refusal,
             HTTPException: problems.http_refusal,
@@ -36,20 +45,42 @@ def create_app(context: Context) -> Litestar:
         request_max_body_size=_MAX_BODY_BYTES,
         openapi_config=openapi(),
         logging_config=None,  # market/kit/log.py alone decides what is logged
+        state=State({"context": context}),
         debug=False,
     )
     tell_the_truth(app)
     return app
 
 
+def _lane(state: State) -> Lane:
+    return state.lane  # type: ignore[no-any-return]
+
+
+@asynccontextmanager
+async def _running(app: Litestar) -> AsyncIterator[None]:
+    """The node's one bid lane and its sockets, from start-up to shutdown."""
+    context: Context = app.state.context
+    lane = Lane(context)
+    live = Live(context, lane)
+    app.state.lane, app.state[live_routes.STATE_KEY] = lane, live
+    await lane.start()
+    await live.start()
+    try:
+        yield
+    finally:
+        await live.announce_shutdown()
+        await lane.stop()
+        await live.stop()
+
+
 @get("/health/live", include_in_schema=False, media_type=MediaType.JSON)
-async def live() -> dict[str, str]:
+async def health_live() -> dict[str, str]:
     """The process answers."""
     return {"status": "live"}
 
 
 @get("/health/ready", include_in_schema=False, media_type=MediaType.JSON)
-async def ready(context: NamedDependency[Context]) -> Response[dict[str, str]]:
+async def health_ready(context: NamedDependency[Context]) -> Response[dict[str, str]]:
     """The database answers and is migrated to what this code expects."""
     async with context.db.begin(SYSTEM) as tx:
         found = await tx.scalar(text("SELECT version_num FROM alembic_version"))
@@ -59,4 +90,4 @@ async def ready(context: NamedDependency[Context]) -> Response[dict[str, str]]:
     return Response({"status": "ready", "database": str(found)})
 
 
-HANDLERS: list[ControllerRouterHandler] = [live, ready, *parties.HANDLERS]
+HANDLERS: list[ControllerRouterHandler] = [health_live, health_ready, *live_routes.HANDLERS, *parties.HANDLERS]
