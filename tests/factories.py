@@ -1,13 +1,19 @@
 """Parties, pools, auctions and settlements for tests, made through the real services. One section a feature."""
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from email import message_from_bytes, policy
 from itertools import count
+from typing import Any
 from uuid import UUID
 
 from argon2.profiles import CHEAPEST
 
+from market.compliance import service as compliance
+from market.compliance.requirements import REQUIREMENTS, Capability, EvidenceType, needed_types
+from market.compliance.rules import Description, Grant, Owner
 from market.db.context import Context
 from market.kit.actor import SYSTEM, Actor, Role
 from market.parties import jobs as parties_jobs
@@ -120,3 +126,121 @@ async def officer(context: Context) -> Party:
 
 async def operator(context: Context) -> Party:
     return await staff(context, Role.OPERATOR)
+
+
+# Compliance.
+
+
+def a_paper(of: EvidenceType, today: date, **changes: Any) -> Description:
+    """A fresh paper that holds for two years, or as long as its type counts."""
+    said: dict[str, Any] = {
+        "type": of,
+        "issuer": "Secretary of State",
+        "number": "A-1",
+        "jurisdiction": "US-DE",
+        "issued_on": today - timedelta(days=10),
+        "expires_on": today + timedelta(days=730) if REQUIREMENTS[of].has_term else None,
+    }
+    return Description(**{**said, **changes})
+
+
+def a_grant(
+    capabilities: Iterable[str] = ("list", "bid"),
+    states: Sequence[str] = ("*",),
+    max_bid_cents: int = 10_000_000_00,
+    currency: str = "USD",
+) -> Grant:
+    return Grant(frozenset(map(Capability, capabilities)), tuple(states), max_bid_cents, currency)
+
+
+AN_OWNER = Owner("Olivia Owner", date(1970, 1, 1), "US", 6000)
+
+
+async def draft_case(context: Context, party: Party, asked: Grant | None = None) -> UUID:
+    async with context.db.begin(party.actor) as tx:
+        found = await compliance.open_case(
+            tx, party.actor, asked or a_grant(), [AN_OWNER], now=context.clock.now(), chance=context.chance
+        )
+    return found.case.case_id
+
+
+async def bring_papers(context: Context, party: Party, case_id: UUID, types: Iterable[EvidenceType]) -> None:
+    today = context.clock.now().date()
+    for of in types:
+        await compliance.add_evidence(context, party.actor, case_id, a_paper(of, today), f"{of} paper".encode())
+
+
+async def submitted_case(context: Context, party: Party, asked: Grant | None = None) -> UUID:
+    """A case with all papers that it needs, waiting for an officer."""
+    asked = asked or a_grant()
+    case_id = await draft_case(context, party, asked)
+    await bring_papers(context, party, case_id, needed_types(asked.capabilities))
+    async with context.db.begin(party.actor) as tx:
+        await compliance.submit(tx, party.actor, case_id, context.clock.now())
+    return case_id
+
+
+async def verified_case(context: Context, party: Party, preparer: Party, asked: Grant | None = None) -> UUID:
+    """A case in review whose papers an officer has verified."""
+    case_id = await submitted_case(context, party, asked)
+    async with context.db.begin_as_officer(preparer.actor) as tx:
+        for paper in (await compliance.read_case(tx, preparer.actor, case_id)).evidence:
+            await compliance.verify_evidence(
+                tx, preparer.actor, case_id, paper.evidence_id, "the register's website", context.clock.now()
+            )
+    return case_id
+
+
+async def prepared_case(
+    context: Context,
+    party: Party,
+    preparer: Party,
+    asked: Grant | None = None,
+    valid_until: datetime | None = None,
+) -> UUID:
+    """A case that officer A has prepared as asked."""
+    case_id = await verified_case(context, party, preparer, asked)
+    async with context.db.begin_as_officer(preparer.actor) as tx:
+        await compliance.prepare(
+            tx, preparer.actor, case_id, asked or a_grant(), valid_until=valid_until, now=context.clock.now()
+        )
+    return case_id
+
+
+async def approve(context: Context, approver: Party, case_id: UUID) -> dict[str, UUID]:
+    """Officer B's yes: clearance ids by capability."""
+    async with context.db.begin_as_officer(approver.actor) as tx:
+        _, granted = await compliance.approve(
+            tx, approver.actor, case_id, now=context.clock.now(), chance=context.chance
+        )
+    return {found.capability.value: found.clearance_id for found in granted}
+
+
+async def two_officers(context: Context) -> tuple[Party, Party]:
+    return await officer(context), await officer(context)
+
+
+async def cleared_organisation(
+    context: Context,
+    capabilities: Iterable[str] = ("list", "bid"),
+    states: Sequence[str] = ("*",),
+    max_bid_cents: int = 10_000_000_00,
+    currency: str = "USD",
+    officers: tuple[Party, Party] | None = None,
+) -> Party:
+    """A new organisation that two officers have cleared; give `officers` to reuse them."""
+    preparer, approver = officers or await two_officers(context)
+    party = await register_member(context)
+    asked = a_grant(capabilities, states, max_bid_cents, currency)
+    case_id = await prepared_case(context, party, preparer, asked)
+    return replace(party, clearances=await approve(context, approver, case_id))
+
+
+async def seller(context: Context, officers: tuple[Party, Party] | None = None) -> Party:
+    """Cleared to list."""
+    return await cleared_organisation(context, capabilities=("list",), officers=officers)
+
+
+async def buyer(context: Context, officers: tuple[Party, Party] | None = None) -> Party:
+    """Cleared to bid up to 10,000,000.00 USD for all states."""
+    return await cleared_organisation(context, capabilities=("bid",), officers=officers)

@@ -22,7 +22,7 @@ from market.parties.service import Joining, SignIn
 COOKIE = "market_session"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _RATES = "parties_rates"
-_PEOPLE, _KEYS = ["people"], ["API keys"]
+_PEOPLE, _KEYS = ["People"], ["API keys"]
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -110,7 +110,7 @@ async def register(
     return schemas.Registered()
 
 
-@post("/v1/staff", tags=_PEOPLE, summary="Join the staff", operation_id="join_staff", opt={"public": True}, security=[])
+@post("/v1/staff", tags=_PEOPLE, summary="Join the staff", operation_id="joinStaff", opt={"public": True}, security=[])
 async def join_staff(
     request: Request[Any, Any, Any], context: NamedDependency[Context], data: JSONBody[schemas.StaffBody]
 ) -> schemas.Registered:
@@ -120,7 +120,7 @@ async def join_staff(
     return schemas.Registered()
 
 
-@post("/v1/contact/codes", tags=_PEOPLE, summary="Mail another code", operation_id="request_code", status_code=202,
+@post("/v1/contact/codes", tags=_PEOPLE, summary="Mail another code", operation_id="requestCode", status_code=202,
       opt={"public": True}, security=[])  # fmt: skip
 async def request_code(
     request: Request[Any, Any, Any], context: NamedDependency[Context], data: JSONBody[schemas.EmailBody]
@@ -131,7 +131,7 @@ async def request_code(
     return schemas.Registered()
 
 
-@post("/v1/contact/verification", tags=_PEOPLE, summary="Prove an e-mail address", operation_id="verify_contact",
+@post("/v1/contact/verification", tags=_PEOPLE, summary="Prove an e-mail address", operation_id="verifyContact",
       status_code=204, opt={"public": True}, security=[])  # fmt: skip
 async def verify_contact(
     request: Request[Any, Any, Any], context: NamedDependency[Context], data: JSONBody[schemas.CodeBody]
@@ -141,7 +141,7 @@ async def verify_contact(
     await service.verify_contact(context, data.email, data.code)
 
 
-@post("/v1/session", tags=_PEOPLE, summary="Sign in", operation_id="sign_in", opt={"public": True}, security=[])
+@post("/v1/session", tags=_PEOPLE, summary="Sign in", operation_id="signIn", opt={"public": True}, security=[])
 async def sign_in(
     request: Request[Any, Any, Any], context: NamedDependency[Context], data: JSONBody[schemas.SignInBody]
 ) -> Response[schemas.SessionView]:
@@ -153,14 +153,14 @@ async def sign_in(
     return Response(schemas.SessionView.from_sign_in(signed_in), cookies=[cookie])
 
 
-@get("/v1/session", tags=_PEOPLE, summary="Who am I", operation_id="read_session")
+@get("/v1/session", tags=_PEOPLE, summary="Who am I", operation_id="readSession")
 async def read_session(context: NamedDependency[Context], actor: NamedDependency[Actor]) -> schemas.SessionView:
     """The signed-in person, or the person behind the API key."""
     async with context.db.begin(actor) as tx:
         return schemas.SessionView.of(await service.read_person(tx, actor))
 
 
-@delete("/v1/session", tags=_PEOPLE, summary="Sign out", operation_id="sign_out")
+@delete("/v1/session", tags=_PEOPLE, summary="Sign out", operation_id="signOut")
 async def sign_out(
     request: Request[Any, Any, Any], context: NamedDependency[Context], actor: NamedDependency[Actor]
 ) -> Response[None]:
@@ -183,7 +183,7 @@ def _cookie(context: Context, token: str, *, max_age_s: int) -> Cookie:
     )
 
 
-@get("/v1/organisation", tags=_PEOPLE, summary="The own organisation", operation_id="read_organisation")
+@get("/v1/organisation", tags=_PEOPLE, summary="The own organisation", operation_id="readOrganisation")
 async def read_organisation(
     context: NamedDependency[Context], actor: NamedDependency[Actor]
 ) -> schemas.OrganisationView:
@@ -196,7 +196,7 @@ async def read_organisation(
     return schemas.OrganisationView.of(found)
 
 
-@post("/v1/api-keys", tags=_KEYS, summary="Make an API key", operation_id="create_key")
+@post("/v1/api-keys", tags=_KEYS, summary="Make an API key", operation_id="createKey")
 async def create_key(
     context: NamedDependency[Context], actor: NamedDependency[Actor], data: JSONBody[schemas.KeyBody]
 ) -> schemas.NewKeyView:
@@ -209,7 +209,7 @@ async def create_key(
     return schemas.NewKeyView(schemas.KeyView.of(key), token)
 
 
-@get("/v1/api-keys", tags=_KEYS, summary="List API keys", operation_id="list_keys")
+@get("/v1/api-keys", tags=_KEYS, summary="List API keys", operation_id="listKeys")
 async def list_keys(
     context: NamedDependency[Context],
     actor: NamedDependency[Actor],
@@ -222,7 +222,7 @@ async def list_keys(
     return schemas.KeyPage([schemas.KeyView.of(key) for key in page.items], page.next_cursor)
 
 
-@delete("/v1/api-keys/{key_id:uuid}", tags=_KEYS, summary="Revoke an API key", operation_id="revoke_key")
+@delete("/v1/api-keys/{key_id:uuid}", tags=_KEYS, summary="Revoke an API key", operation_id="revokeKey")
 async def revoke_key(context: NamedDependency[Context], actor: NamedDependency[Actor], key_id: FromPath[UUID]) -> None:
     """The key stops working at once."""
     async with context.db.begin(actor) as tx:

@@ -1,0 +1,78 @@
+"""Which papers a capability needs and how long each counts. Data: a change here is a change of policy, not of code."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Capability(StrEnum):
+    LIST = "list"
+    BID = "bid"
+
+
+class EvidenceType(StrEnum):
+    FORMATION_DOCUMENT = "formation_document"
+    GOOD_STANDING = "good_standing"
+    TAX_FORM = "tax_form"
+    OWNERSHIP_DECLARATION = "ownership_declaration"
+    GOVERNMENT_ID = "government_id"
+    SANCTIONS_SCREENING = "sanctions_screening"
+    DEBT_LICENCE = "debt_licence"
+    SURETY_BOND = "surety_bond"
+    INSURANCE = "insurance"
+    RMAI_CERTIFICATE = "rmai_certificate"
+    REG_F_POLICY = "reg_f_policy"
+    DATA_SECURITY_PROGRAMME = "data_security_programme"
+    COMPLAINTS_AND_LITIGATION = "complaints_and_litigation"
+    BANK_ACCOUNT_OWNERSHIP = "bank_account_ownership"
+    SIGNING_AUTHORITY = "signing_authority"
+    CHAIN_OF_TITLE = "chain_of_title"
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """`life_days`: counts this long from its issue. `fresh_days`: at most this old when it comes in.
+
+    `has_term`: the paper itself says when it ends, and that must be stated. What has neither counts until replaced.
+    """
+
+    type: EvidenceType
+    needed_for: frozenset[Capability]
+    life_days: int | None = None
+    fresh_days: int | None = None
+    has_term: bool = False
+
+
+_NOBODY: frozenset[Capability] = frozenset()
+_BOTH = frozenset(Capability)
+_BUYERS = frozenset({Capability.BID})
+_T = EvidenceType
+
+REQUIREMENTS: dict[EvidenceType, Requirement] = {
+    found.type: found
+    for found in (
+        Requirement(_T.FORMATION_DOCUMENT, _BOTH),
+        Requirement(_T.GOOD_STANDING, _BOTH, life_days=365, fresh_days=90),
+        Requirement(_T.TAX_FORM, _BOTH, life_days=3 * 365),
+        # 31 CFR 1010.230 (2018-05-11): owners of 25 % or more, and one person in control.
+        Requirement(_T.OWNERSHIP_DECLARATION, _BOTH, life_days=365),
+        Requirement(_T.GOVERNMENT_ID, _BOTH, has_term=True),
+        Requirement(_T.COMPLAINTS_AND_LITIGATION, _BOTH, life_days=183),
+        Requirement(_T.BANK_ACCOUNT_OWNERSHIP, _BOTH),
+        Requirement(_T.SIGNING_AUTHORITY, _BOTH, life_days=365),
+        Requirement(_T.DEBT_LICENCE, _BUYERS, has_term=True),
+        Requirement(_T.INSURANCE, _BUYERS, has_term=True),
+        # 12 CFR 1006 (Regulation F, 2021-11-30): the collector's written policies.
+        Requirement(_T.REG_F_POLICY, _BUYERS, life_days=365),
+        # 16 CFR 314 (Safeguards Rule, 2023-06-09): the written information security programme.
+        Requirement(_T.DATA_SECURITY_PROGRAMME, _BUYERS, life_days=365),
+        Requirement(_T.SURETY_BOND, _NOBODY, has_term=True),
+        Requirement(_T.RMAI_CERTIFICATE, _NOBODY, has_term=True),
+        Requirement(_T.SANCTIONS_SCREENING, _NOBODY, life_days=1),
+        Requirement(_T.CHAIN_OF_TITLE, _NOBODY),
+    )
+}
+
+
+def needed_types(capabilities: frozenset[Capability]) -> list[EvidenceType]:
+    """The papers that these capabilities need, in a fixed order."""
+    return [found.type for found in REQUIREMENTS.values() if found.needed_for & capabilities]

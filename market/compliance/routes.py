@@ -1,0 +1,241 @@
+"""The doors of compliance: the party's case, the officers' queue and decisions, clearances."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from litestar import MediaType, Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
+from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
+from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.types import ControllerRouterHandler
+
+from market.compliance import schemas, service, upload
+from market.compliance.requirements import EvidenceType
+from market.compliance.rules import CaseState
+from market.db.context import Context
+from market.kit.actor import Actor, Role
+from market.kit.pages import PageRequest
+from market.parties.rules import require
+
+_TAGS = ["Compliance"]
+
+
+@dataclass
+class _EvidenceOperation(Operation):
+    """The form is read as it comes in, so its schema is said here."""
+
+    def __post_init__(self) -> None:
+        text, day = Schema(type=OpenAPIType.STRING), Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.DATE)
+        form = Schema(
+            type=OpenAPIType.OBJECT,
+            properties={
+                "file": Schema(type=OpenAPIType.STRING, content_media_type="application/octet-stream"),
+                "type": Schema(type=OpenAPIType.STRING, enum=[found.value for found in EvidenceType]),
+                "issuer": text,
+                "number": text,
+                "jurisdiction": Schema(type=OpenAPIType.STRING, description="US, or a state as US-CA (ISO 3166)"),
+                "issued_on": day,
+                "expires_on": day,
+            },
+            required=["file", "type", "issuer", "jurisdiction", "issued_on"],
+        )
+        self.request_body = RequestBody(content={"multipart/form-data": OpenAPIMediaType(schema=form)}, required=True)
+
+
+@post("/v1/cases", tags=_TAGS, summary="Open a verification case", operation_id="openCase")
+async def open_case(
+    context: NamedDependency[Context], actor: NamedDependency[Actor], data: JSONBody[schemas.CaseBody]
+) -> schemas.CaseFileView:
+    """Ask to be cleared to list, to bid, or both. The case is a draft until it is submitted."""
+    async with context.db.begin(actor) as tx:
+        found = await service.open_case(
+            tx, actor, data.asked(), data.owners(), now=context.clock.now(), chance=context.chance
+        )
+    return schemas.CaseFileView.of(found)
+
+
+@get("/v1/cases", tags=_TAGS, summary="List cases", operation_id="listCases")
+async def list_cases(
+    context: NamedDependency[Context],
+    actor: NamedDependency[Actor],
+    state: FromQuery[CaseState | None] = None,
+    limit: FromQuery[int] = 50,
+    cursor: FromQuery[str | None] = None,
+) -> schemas.CasePage:
+    """The own cases; for officers everybody's: `state=submitted` is what waits to be taken up."""
+    async with context.db.begin(actor) as tx:
+        page = await service.list_cases(tx, actor, PageRequest.parse(limit, cursor), state=state)
+    return schemas.CasePage([schemas.CaseView.of(case) for case in page.items], page.next_cursor)
+
+
+@get("/v1/cases/{case_id:uuid}", tags=_TAGS, summary="One case", operation_id="getCase")
+async def get_case(
+    context: NamedDependency[Context], actor: NamedDependency[Actor], case_id: FromPath[UUID]
+) -> schemas.CaseFileView:
+    """The case with its owners and evidence."""
+    async with context.db.begin(actor) as tx:
+        return schemas.CaseFileView.of(await service.read_case(tx, actor, case_id))
+
+
+@post("/v1/cases/{case_id:uuid}/evidence", tags=_TAGS, summary="Add a paper", operation_id="addEvidence",
+      operation_class=_EvidenceOperation, request_max_body_size=None)  # fmt: skip
+async def add_evidence(
+    request: Request[Any, Any, Any],
+    context: NamedDependency[Context],
+    actor: NamedDependency[Actor],
+    case_id: FromPath[UUID],
+) -> schemas.EvidenceView:
+    """The file is kept sealed; only officers and the own organisation can open it again."""
+    require(actor, role=Role.MEMBER, scope=service.WRITE)
+    fields, clear = await upload.receive(
+        request.headers.get("content-type", ""), request.stream(), max_bytes=context.settings.evidence_max_bytes
+    )
+    paper = await service.add_evidence(context, actor, case_id, schemas.described(fields), clear)
+    return schemas.EvidenceView.of(paper)
+
+
+@post("/v1/cases/{case_id:uuid}/submission", tags=_TAGS, summary="Submit a case", operation_id="submitCase")
+async def submit_case(
+    context: NamedDependency[Context], actor: NamedDependency[Actor], case_id: FromPath[UUID]
+) -> schemas.CaseView:
+    """Hand the case to the officers, the first time or with what they asked for."""
+    async with context.db.begin(actor) as tx:
+        return schemas.CaseView.of(await service.submit(tx, actor, case_id, context.clock.now()))
+
+
+_FILE = {
+    200: ResponseSpec(
+        data_container=bytes, media_type="application/octet-stream", description="The file, an attachment"
+    )
+}
+
+
+@get("/v1/cases/{case_id:uuid}/evidence/{evidence_id:uuid}/file", tags=_TAGS, summary="Open a paper",
+     operation_id="getEvidenceFile", media_type=MediaType.TEXT, responses=_FILE)  # fmt: skip
+async def get_evidence_file(
+    context: NamedDependency[Context],
+    actor: NamedDependency[Actor],
+    case_id: FromPath[UUID],
+    evidence_id: FromPath[UUID],
+) -> Response[bytes]:
+    """For officers, whose every look is recorded, and for the organisation that brought it."""
+    paper, clear = await service.read_file(context, actor, case_id, evidence_id)
+    name = f"{paper.described.type}-{paper.evidence_id}"
+    return Response(
+        clear,
+        media_type="application/octet-stream",
+        headers={"Content-Disposition": f'attachment; filename="{name}"', "ETag": f'"{paper.file_sha256}"'},
+    )
+
+
+@post("/v1/cases/{case_id:uuid}/evidence/{evidence_id:uuid}/verification", tags=_TAGS, summary="Verify a paper",
+      operation_id="verifyEvidence")  # fmt: skip
+async def verify_evidence(
+    context: NamedDependency[Context],
+    actor: NamedDependency[Actor],
+    case_id: FromPath[UUID],
+    evidence_id: FromPath[UUID],
+    data: JSONBody[schemas.SourceBody],
+) -> schemas.EvidenceView:
+    """An officer's word that the paper is genuine, and against what it was checked."""
+    require(actor, role=Role.OFFICER)
+    async with context.db.begin_as_officer(actor) as tx:
+        return schemas.EvidenceView.of(
+            await service.verify_evidence(tx, actor, case_id, evidence_id, data.source, context.clock.now())
+        )
+
+
+@post("/v1/cases/{case_id:uuid}/information-request", tags=_TAGS, summary="Ask for more",
+      operation_id="requestInformation")  # fmt: skip
+async def request_information(
+    context: NamedDependency[Context],
+    actor: NamedDependency[Actor],
+    case_id: FromPath[UUID],
+    data: JSONBody[schemas.MessageBody],
+) -> schemas.CaseView:
+    """Send the case back to the party with a message; what was prepared is dropped."""
+    require(actor, role=Role.OFFICER)
+    async with context.db.begin_as_officer(actor) as tx:
+        return schemas.CaseView.of(await service.request_information(tx, actor, case_id, data.message))
+
+
+@post("/v1/cases/{case_id:uuid}/preparation", tags=_TAGS, summary="Prepare a clearance", operation_id="prepareCase")
+async def prepare_case(
+    context: NamedDependency[Context],
+    actor: NamedDependency[Actor],
+    case_id: FromPath[UUID],
+    data: JSONBody[schemas.PlanBody],
+) -> schemas.CaseView:
+    """Officer A's proposal; refused while required evidence is missing, unverified or expired, and says which."""
+    require(actor, role=Role.OFFICER)
+    async with context.db.begin_as_officer(actor) as tx:
+        return schemas.CaseView.of(
+            await service.prepare(
+                tx, actor, case_id, data.granted(), valid_until=data.valid_until, now=context.clock.now()
+            )
+        )
+
+
+@post("/v1/cases/{case_id:uuid}/approval", tags=_TAGS, summary="Approve a clearance", operation_id="approveCase")
+async def approve_case(
+    context: NamedDependency[Context], actor: NamedDependency[Actor], case_id: FromPath[UUID]
+) -> schemas.ApprovalView:
+    """Officer B's yes, never A's: from now the organisation is cleared as prepared."""
+    require(actor, role=Role.OFFICER)
+    now = context.clock.now()
+    async with context.db.begin_as_officer(actor) as tx:
+        case, granted = await service.approve(tx, actor, case_id, now=now, chance=context.chance)
+    views = [schemas.ClearanceView.of(found, now, with_reason=True) for found in granted]
+    return schemas.ApprovalView(schemas.CaseView.of(case), views)
+
+
+@post("/v1/cases/{case_id:uuid}/decline", tags=_TAGS, summary="Decline a case", operation_id="declineCase")
+async def decline_case(
+    context: NamedDependency[Context],
+    actor: NamedDependency[Actor],
+    case_id: FromPath[UUID],
+    data: JSONBody[schemas.ReasonBody],
+) -> schemas.CaseView:
+    """Close the case with a reason that the party reads."""
+    require(actor, role=Role.OFFICER)
+    async with context.db.begin_as_officer(actor) as tx:
+        return schemas.CaseView.of(await service.decline(tx, actor, case_id, data.reason))
+
+
+@get("/v1/clearances", tags=_TAGS, summary="List clearances", operation_id="listClearances")
+async def list_clearances(
+    context: NamedDependency[Context],
+    actor: NamedDependency[Actor],
+    limit: FromQuery[int] = 50,
+    cursor: FromQuery[str | None] = None,
+) -> schemas.ClearancePage:
+    """The own clearances, for the platform's roles everybody's: valid, expired and ended."""
+    async with context.db.begin(actor) as tx:
+        page = await service.list_clearances(tx, actor, PageRequest.parse(limit, cursor))
+    now, for_officer = context.clock.now(), actor.role is Role.OFFICER
+    views = [schemas.ClearanceView.of(found, now, with_reason=for_officer) for found in page.items]
+    return schemas.ClearancePage(views, page.next_cursor)
+
+
+@post("/v1/clearances/{clearance_id:uuid}/end", tags=_TAGS, summary="Suspend at once", operation_id="endClearance")
+async def end_clearance(
+    context: NamedDependency[Context],
+    actor: NamedDependency[Actor],
+    clearance_id: FromPath[UUID],
+    data: JSONBody[schemas.ReasonBody],
+) -> schemas.ClearanceView:
+    """One officer ends the capability of the organisation; only a new case with two officers gives it back."""
+    require(actor, role=Role.OFFICER)
+    now = context.clock.now()
+    async with context.db.begin_as_officer(actor) as tx:
+        found = await service.end_clearance(tx, actor, clearance_id, data.reason, now)
+    return schemas.ClearanceView.of(found, now, with_reason=True)
+
+
+HANDLERS: list[ControllerRouterHandler] = [
+    open_case, list_cases, get_case, add_evidence, submit_case, get_evidence_file, verify_evidence,
+    request_information, prepare_case, approve_case, decline_case, list_clearances, end_clearance,
+]  # fmt: skip

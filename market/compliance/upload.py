@@ -1,0 +1,77 @@
+"""An evidence form: one file and what is said about it, read into memory, so that clear bytes never touch the disk."""
+
+from collections.abc import AsyncIterator
+
+from multipart import (  # type: ignore[import-untyped]
+    MultipartError,
+    MultipartSegment,
+    PushMultipartParser,
+    parse_options_header,
+)
+
+from market.compliance.rules import EvidenceTooLarge
+from market.kit.errors import Malformed
+
+FIELDS = frozenset({"type", "issuer", "number", "jurisdiction", "issued_on", "expires_on"})
+_OPTIONAL = frozenset({"number", "expires_on"})
+_FILE = "file"
+_FORM_BYTES = 16 * 1024
+_FIELD_BYTES = 1024
+
+
+async def receive(content_type: str, body: AsyncIterator[bytes], *, max_bytes: int) -> tuple[dict[str, str], bytes]:
+    """(fields, file). Stops reading as soon as there is too much.
+
+    Raises `Malformed` for a form that is cut, repeats a part, lacks one or has one too many; `EvidenceTooLarge`.
+    """
+    kind, options = parse_options_header(content_type)
+    if kind != "multipart/form-data" or not options.get("boundary"):
+        raise Malformed(f"send multipart/form-data with the parts {_FILE}, {', '.join(sorted(FIELDS))}")
+    parser = PushMultipartParser(options["boundary"], max_segment_count=len(FIELDS) + 1, strict=True)
+    parts: dict[str, bytearray] = {}
+    current = bytearray()
+    total_bytes = 0
+    try:
+        async for chunk in body:
+            if not chunk:
+                break
+            total_bytes += len(chunk)
+            if total_bytes > max_bytes + _FORM_BYTES:
+                raise _too_large(max_bytes)
+            for event in parser.parse(chunk):
+                if isinstance(event, MultipartSegment):
+                    current = _begin(parts, event.name)
+                elif event is not None:
+                    current += event
+        parser.close()
+    except MultipartError:
+        raise Malformed("the form is cut short or not well-formed multipart/form-data; send it again") from None
+    return _finished(parts, max_bytes)
+
+
+def _begin(parts: dict[str, bytearray], name: str) -> bytearray:
+    if name != _FILE and name not in FIELDS:
+        raise Malformed(f"the parts are {_FILE}, {', '.join(sorted(FIELDS))}; there is another one")
+    if name in parts:
+        raise Malformed("comes twice", field=name)
+    return parts.setdefault(name, bytearray())
+
+
+def _finished(parts: dict[str, bytearray], max_bytes: int) -> tuple[dict[str, str], bytes]:
+    missing = sorted(({_FILE} | FIELDS - _OPTIONAL) - parts.keys())
+    if missing:
+        raise Malformed("is missing", field=missing[0])
+    file = bytes(parts.pop(_FILE))
+    if len(file) > max_bytes:
+        raise _too_large(max_bytes)
+    for name, value in parts.items():
+        if len(value) > _FIELD_BYTES:
+            raise Malformed(f"is longer than {_FIELD_BYTES} bytes", field=name)
+    try:
+        return {name: value.decode() for name, value in parts.items()}, file
+    except UnicodeDecodeError:
+        raise Malformed("the parts beside the file must be UTF-8 text") from None
+
+
+def _too_large(max_bytes: int) -> EvidenceTooLarge:
+    return EvidenceTooLarge(f"a file may have up to {max_bytes} bytes", field=_FILE)
