@@ -10,12 +10,13 @@ import structlog
 from msgspec import UNSET, UnsetType
 
 from auctions.messages import Reason
-from auctions.views import OBSERVER, OFFICER, SELLER, Audience
+from auctions.views import Audience
 from auctions.views import Role as Seat
+from market.bidding import service as bidding
 from market.bidding.lane import BidOrder, Lane
 from market.db.context import Context
 from market.kit.actor import SYSTEM, Actor, Role
-from market.kit.errors import MarketError, NotFound, Transient, Unauthenticated
+from market.kit.errors import MarketError, Transient, Unauthenticated
 from market.kit.rates import Rates
 from market.live import store
 from market.live.connection import Connection, ack, engine_command, undecided
@@ -196,7 +197,6 @@ class Live:
             connection.error(request.id, "LIMIT", "this socket watches as many auctions as it may", "auction")
             return
         try:
-            require(actor, scope="auctions:read")
             seat = await self._seat(actor, auction_id)
             await self.feed.join(auction_id, outlet, seat, from_seq=request.from_seq, epoch=request.epoch)
             seats[auction_id] = seat
@@ -205,18 +205,10 @@ class Live:
             connection.error(request.id, _code(refusal), refusal.detail, "auction")
 
     async def _seat(self, actor: Actor, auction_id: UUID) -> Audience:
-        """As whom the actor watches. Raises `NotFound` for an auction that is not there, or not for the actor."""
+        """As whom the actor watches. Raises `NoSuchAuction` if there is none, or none that the actor may see."""
         async with self.context.db.begin(actor) as tx:
-            seller = await store.seller_of(tx, auction_id)
-        if seller is None:
-            raise NotFound("there is no such auction")
-        if actor.role is not Role.MEMBER or actor.org_id is None:
-            return OFFICER
-        if seller == actor.org_id:
-            return SELLER
-        async with self.context.db.begin(SYSTEM) as tx:
-            registered = await store.registered(tx, [(auction_id, actor.org_id)])
-        return Audience(Seat.BIDDER, str(actor.org_id)) if registered else OBSERVER
+            auction = await bidding.find_auction(tx, auction_id)
+            return await bidding.seat_of(tx, actor, auction)
 
     # Commands
 

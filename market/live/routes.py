@@ -50,6 +50,7 @@ async def _converse(live: Live, socket: WebSocket[Any, Any, Any], connection: Co
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         if reader.done():
             reader.result()  # a fault is logged by the application
+        if not outlet.over.is_set():  # the other side has gone
             return
         with suppress(TimeoutError, WebSocketDisconnect, OSError):
             async with asyncio.timeout(_FAREWELL_S):

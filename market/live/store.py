@@ -13,14 +13,9 @@ _HEADS = text("SELECT auction_id, seq FROM auction WHERE auction_id = ANY(:aucti
 _EVENTS = text(
     "SELECT body FROM auction_event WHERE auction_id = :auction_id AND seq > :after_seq ORDER BY seq LIMIT :limit"
 )
-_SELLER = text("SELECT org_id FROM auction WHERE auction_id = :auction_id")
 _REGISTERED = text(
     "SELECT r.auction_id, r.org_id FROM unnest(CAST(:auction_ids AS uuid[]), CAST(:org_ids AS uuid[])) AS asked(a, o)"
     " JOIN registration r ON r.auction_id = asked.a AND r.org_id = asked.o"
-    " WHERE r.ended_at IS NULL"
-    " AND EXISTS (SELECT FROM clearance c WHERE c.org_id = r.org_id AND c.capability = 'bid'"
-    " AND c.valid_until > clock_timestamp()"
-    " AND NOT EXISTS (SELECT FROM clearance_end e WHERE e.clearance_id = c.clearance_id))"
 )
 
 
@@ -41,14 +36,8 @@ async def events_after(tx: AsyncSession, auction_id: UUID, after_seq: int) -> li
     return list(await tx.scalars(_EVENTS, values))
 
 
-async def seller_of(tx: AsyncSession, auction_id: UUID) -> UUID | None:
-    """The seller, or None if the transaction's actor may not see this auction (or there is none)."""
-    found: UUID | None = await tx.scalar(_SELLER, {"auction_id": auction_id})
-    return found
-
-
 async def registered(tx: AsyncSession, asked: Collection[tuple[UUID, UUID]]) -> set[tuple[UUID, UUID]]:
-    """Those of the asked (auction, organisation) that may bid: registered, and cleared at present."""
+    """Those of the asked (auction, organisation) that registered as bidders."""
     auction_ids, org_ids = [pair[0] for pair in asked], [pair[1] for pair in asked]
     found = await tx.execute(_REGISTERED, {"auction_ids": auction_ids, "org_ids": org_ids})
     return {(row.auction_id, row.org_id) for row in found}

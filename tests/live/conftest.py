@@ -1,0 +1,146 @@
+"""Real sockets against the live rooms of this process: the real lane, the real feed, the real database."""
+
+import asyncio
+import json
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+
+import pytest_asyncio
+import uvicorn
+from litestar import Litestar
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from market.bidding.lane import Lane
+from market.live.hub import Limits, Live
+from market.live.routes import HANDLERS
+from market.parties import service as parties
+from tests import factories
+from tests.running import free_port
+
+
+class Socket:
+    """One raw socket: sends and receives frames as dicts."""
+
+    def __init__(self, raw):
+        self.raw = raw
+
+    async def say(self, **frame):
+        await self.raw.send(json.dumps(frame))
+
+    async def hear(self, timeout_s=3.0):
+        async with asyncio.timeout(timeout_s):
+            return json.loads(await self.raw.recv())
+
+    async def hear_until(self, accept, timeout_s=5.0):
+        """The first frame that `accept`s."""
+        async with asyncio.timeout(timeout_s):
+            while True:
+                frame = json.loads(await self.raw.recv())
+                if accept(frame):
+                    return frame
+
+    async def hear_type(self, kind, timeout_s=5.0):
+        return await self.hear_until(lambda frame: frame["t"] == kind, timeout_s)
+
+    async def closed_with(self, timeout_s=5.0):
+        """The close code, whatever still comes before it."""
+        async with asyncio.timeout(timeout_s):
+            with suppress(ConnectionClosed):
+                while True:
+                    await self.raw.recv()
+        return self.raw.close_code
+
+
+class Node:
+    """One server of the live sockets, in this process and on this loop."""
+
+    def __init__(self, context, limits=None):
+        self.context = context
+        self.lane = Lane(context)
+        self.live = Live(context, self.lane, limits=limits)
+        self.port = free_port()
+        self.url = f"ws://127.0.0.1:{self.port}/v1/live"
+        app = Litestar(HANDLERS, openapi_config=None, logging_config=None)
+        app.state.live = self.live
+        config = uvicorn.Config(app, port=self.port, ws="websockets-sansio", lifespan="off", log_config=None)
+        config.ws_per_message_deflate, config.timeout_graceful_shutdown = False, 1
+        self._server = uvicorn.Server(config)
+
+    async def start(self):
+        await self.lane.start()
+        await self.live.start()
+        self._task = asyncio.create_task(self._server._serve())
+        async with asyncio.timeout(5):
+            while not self._server.started:
+                await asyncio.sleep(0.01)
+
+    async def stop(self):
+        await self.live.stop()
+        self._server.should_exit = True
+        await asyncio.wait_for(self._task, 10)
+        await self.lane.stop()
+
+    @asynccontextmanager
+    async def socket(self, *, cookie=None, key=None, origin=None, **options):
+        """A raw socket, signed in if a cookie or a key is given."""
+        headers = {"Cookie": f"market_session={cookie}"} if cookie else {}
+        async with connect(
+            self.url,
+            additional_headers=headers,
+            origin=origin,
+            compression=None,
+            proxy=None,
+            close_timeout=1,
+            **options,
+        ) as raw:
+            socket = Socket(raw)
+            if key is not None:
+                await socket.say(op="auth", id="auth", token=key)
+            if cookie is not None or key is not None:
+                assert (await socket.hear())["t"] == "ok"
+            yield socket
+
+
+@pytest_asyncio.fixture
+async def start_node(context):
+    """Starts nodes on this test's database; all are stopped at the end."""
+    nodes = []
+
+    async def start(limits=None, **settings):
+        node = Node(with_settings(context, **settings), limits)
+        nodes.append(node)
+        await node.start()
+        return node
+
+    yield start
+    for node in nodes:
+        await node.stop()
+
+
+@pytest_asyncio.fixture
+async def node(start_node):
+    return await start_node(heartbeat_s=1)
+
+
+def with_settings(context, **changes):
+    return replace(context, settings=replace(context.settings, **changes))
+
+
+async def session_of(context, party):
+    """A session token of the party's own."""
+    attempt = parties.SignIn(party.email, party.password, "192.0.2.7")
+    return (await parties.sign_in(context, attempt, hasher=factories.CHEAP)).token
+
+
+async def key_of(context, party, *scopes):
+    """An API key of the party's with these scopes."""
+    async with context.db.begin(party.actor) as tx:
+        _, token = await parties.create_key(
+            tx, party.actor, name="tests", scopes=list(scopes), days=1, now=context.clock.now(), chance=context.chance
+        )
+    return token
+
+
+def few_sockets(count):
+    return Limits(sockets_per_user=count)
