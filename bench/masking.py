@@ -49,6 +49,8 @@ def synthetic(rows: int, seed: int = 7) -> pa.Table:
         cents = rng.lognormal(np.log(most / 10), 1.0, rows).astype(np.int64) + 100
         return pa.array([f"{value // 100}.{value % 100:02d}" for value in cents.tolist()])
 
+    state = rng.integers(0, len(STATES), rows)
+    zips = pa.array(10_000 + state * 2_000 + rng.integers(0, 2_000, rows)).cast(pa.string())
     account = np.arange(rows) * 7 + 1_000_000_000
     first, last = [f"First{i}" for i in range(900)], [f"Last{i}" for i in range(5_000)]
     return pa.table(
@@ -64,8 +66,8 @@ def synthetic(rows: int, seed: int = 7) -> pa.Table:
             "Email": pick([f"debtor{i}@example.org" for i in range(9_000)]),
             "Addr1": pick([f"{i} Sample St" for i in range(9_000)]),
             "City": pick([f"Town {i}" for i in range(500)]),
-            "ST": pick(STATES),
-            "Zip": digits(10_000, 99_999),
+            "ST": pa.array(STATES).take(pa.array(state)),
+            "Zip": zips,
             "POE": pick(["", "Acme Inc", "Example LLC"]),
             "OC": pick(CREDITORS),
             "Prod": pick(["Visa", "MasterCard", "Auto", "Personal"]),

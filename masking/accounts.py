@@ -1,16 +1,17 @@
 """From text rows to typed accounts: what is refused and why, and totals that reconcile."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from masking.columns import Flags, flags, pc, whole
+from masking.columns import Flags, Whole, flags, pc, whole
 from masking.fields import PAST_FIELDS, FieldClass, Kind
-from masking.intake import ROW
-from masking.limits import IntakeError, Limits, RefusedRow
+from masking.lanes import in_order
+from masking.limits import ROW, IntakeError, Limits, RefusedRow
 from masking.policy import Mapping
 from masking.tokens import prf
 from masking.values import cents, column, dates, exponent_of, yes_no
@@ -50,15 +51,29 @@ class Validation:
     totals: Totals
 
 
+Hashes = npt.NDArray[np.uint64]
+Problem = tuple[str, str, Flags]
+Accepted = tuple[pa.Table, pa.Table]
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A chunk, its typed accounts, what is wrong with which of its rows, and the hashes of its account numbers."""
+
+    rows: pa.Table
+    accounts: pa.Table
+    problems: list[Problem]
+    hashes: Hashes
+
+
 class _Seen:
     """Which 64-bit account hashes came before, in sorted runs: 8 bytes an account."""
 
     def __init__(self) -> None:
-        self._runs: list[np.ndarray[tuple[int], np.dtype[np.uint64]]] = []
+        self._runs: list[Hashes] = []
 
-    def repeated(self, keys: pa.Array, among: Flags) -> Flags:
+    def repeated(self, hashes: Hashes, among: Flags) -> Flags:
         """Which of the rows in `among` repeat an earlier one; the others are remembered."""
-        hashes = np.ascontiguousarray(prf(SEEN_KEY, keys)[:, :8]).view(np.uint64).reshape(-1)
         rows = np.flatnonzero(among)
         fresh, first = np.unique(hashes[rows], return_index=True)
         known = np.zeros(len(fresh), np.bool_)
@@ -69,7 +84,7 @@ class _Seen:
         result[rows[first[~known]]] = False
         return result
 
-    def _remember(self, run: "np.ndarray[tuple[int], np.dtype[np.uint64]]") -> None:
+    def _remember(self, run: Hashes) -> None:
         while self._runs and len(self._runs[-1]) <= 2 * len(run):
             run = np.concatenate([self._runs.pop(), run])
         if len(run):
@@ -98,29 +113,50 @@ class Validator:
         self.totals.refused_count += 1
         self._list([row])
 
-    def accept(self, chunk: pa.Table) -> tuple[pa.Table, pa.Table]:
+    def accept(self, chunk: pa.Table) -> Accepted:
+        """One chunk typed and admitted."""
+        return self.admit(self.typed(chunk))
+
+    def accept_all(self, chunks: Iterable[pa.Table]) -> Iterator[Accepted]:
+        """Every chunk, typed in a few threads and admitted in order."""
+        return map(self.admit, in_order(self.typed, chunks))
+
+    def typed(self, chunk: pa.Table) -> Typed:
+        """Every mapped field typed, and the problems in order of precedence; changes nothing here."""
+        chunk = chunk.combine_chunks()
+        accounts, problems = self._type(chunk)
+        digests = prf(SEEN_KEY, accounts.column("key").chunk(0))
+        return Typed(chunk, accounts, problems, np.ascontiguousarray(digests[:, :8]).view(np.uint64).reshape(-1))
+
+    def admit(self, made: Typed) -> Accepted:
         """(the accepted rows as they were, the same rows as typed accounts); refused rows are added to `refused`."""
-        chunk = _numbered(chunk, self.totals.read_count + 2)
-        typed, problems = self._type(chunk)
+        numbers = self._numbers(made.rows)
+        chunk = made.rows if ROW in made.rows.column_names else made.rows.append_column(ROW, pa.array(numbers))
         fine = np.ones(chunk.num_rows, np.bool_)
-        for header, reason, bad in problems:
-            self._refuse(chunk, header, reason, bad & fine)
+        for header, reason, bad in made.problems:
+            self._refuse(numbers, header, reason, bad & fine)
             fine &= ~bad
         key = self.mapping.columns_of(self.mapping.key_field)[0]
-        repeated = self._seen.repeated(typed.column("key").chunk(0), fine)
-        self._refuse(chunk, key, "the account number occurs before", repeated)
+        repeated = self._seen.repeated(made.hashes, fine)
+        self._refuse(numbers, key, "the account number occurs before", repeated)
         fine &= ~repeated
-        self._count(typed, fine)
+        accounts = made.accounts.add_column(0, ROW, pa.array(numbers))
+        self._count(accounts, fine)
         if fine.all():
-            return chunk, typed
+            return chunk, accounts
         keep = pa.array(fine)
-        return chunk.filter(keep), typed.filter(keep)
+        return chunk.filter(keep), accounts.filter(keep)
 
-    def _type(self, chunk: pa.Table) -> tuple[pa.Table, list[tuple[str, str, Flags]]]:
-        """Every mapped field typed, and the problems in order of precedence."""
+    def _numbers(self, rows: pa.Table) -> Whole:
+        if ROW in rows.column_names:
+            return whole(rows.column(ROW))
+        first = self.totals.read_count + 2
+        return np.arange(first, first + rows.num_rows)
+
+    def _type(self, chunk: pa.Table) -> tuple[pa.Table, list[Problem]]:
         key_column = self.mapping.columns_of(self.mapping.key_field)[0]
         key = pc.utf8_trim_whitespace(column(chunk, key_column))
-        arrays: dict[str, pa.Array] = {ROW: chunk.column(ROW).combine_chunks(), "key": key}
+        arrays: dict[str, pa.Array] = {"key": key}
         problems = [(key_column, "the account number is missing", flags(pc.equal(key, "")))]
         for entry in self.mapping.fields():
             headers = self.mapping.columns_of(entry.name)
@@ -143,7 +179,7 @@ class Validator:
         arrays[FACE] = arrays[self.mapping.face_field]
         return pa.table(arrays), problems
 
-    def _amount(self, chunk: pa.Table, header: str, name: str) -> tuple[pa.Array, list[tuple[str, str, Flags]]]:
+    def _amount(self, chunk: pa.Table, header: str, name: str) -> tuple[pa.Array, list[Problem]]:
         numbers, bad = cents(column(chunk, header), exponent=self.exponent, decimal_mark=self.mapping.decimal_mark)
         problems = [(header, "the amount cannot be read", bad)]
         if name == self.mapping.face_field:
@@ -151,7 +187,7 @@ class Validator:
             problems.append((header, "the balance is zero or negative", flags(pc.less_equal(numbers, 0))))
         return numbers, problems
 
-    def _date(self, chunk: pa.Table, header: str, name: str) -> tuple[pa.Array, list[tuple[str, str, Flags]]]:
+    def _date(self, chunk: pa.Table, header: str, name: str) -> tuple[pa.Array, list[Problem]]:
         days, bad = dates(column(chunk, header), order=self.mapping.date_order)
         problems = [(header, "the date cannot be read", bad)]
         if name in PAST_FIELDS:
@@ -159,11 +195,9 @@ class Validator:
             problems.append((header, "the date lies after the cut-off date", late))
         return days, problems
 
-    def _refuse(self, chunk: pa.Table, header: str, reason: str, bad: Flags) -> None:
+    def _refuse(self, numbers: Whole, header: str, reason: str, bad: Flags) -> None:
         if bad.any():
-            self._list(
-                [RefusedRow(row, header, reason) for row in whole(chunk.column(ROW).combine_chunks())[bad].tolist()]
-            )
+            self._list([RefusedRow(row, header, reason) for row in numbers[bad].tolist()])
 
     def _list(self, rows: list[RefusedRow]) -> None:
         self.refused += rows
@@ -189,18 +223,11 @@ def validate(
     fields, ValueError for an unknown currency, IntakeError when more rows are refused than can be listed.
     """
     validator = Validator(mapping, cut_off_on, currency)
-    accounts = [validator.accept(chunk)[1] for chunk in chunks]
+    accounts = [accepted for _, accepted in validator.accept_all(chunks)]
     for row in ragged:
         validator.refuse_ragged(row)
     table = pa.concat_tables(accounts) if accounts else pa.table({ROW: pa.array([], pa.int64())})
     return Validation(table, sorted(validator.refused), validator.totals)
-
-
-def _numbered(chunk: pa.Table, first: int) -> pa.Table:
-    chunk = chunk.combine_chunks()
-    if ROW in chunk.column_names:
-        return chunk
-    return chunk.append_column(ROW, pa.array(np.arange(first, first + chunk.num_rows)))
 
 
 def _any_set(chunk: pa.Table, headers: tuple[str, ...]) -> pa.Array:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from masking.accounts import Validator
 from masking.csvout import write_csv
 from masking.drafts import Survey, draft
+from masking.lanes import in_order
 from masking.limits import Limits
 from masking.masks import Masker, plan
 from masking.policy import Mapping, Policy, Stage
@@ -36,15 +37,17 @@ class Drafting:
 
     def read(self, chunks: Iterable[pa.Table]) -> None:
         """Check and keep every chunk of text."""
-        for chunk in chunks:
-            self.take(*self.validator.accept(chunk))
+        self.keep(self.validator.accept_all(chunks))
 
-    def take(self, rows: pa.Table, accounts: pa.Table) -> None:
-        """Keep accepted rows and the same rows typed."""
+    def keep(self, accepted: Iterable[tuple[pa.Table, pa.Table]]) -> None:
+        """Draft and keep accepted rows, each chunk with the same rows typed."""
+        for made in in_order(self._draft, accepted):
+            self.survey.add(made, self.validator.mapping)
+            self.spool.add(made)
+
+    def _draft(self, accepted: tuple[pa.Table, pa.Table]) -> pa.Table:
         mapping, cut_off_on = self.validator.mapping, self.validator.cut_off_on
-        made = draft(rows, accounts, mapping, self._policy, token_key=self._token_key, cut_off_on=cut_off_on)
-        self.survey.add(made, mapping)
-        self.spool.add(made)
+        return draft(*accepted, mapping, self._policy, token_key=self._token_key, cut_off_on=cut_off_on)
 
     def masker(self, *, stage: Stage, k: int) -> Masker:
         """What masks one stage; raises RiskRefused if k cannot hold, PolicyError for a stage without rows."""
@@ -54,5 +57,5 @@ class Drafting:
     def write(self, sink: BinaryIO, *, stage: Stage, k: int) -> MaskReport:
         """One stage's masked file as CSV."""
         masker = self.masker(stage=stage, k=k)
-        write_csv(map(masker.mask, self.spool), sink)
+        write_csv(masker.mask_all(self.spool), sink)
         return masker.report()

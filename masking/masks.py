@@ -1,6 +1,7 @@
 """From drafts to one stage's masked rows: a plan that is decided once per pool, applied chunk by chunk."""
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +13,7 @@ from masking.columns import Whole, blank, flags, one, pc, whole
 from masking.drafts import Survey, wanted
 from masking.fields import Kind
 from masking.granularity import QUASI_COLUMNS, Choice, Distribution, choose
+from masking.lanes import in_order
 from masking.policy import Mapping, Policy, PolicyError, Stage, Treatment
 from masking.report import MaskReport
 
@@ -165,7 +167,14 @@ class Masker:
 
     def mask(self, draft: pa.Table) -> pa.Table:
         """The masked rows of one draft chunk."""
-        table, stay = masked_rows(draft, self.made)
+        return self._note(draft, *masked_rows(draft, self.made))
+
+    def mask_all(self, drafts: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        """The masked rows of every draft, made in a few threads."""
+        for draft, table, stay in in_order(lambda one: (one, *masked_rows(one, self.made)), drafts):
+            yield self._note(draft, table, stay)
+
+    def _note(self, draft: pa.Table, table: pa.Table, stay: Whole) -> pa.Table:
         face = whole(draft.column(FACE))
         kept = face[stay]
         self.rows_in += draft.num_rows

@@ -136,27 +136,28 @@ class _Cut:
         self.strata = StrataBuilder(drafting.validator.cut_off_on, drafting.validator.exponent, k)
         self._selection, self._drafting, self._commit_key = selection, drafting, commit_key
         self._sealer, self._leaves = sealer, leaves
+        self._first = True
 
     def read(self, path: intake.Source, limits: Limits) -> None:
         """Read the tape once; raises IntakeError("nothing_chosen") if no account is accepted and chosen."""
         validator = self._drafting.validator
         info = intake.inspect(path, limits=limits)
-        header = True
-        for chunk in intake.read_chunks(path, info, on_ragged=validator.refuse_ragged, limits=limits):
-            rows, accounts = validator.accept(chunk)
-            chosen = self._selection.chosen(accounts, cut_off_on=validator.cut_off_on)
-            if not chosen.all():
-                rows, accounts = rows.filter(pa.array(chosen)), accounts.filter(pa.array(chosen))
-            self._take(rows, accounts, header=header)
-            header = False
+        chunks = intake.read_chunks(path, info, on_ragged=validator.refuse_ragged, limits=limits)
+        self._drafting.keep(map(self._take, validator.accept_all(chunks)))
         if not self._drafting.survey.rows_count:
             raise IntakeError("nothing_chosen")
 
-    def _take(self, rows: pa.Table, accounts: pa.Table, *, header: bool) -> None:
+    def _take(self, accepted: tuple[pa.Table, pa.Table]) -> tuple[pa.Table, pa.Table]:
+        """Commit to, seal and count the chosen rows of one chunk, and hand them on."""
+        rows, accounts = accepted
+        chosen = self._selection.chosen(accounts, cut_off_on=self._drafting.validator.cut_off_on)
+        if not chosen.all():
+            rows, accounts = rows.filter(pa.array(chosen)), accounts.filter(pa.array(chosen))
         original = rows.drop_columns([ROW])
         made = commitment.leaves(original, commit_key=self._commit_key, first=self.tree.count)
         self.tree.add(made)
         self._leaves.write(b"".join(made))
-        self._sealer.write(clear_csv(original, header=header))
+        self._sealer.write(clear_csv(original, header=self._first))
+        self._first = False
         self.strata.add(accounts)
-        self._drafting.take(rows, accounts)
+        return rows, accounts

@@ -24,21 +24,21 @@ class Spool:
     def __init__(self, key: bytes, *, folder: Path | None = None, memory_bytes: int = MEMORY_BYTES) -> None:
         self._aead = AESGCM(subkey(key, "spool"))
         self._room = memory_bytes
-        self._kept: list[pa.Buffer] = []
+        self._kept: list[pa.Table] = []
         self._spilled: list[int] = []
         self._folder = folder
         self._file: IO[bytes] | None = None
 
     def add(self, table: pa.Table) -> None:
         """Keep one chunk."""
+        if self._folder is None or (table.nbytes <= self._room and not self._spilled):
+            self._room -= table.nbytes
+            self._kept.append(table)
+            return
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
             writer.write_table(table)
         buffer = sink.getvalue()
-        if self._folder is None or (buffer.size <= self._room and not self._spilled):
-            self._room -= buffer.size
-            self._kept.append(buffer)
-            return
         self._file = self._file or TemporaryFile(dir=self._folder)  # noqa: SIM115  # closed by `close`
         sealed = self._aead.encrypt(self._nonce(len(self._spilled)), buffer.to_pybytes(), None)
         self._file.seek(0, 2)
@@ -56,7 +56,7 @@ class Spool:
         return struct.pack(">IQ", 0, number)
 
     def __iter__(self) -> Iterator[pa.Table]:
-        yield from map(_table, self._kept)
+        yield from self._kept
         place = 0
         for number, size in enumerate(self._spilled):
             assert self._file is not None

@@ -69,7 +69,7 @@ def mask(
     drafting = Drafting(mapping, policy, token_key=token_key, cut_off_on=cut_off_on, currency=currency)
     drafting.read([chunks] if isinstance(chunks, pa.Table) else chunks)
     masker = drafting.masker(stage=stage, k=k)
-    table = pa.concat_tables([masker.mask(rows) for rows in drafting.spool])
+    table = pa.concat_tables(list(masker.mask_all(drafting.spool)))
     return Masked(table, masker.report(), sorted(drafting.validator.refused), drafting.validator.totals)
 
 

@@ -1,6 +1,7 @@
 """Text columns as typed columns, exactly: amounts as whole minor units, dates as days, flags as yes or no."""
 
 import re
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 
@@ -98,7 +99,13 @@ def minor_units(text: str, *, exponent: int, decimal_mark: str = ".") -> int | N
 
 def dates(column: pa.Array, *, order: str = "mdy") -> tuple[pa.Array, Flags]:
     """(date32 with nulls for blank or unreadable cells, which cells are unreadable); `order` is mdy, dmy or ymd."""
-    encoded = pc.utf8_trim_whitespace(column).dictionary_encode()
+    text = pc.utf8_trim_whitespace(column)
+    blank = pc.equal(text, "")
+    with suppress(pa.ArrowInvalid):  # most tapes write all days of a column as year-month-day
+        plain = pc.if_else(blank, None, text).cast(pa.date32())
+        if pc.all(pc.or_kleene(blank, _in_range(plain))).as_py() is not False:
+            return plain, np.zeros(len(plain), np.bool_)
+    encoded = text.dictionary_encode()
     words = encoded.dictionary
     parsed = _fast_dates(words, order)
     missing = np.flatnonzero(flags(pc.is_null(parsed)))
