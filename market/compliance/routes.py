@@ -1,7 +1,7 @@
 """The doors of compliance: the party's case, the officers' queue and decisions, clearances."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import MediaType, Request, Response, get, post
@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from market.compliance import schemas, service, upload
@@ -61,13 +61,13 @@ async def open_case(
 async def list_cases(
     context: NamedDependency[Context],
     actor: NamedDependency[Actor],
-    state: FromQuery[CaseState | None] = None,
+    in_state: Annotated[CaseState | None, QueryParameter(name="state")] = None,
     limit: FromQuery[int] = 50,
     cursor: FromQuery[str | None] = None,
 ) -> schemas.CasePage:
     """The own cases; for officers everybody's: `state=submitted` is what waits to be taken up."""
     async with context.db.begin(actor) as tx:
-        page = await service.list_cases(tx, actor, PageRequest.parse(limit, cursor), state=state)
+        page = await service.list_cases(tx, actor, PageRequest.parse(limit, cursor), state=in_state)
     return schemas.CasePage([schemas.CaseView.of(case) for case in page.items], page.next_cursor)
 
 
