@@ -238,15 +238,15 @@ _FUNCTIONS = (
             LEFT JOIN registration r
                 ON r.auction_id = w.auction_id AND r.org_id = w.org_id AND r.ended_at IS NULL
             LEFT JOIN LATERAL (
-                SELECT c.clearance_id, c.max_bid_cents, c.currency = a.currency AS right_currency, ARRAY(
-                    SELECT s FROM unnest(a.debtor_states) AS s WHERE NOT c.states && ARRAY[s, '*'] ORDER BY s
-                ) AS uncovered_states
+                SELECT c.clearance_id, c.max_bid_cents, c.currency = a.currency AS right_currency, u.uncovered_states
                 FROM clearance c
+                CROSS JOIN LATERAL (SELECT ARRAY(
+                    SELECT s FROM unnest(a.debtor_states) AS s WHERE NOT c.states && ARRAY[s, '*'] ORDER BY s
+                ) AS uncovered_states) u
                 WHERE c.org_id = w.org_id AND c.capability = 'bid'
                     AND c.valid_from <= instant AND instant < c.valid_until
                     AND NOT EXISTS (SELECT FROM clearance_end e WHERE e.clearance_id = c.clearance_id)
-                ORDER BY right_currency DESC, cardinality(ARRAY(
-                    SELECT FROM unnest(a.debtor_states) AS s WHERE NOT c.states && ARRAY[s, '*'])), c.valid_from DESC
+                ORDER BY (c.currency = a.currency) DESC, cardinality(u.uncovered_states), c.valid_from DESC
                 LIMIT 1
             ) held ON true;
     END $$""",

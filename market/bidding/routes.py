@@ -1,0 +1,356 @@
+"""The doors of auctions, and of bids for those who do not keep a socket open."""
+
+import hashlib
+import re
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+import msgspec
+from litestar import Request, Response, delete, get, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
+from litestar.response import Stream
+from litestar.types import ControllerRouterHandler
+
+from auctions.messages import (
+    BuyNow,
+    Cancel,
+    CancelCeiling,
+    Command,
+    Pause,
+    PlaceBid,
+    Reason,
+    RefuseBid,
+    Resume,
+    SetCeiling,
+    VoidBid,
+)
+from market.bidding import schemas, service
+from market.bidding.lane import BidOrder, Lane
+from market.bidding.orders import Answer
+from market.bidding.rules import PROBLEMS
+from market.db.context import Context
+from market.kit.actor import Actor, Role
+from market.kit.errors import Malformed
+from market.kit.pages import MAX_LIMIT, PageRequest
+from market.parties.rules import require
+
+_AUCTIONS, _BIDS = ["Auctions"], ["Bids"]
+Key = Annotated[
+    str,
+    HeaderParameter(
+        name="Idempotency-Key",
+        pattern=r"^[ -~]{1,64}$",
+        description="your own key of this command, unique per organisation and auction for ever; a repeat is answered"
+        " with what was decided the first time",
+    ),
+]
+Web = Request[Any, Any, Any]
+
+
+@post("/v1/auctions", tags=_AUCTIONS, summary="Put a pool up for auction", operation_id="publish_auction")
+async def publish(
+    request: Web,
+    context: NamedDependency[Context],
+    actor: NamedDependency[Actor],
+    lane: NamedDependency[Lane],
+    data: JSONBody[schemas.PublishBody],
+) -> schemas.AuctionView:
+    """Needs a clearance to list and an own, ready pool. The terms never change afterwards."""
+    order = (await _strictly(request, schemas.PublishBody)).to_order()
+    del data
+    async with context.db.begin(actor) as tx:
+        found = await service.publish(tx, actor, order, now=context.clock.now(), chance=context.chance)
+    return await _view(context, lane, actor, found.auction_id)
+
+
+@get("/v1/auctions", tags=_AUCTIONS, summary="Auctions, newest first", operation_id="list_auctions")
+async def list_auctions(
+    context: NamedDependency[Context],
+    actor: NamedDependency[Actor],
+    phase: FromQuery[schemas.Phase | None] = None,
+    *,
+    own: FromQuery[bool] = False,
+    limit: FromQuery[int] = 50,
+    cursor: FromQuery[str | None] = None,
+) -> schemas.AuctionPage:
+    """All that you may see; `own` keeps to those of your own pools."""
+    async with context.db.begin(actor) as tx:
+        page = await service.list_auctions(
+            tx, actor, PageRequest.parse(limit, cursor), phase=phase and phase.value, own=own
+        )
+    return schemas.AuctionPage.from_page(page)
+
+
+@get(
+    "/v1/auctions/{auction_id:uuid}",
+    tags=_AUCTIONS,
+    summary="One auction",
+    operation_id="get_auction",
+    responses={304: ResponseSpec(None, description="Nothing changed since the ETag in If-None-Match")},
+)
+async def get_auction(
+    request: Web,
+    context: NamedDependency[Context],
+    actor: NamedDependency[Actor],
+    lane: NamedDependency[Lane],
+    auction_id: FromPath[UUID],
+) -> Response[schemas.AuctionView]:
+    """Terms, present state, your own standing and what you still need before you may bid. Has an ETag."""
+    view = await _view(context, lane, actor, auction_id)
+    tag = f'"{hashlib.sha256(msgspec.json.encode(view)).hexdigest()[:32]}"'
+    headers = {"ETag": tag}
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(None, status_code=304, headers=headers)  # type: ignore[arg-type]  # 304 has no body
+    return Response(view, headers=headers)
+
+
+@get(
+    "/v1/auctions/{auction_id:uuid}/events",
+    tags=_AUCTIONS,
+    summary="What happened in an auction",
+    operation_id="list_auction_events",
+)
+async def list_events(
+    context: NamedDependency[Context],
+    actor: NamedDependency[Actor],
+    auction_id: FromPath[UUID],
+    from_seq: FromQuery[int] = 0,
+    limit: FromQuery[int] = 50,
+) -> schemas.EventPage:
+    """The events after `from_seq`, each as you may see it, the same as on the live socket."""
+    if from_seq < 0:
+        raise Malformed("from_seq is 0 or the seq of an event", field="from_seq")
+    if not 1 <= limit <= MAX_LIMIT:
+        raise Malformed(f"limit must be between 1 and {MAX_LIMIT}", field="limit")
+    async with context.db.begin(actor) as tx:
+        seat = await service.seat_of(tx, actor, await service.find_auction(tx, auction_id))
+    return schemas.EventPage(await service.frames_after(context, auction_id, seat, from_seq=from_seq, limit=limit))
+
+
+@get(
+    "/v1/auctions/{auction_id:uuid}/log",
+    tags=_AUCTIONS,
+    summary="The log of an ended auction",
+    operation_id="get_auction_log",
+    responses={200: ResponseSpec(bytes, media_type="application/jsonl", description="One event a line, hash-chained")},
+)
+async def get_log(
+    context: NamedDependency[Context], actor: NamedDependency[Actor], auction_id: FromPath[UUID]
+) -> Stream:
+    """Every event with its hash, for `python -m auctions verify`; for the seller, the bidders and the platform."""
+    async with context.db.begin(actor) as tx:
+        found = await service.find_auction(tx, auction_id)
+    lines = await service.log_lines(context, actor, found)
+    name = f'attachment; filename="auction-{auction_id}.jsonl"'
+    return Stream(lines, media_type="application/jsonl", headers={"Content-Disposition": name})
+
+
+@post("/v1/auctions/{auction_id:uuid}/bids", tags=_BIDS, summary="Bid", operation_id="place_bid")
+async def place_bid(
+    request: Web,
+    context: NamedDependency[Context],
+    actor: NamedDependency[Actor],
+    lane: NamedDependency[Lane],
+    auction_id: FromPath[UUID],
+    data: JSONBody[schemas.BidBody],
+    idempotency_key: Key,
+) -> schemas.AnswerView:
+    """Answered after the bid is kept for good. Refusals carry `code`, the same as on the live socket.
+
+    403 not cleared, own pool, no deposit, above your limit · 409 too low, too late, not open, to be confirmed, the
+    key was used for another command · 429 too many commands · 503 busy.
+    """
+    received_at = context.clock.now()
+    del data
+    bid = await _strictly(request, schemas.BidBody)
+    bidder, cents = str(actor.org_id), bid.amount_cents
+    command: Command
+    if bid.kind == "manual":
+        command = PlaceBid(bidder=bidder, cid=idempotency_key, amount_cents=cents, confirmed=bid.confirmed)
+    else:
+        command = SetCeiling(bidder=bidder, cid=idempotency_key, ceiling_cents=cents, confirmed=bid.confirmed)
+    return await _bid(context, lane, actor, auction_id, command, received_at)
+
+
+@post("/v1/auctions/{auction_id:uuid}/buy-now", tags=_BIDS, summary="Buy now", operation_id="buy_now")
+async def buy_now(
+    context: NamedDependency[Context],
+    actor: NamedDependency[Actor],
+    lane: NamedDependency[Lane],
+    auction_id: FromPath[UUID],
+    idempotency_key: Key,
+) -> schemas.AnswerView:
+    """Buy at the terms' buy-now amount, which ends the auction."""
+    command = BuyNow(bidder=str(actor.org_id), cid=idempotency_key)
+    return await _bid(context, lane, actor, auction_id, command, context.clock.now())
+
+
+@delete(
+    "/v1/auctions/{auction_id:uuid}/ceiling",
+    status_code=200,
+    tags=_BIDS,
+    summary="Lower your ceiling to the price",
+    operation_id="cancel_ceiling",
+)
+async def cancel_ceiling(
+    context: NamedDependency[Context],
+    actor: NamedDependency[Actor],
+    lane: NamedDependency[Lane],
+    auction_id: FromPath[UUID],
+    idempotency_key: Key,
+) -> schemas.AnswerView:
+    """The market stops bidding for you; the bid at the present price stands."""
+    command = CancelCeiling(bidder=str(actor.org_id), cid=idempotency_key)
+    return await _bid(context, lane, actor, auction_id, command, context.clock.now())
+
+
+@post("/v1/auctions/{auction_id:uuid}/refusals", tags=_AUCTIONS, summary="Refuse a bid", operation_id="refuse_bid")
+async def refuse_bid(
+    context: NamedDependency[Context],
+    actor: NamedDependency[Actor],
+    lane: NamedDependency[Lane],
+    auction_id: FromPath[UUID],
+    data: JSONBody[schemas.StrikeBody],
+) -> schemas.AnswerView:
+    """The seller strikes out a bid with a reason, until the close; all who watch are told."""
+    return await _rule(context, lane, actor, auction_id, RefuseBid(seq=data.seq, reason=data.reason))
+
+
+@post("/v1/auctions/{auction_id:uuid}/voids", tags=_AUCTIONS, summary="Void a bid", operation_id="void_bid")
+async def void_bid(
+    context: NamedDependency[Context],
+    actor: NamedDependency[Actor],
+    lane: NamedDependency[Lane],
+    auction_id: FromPath[UUID],
+    data: JSONBody[schemas.StrikeBody],
+) -> schemas.AnswerView:
+    """The operator strikes out a bid with a reason, until the close; all who watch are told."""
+    return await _rule(context, lane, actor, auction_id, VoidBid(seq=data.seq, reason=data.reason))
+
+
+@post("/v1/auctions/{auction_id:uuid}/cancellation", tags=_AUCTIONS, summary="Cancel", operation_id="cancel_auction")
+async def cancel_auction(
+    context: NamedDependency[Context],
+    actor: NamedDependency[Actor],
+    lane: NamedDependency[Lane],
+    auction_id: FromPath[UUID],
+    data: JSONBody[schemas.ReasonBody],
+) -> schemas.AnswerView:
+    """The seller or the operator ends the auction without a winner, until the close."""
+    return await _rule(context, lane, actor, auction_id, Cancel(reason=data.reason))
+
+
+@post("/v1/auctions/{auction_id:uuid}/pause", tags=_AUCTIONS, summary="Pause", operation_id="pause_auction")
+async def pause_auction(
+    context: NamedDependency[Context],
+    actor: NamedDependency[Actor],
+    lane: NamedDependency[Lane],
+    auction_id: FromPath[UUID],
+    data: JSONBody[schemas.ReasonBody],
+) -> schemas.AnswerView:
+    """The operator stops the clock; the close moves by as long as it stands still."""
+    return await _rule(context, lane, actor, auction_id, Pause(reason=data.reason))
+
+
+@post("/v1/auctions/{auction_id:uuid}/resumption", tags=_AUCTIONS, summary="Resume", operation_id="resume_auction")
+async def resume_auction(
+    context: NamedDependency[Context],
+    actor: NamedDependency[Actor],
+    lane: NamedDependency[Lane],
+    auction_id: FromPath[UUID],
+) -> schemas.AnswerView:
+    """The operator lets the clock of a paused auction run again."""
+    return await _rule(context, lane, actor, auction_id, Resume())
+
+
+HANDLERS: list[ControllerRouterHandler] = [
+    publish,
+    list_auctions,
+    get_auction,
+    list_events,
+    get_log,
+    place_bid,
+    buy_now,
+    cancel_ceiling,
+    refuse_bid,
+    void_bid,
+    cancel_auction,
+    pause_auction,
+    resume_auction,
+]
+
+
+async def _view(context: Context, lane: Lane, actor: Actor, auction_id: UUID) -> schemas.AuctionView:
+    async with context.db.begin(actor) as tx:
+        found = await service.find_auction(tx, auction_id)
+        seat = await service.seat_of(tx, actor, found)
+        own = await service.own_standing(tx, actor, found, context.clock.now())
+        award = await service.award_of(tx, auction_id)
+    state = await service.snapshot(context, lane.states, auction_id, seat)
+    return schemas.AuctionView.build(found, state, own, award)
+
+
+async def _bid(
+    context: Context, lane: Lane, actor: Actor, auction_id: UUID, command: Command, received_at: datetime
+) -> schemas.AnswerView:
+    require(actor, role=Role.MEMBER, scope="bids:write")
+    return await _say(context, lane, BidOrder(actor, auction_id, command, received_at))
+
+
+async def _rule(context: Context, lane: Lane, actor: Actor, auction_id: UUID, command: Command) -> schemas.AnswerView:
+    received_at = context.clock.now()
+    require(actor, role=(Role.MEMBER, Role.OPERATOR), scope="auctions:write")
+    return await _say(context, lane, BidOrder(actor, auction_id, command, received_at))
+
+
+async def _say(context: Context, lane: Lane, order: BidOrder) -> schemas.AnswerView:
+    """Through the lane like every command; a refusal becomes the problem of its reason. Raises `NoSuchAuction`."""
+    async with context.db.begin(order.actor) as tx:
+        await service.find_auction(tx, order.auction_id)
+    answer = await lane.submit(order)
+    if answer.holds:
+        return schemas.AnswerView.from_answer(answer)
+    raise _refusal(answer)
+
+
+def _refusal(answer: Answer) -> Exception:
+    code = answer.code
+    assert code is not None
+    members: dict[str, Any] = {"code": code.value, "decided_at": answer.decided_at.isoformat()}
+    if answer.min_next_cents is not None:
+        members["min_next_cents"] = answer.min_next_cents
+    if answer.retry_after_s is not None:
+        members["retry_after_s"] = round(answer.retry_after_s, 3)
+    problem = PROBLEMS[code]
+    return problem(answer.detail or _WORDS.get(code, problem.title), **members)
+
+
+_WORDS = {
+    Reason.BID_TOO_LOW: "bid at least min_next_cents",
+    Reason.TOO_LATE: "it arrived at or after the close",
+    Reason.NOT_OPEN: "it arrived before opens_at",
+    Reason.CONFIRM_NEEDED: "the amount is many times the least bid: send it again with confirmed, under a new key",
+    Reason.NO_SUCH_BID: "the seq is no bid of this auction, or the bid was struck out before",
+    Reason.NO_CEILING: "you do not lead by a ceiling above the price",
+    Reason.NO_BUY_NOW: "the terms have no buy-now amount, or the price has reached it",
+    Reason.PAUSED: "the operator stopped the clock",
+}
+
+_Body = TypeVar("_Body")
+_AT = re.compile(r" - at `\$\.?(.*?)`$")
+
+
+async def _strictly(request: Web, body: type[_Body]) -> _Body:
+    """The body once more, with no number read out of a text, a fraction or a truth value. Raises `Malformed`.
+
+    The framework converts leniently ("5", 5.0 and 1e3 would all be the integer 5 or 1000): not where money is meant.
+    """
+    try:
+        return msgspec.json.decode(await request.body(), type=body)
+    except msgspec.ValidationError as error:
+        message = str(error)
+        found = _AT.search(message)
+        raise Malformed(_AT.sub("", message), field=found[1] if found else None) from None
