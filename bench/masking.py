@@ -184,6 +184,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"python {platform.python_version()}, pyarrow {pa.__version__}, cryptography {cryptography.__version__}")
         print(f"cores {os.cpu_count()}, load {os.getloadavg()[0]:.1f}")
         base = statistics.median(wall for wall, _ in times["plain"])
+        cpu_base = statistics.median(used for _, used in times["plain"])
         for what, label in (
             ("plain", "parse and write (pyarrow read_csv, write_csv)"),
             ("masked", "mask preview + seal + hash the original"),
@@ -194,7 +195,7 @@ def main(arguments: list[str] | None = None) -> None:
             peak = peak_bytes(source, what) / 1e6
             print(
                 f"{label:<52} {chosen.rows / wall:>11,.0f} rows/s  ratio {base / wall:4.2f}"
-                f"  cpu {cpu:5.2f} s  peak {peak:5.0f} MB"
+                f"  cpu {cpu:5.2f} s (ratio {cpu_base / cpu:4.2f})  peak {peak:5.0f} MB"
             )
 
 

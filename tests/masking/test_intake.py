@@ -95,6 +95,10 @@ def test_a_late_undecodable_byte_is_never_ignored():
     assert code(b"a,b\n" + b"1,2\n" * 400_000 + b"\x81\x8d,2\n") == "undecodable"
 
 
+def test_a_character_that_is_cut_off_at_the_end_is_not_read_as_utf_8():
+    assert read(b"a,b\n1,\xc3")[0].encoding == "cp1252"
+
+
 def test_ragged_rows_are_refused_by_number_and_the_others_are_kept_with_theirs():
     _, cells, ragged = read(b'a,b\r\n1,2\r\n3\r\n"x\r\ny",6\r\n7,8,9\r\n1,1\r\n')
     assert [row.row for row in ragged] == [3, 5]

@@ -54,7 +54,9 @@ def test_an_honest_masked_file_passes_every_check(case):
     assert case.failed() == set()
 
 
-@pytest.mark.parametrize("written", ["1015066002", "see 1015066002 pls", "101-506-6002", "10150 66002"])
+@pytest.mark.parametrize(
+    "written", ["1015066002", "see 1015066002 pls", "101-506-6002", "10150 66002", "re:1015066002;x"]
+)
 def test_one_loan_number_in_any_written_form_is_found(case, written):
     assert "identifiers" in case.failed(case.with_cell("original_creditor", written))
 

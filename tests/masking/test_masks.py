@@ -132,7 +132,7 @@ def test_states_that_few_debtors_live_in_are_merged():
 
 
 def test_fewer_rows_than_k_are_refused_with_what_would_help():
-    with pytest.raises(RiskRefused, match="widen the rule"):
+    with pytest.raises(RiskRefused, match="4 accounts and k is 5: widen the rule"):
         masked(people(4))
 
 
@@ -151,6 +151,7 @@ def test_any_pool_that_is_masked_passes_the_gate(count, seed, stage, k):
     except RiskRefused:
         assert count < 2 * k
         return
+    assert made.report.suppressed_count <= count * 0.01
     out = io.BytesIO()
     tape.write_csv(made.table, out)
     checks = leak_gate([table], out, MAPPING, made.report, currency="USD")
@@ -167,7 +168,8 @@ def test_every_identifier_and_free_text_is_hidden_at_both_stages():
 
 
 def test_a_field_that_the_policy_does_not_name_is_dropped():
-    assert default_policy().treatment("no such field", Stage.VETTED) is Treatment.DROP
+    for stage in (Stage.PREVIEW, Stage.VETTED):
+        assert default_policy().treatment("no such field", stage) is Treatment.DROP
 
 
 def test_two_significant_figures_keep_sign_and_zero():
