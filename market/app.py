@@ -10,7 +10,9 @@ from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler
 from sqlalchemy import text
 
+from market.bidding import routes as bidding
 from market.bidding.lane import Lane
+from market.compliance import routes as compliance
 from market.db.context import Context
 from market.db.migrate import newest_revision
 from market.edge import problems
@@ -21,6 +23,8 @@ from market.kit.errors import MarketError
 from market.live import routes as live_routes
 from market.live.hub import Live
 from market.parties import routes as parties
+from market.portfolios import routes as portfolios
+from market.settlement import routes as settlement
 
 _MAX_BODY_BYTES = 1_000_000
 """Of a JSON body; the upload routes set their own."""
@@ -90,4 +94,13 @@ async def health_ready(context: NamedDependency[Context]) -> Response[dict[str, 
     return Response({"status": "ready", "database": str(found)})
 
 
-HANDLERS: list[ControllerRouterHandler] = [health_live, health_ready, *live_routes.HANDLERS, *parties.HANDLERS]
+HANDLERS: list[ControllerRouterHandler] = [
+    health_live,
+    health_ready,
+    *live_routes.HANDLERS,
+    *parties.HANDLERS,
+    *compliance.HANDLERS,
+    *portfolios.HANDLERS,
+    *bidding.HANDLERS,
+    *settlement.HANDLERS,
+]

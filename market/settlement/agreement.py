@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 from uuid import UUID
 
@@ -114,6 +115,7 @@ def state_facts(seller: Signatory, goods: Goods, schedule: Schedule, deal: Deal 
     return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+@lru_cache(maxsize=32)
 def render(facts: str) -> Document:
     """The PDF of canonical `facts`: the same bytes for the same facts, on every machine. About 0.1 s of CPU; call it
     in a thread (the compiler lets others run meanwhile).

@@ -36,6 +36,10 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
+CANCELLABLE = (State.SIGNING, State.AWAITING_FUNDS, State.FUNDED, State.RELEASE_REVIEW)
+"""Until the release the parties may undo the sale together."""
+
+
 class Step(StrEnum):
     """The commands; each is journalled as `settlement.<value>`."""
 
@@ -148,7 +152,7 @@ def arrow(step: Step) -> tuple[frozenset[State], State]:  # noqa: C901, PLR0912 
         case Step.CLOSE:
             return frozenset({State.PUTBACK_WINDOW}), State.CLOSED
         case Step.CANCEL:
-            return frozenset({State.SIGNING, State.AWAITING_FUNDS, State.FUNDED}), State.CANCELLED
+            return frozenset(CANCELLABLE), State.CANCELLED
         case _:
             assert_never(step)
 

@@ -241,12 +241,21 @@ async def list_payouts(tx: AsyncSession, request: PageRequest, state: PayoutStat
     return [_payout(row) for row in await tx.scalars(query)]
 
 
-async def sent_payouts(tx: AsyncSession, *, sent_before: datetime) -> list[Payout]:
-    """Payouts without an answer since before that instant. Locks their rows, leaving out those that others hold."""
+async def settlement_of_payout(tx: AsyncSession, payout_id: UUID) -> UUID | None:
+    return await tx.scalar(select(PayoutRow.settlement_id).where(PayoutRow.payout_id == payout_id))
+
+
+async def settlements_of_payouts(tx: AsyncSession, references: Collection[str]) -> list[UUID]:
+    found = await tx.scalars(select(PayoutRow.settlement_id).where(PayoutRow.reference.in_(references)))
+    return list(found)
+
+
+async def sent_payouts(tx: AsyncSession) -> list[Payout]:
+    """Payouts that await the bank's answer, the longest first. Locks their rows, leaving out those that others hold."""
     found = await tx.scalars(
         select(PayoutRow)
-        .where(PayoutRow.state == PayoutState.SENT.value, PayoutRow.sent_at < sent_before)
-        .order_by(PayoutRow.payout_id)
+        .where(PayoutRow.state == PayoutState.SENT.value)
+        .order_by(PayoutRow.sent_at, PayoutRow.payout_id)
         .limit(50)
         .with_for_update(skip_locked=True)
     )

@@ -19,7 +19,7 @@ from market.db.tables.settlement import (
 )
 from market.kit.pages import PageRequest
 from market.settlement.agreement import Document
-from market.settlement.rules import Party, Settlement, State
+from market.settlement.rules import CANCELLABLE, Party, Settlement, State
 
 _BATCH = 50
 _FIELDS = tuple(name for name in Settlement.__slots__ if name != "state")
@@ -169,7 +169,7 @@ async def overdue(tx: AsyncSession, state: State, now: datetime) -> list[Settlem
     found = await tx.scalars(
         select(SettlementRow)
         .where(SettlementRow.state == state.value, column <= now)
-        .order_by(SettlementRow.settlement_id)
+        .order_by(column, SettlementRow.settlement_id)
         .limit(_BATCH)
         .with_for_update(skip_locked=True)
     )
@@ -187,7 +187,7 @@ async def given_up(tx: AsyncSession) -> list[Settlement]:
         select(SettlementRow)
         .where(
             SettlementRow.settlement_id.in_(wanted),
-            SettlementRow.state.in_([State.SIGNING.value, State.AWAITING_FUNDS.value, State.FUNDED.value]),
+            SettlementRow.state.in_([state.value for state in CANCELLABLE]),
         )
         .order_by(SettlementRow.settlement_id)
         .limit(_BATCH)

@@ -1,0 +1,67 @@
+"""What happens later: awards become settlements, agreements are written, money is applied, deadlines pass."""
+
+import asyncio
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from market.db.context import Context
+from market.journal import service as journal
+from market.journal.rules import Entry
+from market.kit.actor import SYSTEM
+from market.settlement import service
+from market.settlement.agreement import render
+
+
+async def follow_journal(context: Context) -> bool:
+    """An award opens a settlement, an end without a sale frees the deposits, a newcomer gets its payment reference."""
+
+    async def act(tx: AsyncSession, entry: Entry) -> None:
+        match entry.kind:
+            case "auction.awarded":
+                await service.open_settlement(tx, UUID(entry.body["auction_id"]), chance=context.chance)
+            case "auction.failed" | "auction.cancelled":
+                await service.free_deposits(tx, UUID(entry.body["auction_id"]))
+            case "organisation.registered":
+                await service.keep_reference(tx, UUID(entry.body["org_id"]))
+            case _:
+                pass
+
+    return await journal.follow(context, "settlement", act) > 0
+
+
+async def issue_agreements(context: Context) -> bool:
+    """Write one agreement that is awaited; the document is made in a thread, between two transactions."""
+    async with context.db.begin(SYSTEM) as tx:
+        claimed = await service.claim_unissued(tx, context.clock.now())
+    if claimed is None:
+        return False
+    settlement, facts = claimed
+    document = await asyncio.to_thread(render, facts)
+    async with context.db.begin(SYSTEM) as tx:
+        await service.issue(tx, settlement.settlement_id, document, context.clock.now())
+    return True
+
+
+async def apply_funds(context: Context) -> bool:
+    """Pay every sale whose buyer has the money by now."""
+    async with context.db.begin(SYSTEM) as tx:
+        return bool(await service.apply_waiting_funds(tx, SYSTEM))
+
+
+async def pass_deadlines(context: Context) -> bool:
+    """Defaults, agreed cancellations, and windows that are over."""
+    now = context.clock.now()
+    async with context.db.begin(SYSTEM) as tx:
+        done = [*await service.cancel_given_up(tx, now=now), *await service.lapse_due(tx, now=now)]
+        done += await service.close_due(tx, now=now)
+    return bool(done)
+
+
+async def doubt_payouts(context: Context) -> bool:
+    """Orders that the bank has not answered are unknown, until a statement decides."""
+    async with context.db.begin(SYSTEM) as tx:
+        return await service.doubt_unanswered(tx, now=context.clock.now()) > 0
+
+
+TICKS = (follow_journal, issue_agreements, apply_funds, pass_deadlines, doubt_payouts)

@@ -1,0 +1,81 @@
+"""What happens from award to title: one function, one sentence, one transaction."""
+
+from market.settlement.service.agreements import (
+    Signing,
+    claim_unissued,
+    find_agreement,
+    issue,
+    sign,
+    signatures,
+    specimen_facts,
+)
+from market.settlement.service.banking import (
+    BankDetails,
+    Imported,
+    import_statements,
+    keep_reference,
+    list_statements,
+    list_suspense,
+    open_number,
+    own_bank,
+    put_bank_account,
+    require_importer,
+)
+from market.settlement.service.books import Proof, ledger_rows, list_accounts, list_transfers, trial_balance
+from market.settlement.service.deposits import Deposit, place_deposit
+from market.settlement.service.payouts import doubt_unanswered, list_payouts, send_payout
+from market.settlement.service.release import approve_release, prepare_release, sale_key, take_file
+from market.settlement.service.sale import (
+    apply_waiting_funds,
+    ask_cancellation,
+    cancel_given_up,
+    close_due,
+    find_settlement,
+    free_deposits,
+    lapse_due,
+    list_settlements,
+    open_settlement,
+)
+
+__all__ = [
+    "BankDetails",
+    "Deposit",
+    "Imported",
+    "Proof",
+    "Signing",
+    "apply_waiting_funds",
+    "approve_release",
+    "ask_cancellation",
+    "cancel_given_up",
+    "claim_unissued",
+    "close_due",
+    "doubt_unanswered",
+    "find_agreement",
+    "find_settlement",
+    "free_deposits",
+    "import_statements",
+    "issue",
+    "keep_reference",
+    "lapse_due",
+    "ledger_rows",
+    "list_accounts",
+    "list_payouts",
+    "list_settlements",
+    "list_statements",
+    "list_suspense",
+    "list_transfers",
+    "open_number",
+    "open_settlement",
+    "own_bank",
+    "place_deposit",
+    "prepare_release",
+    "put_bank_account",
+    "require_importer",
+    "sale_key",
+    "send_payout",
+    "sign",
+    "signatures",
+    "specimen_facts",
+    "take_file",
+    "trial_balance",
+]

@@ -1,0 +1,81 @@
+"""Reading the books."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from market.kit.actor import Actor, Role
+from market.kit.pages import MAX_LIMIT, Page, PageRequest
+from market.parties.rules import require
+from market.settlement.store import bank, ledger
+from market.settlement.store.ledger import Account, Entry, TrialBalance
+
+READ = "settlements:read"
+STAFF = (Role.OFFICER, Role.OPERATOR, Role.SYSTEM)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The books of one currency and what must hold: every difference is 0 and no counter has drifted.
+
+    `bank_difference_cents` is the bank account against clients' claims and unswept income;
+    `statement_difference_cents` the last statement against the bank account and what left it without an order.
+    """
+
+    books: TrialBalance
+    statement_cents: int
+    unmatched_debits_cents: int
+
+    @property
+    def difference_cents(self) -> int:
+        return self.books.debits_cents - self.books.credits_cents
+
+    @property
+    def bank_difference_cents(self) -> int:
+        return self.books.bank_cents - self.books.claims_cents - self.books.income_cents
+
+    @property
+    def statement_difference_cents(self) -> int:
+        return self.statement_cents + self.unmatched_debits_cents - self.books.bank_cents
+
+    @property
+    def holds(self) -> bool:
+        differences = (self.difference_cents, self.bank_difference_cents, self.statement_difference_cents)
+        return not any(differences) and not self.books.drifted_account_count
+
+
+async def list_accounts(tx: AsyncSession, actor: Actor, request: PageRequest) -> Page[Account]:
+    """An organisation's own ledger accounts; all of them for the platform's people."""
+    require(actor, scope=READ)
+    return Page.cut(await ledger.list_accounts(tx, request), request, lambda account: account.account_id)
+
+
+async def list_transfers(tx: AsyncSession, actor: Actor, request: PageRequest) -> Page[Entry]:
+    """Transfers from or to one's own accounts, oldest first; all of them for the platform's people."""
+    require(actor, scope=READ)
+    return Page.cut(await ledger.list_entries(tx, request), request, lambda entry: entry.transfer_id)
+
+
+async def trial_balance(tx: AsyncSession, actor: Actor) -> list[Proof]:
+    """The books of every currency, proved against the transfers and the bank's last statement."""
+    require(actor, role=STAFF, scope=READ)
+    unmatched = await bank.unmatched_debits(tx)
+    proofs = []
+    for books in await ledger.trial_balances(tx):
+        last = await bank.last_statement(tx, books.currency)
+        proofs.append(Proof(books, last.closing_cents if last else 0, unmatched.get(books.currency, 0)))
+    return proofs
+
+
+async def ledger_rows(tx: AsyncSession, actor: Actor) -> AsyncIterator[Entry]:
+    """Every transfer that the actor may see, oldest first: the rows of `ledger.csv`."""
+    require(actor, scope=READ)
+    request = PageRequest(MAX_LIMIT)
+    while True:
+        found = await ledger.list_entries(tx, request)
+        for entry in found[: request.limit]:
+            yield entry
+        if len(found) <= request.limit:
+            return
+        request = PageRequest(MAX_LIMIT, found[request.limit - 1].transfer_id)

@@ -1,0 +1,196 @@
+"""A sale begins with the award, is paid, lapses, is cancelled, is closed."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from market.bidding import service as bidding
+from market.bidding.commission import Schedule
+from market.journal import service as journal
+from market.kit.actor import SYSTEM, Actor, Role
+from market.kit.errors import Malformed, NotFound
+from market.kit.ids import Chance
+from market.kit.pages import Page, PageRequest
+from market.parties.rules import require, require_person
+from market.portfolios import service as portfolios
+from market.settlement import moves
+from market.settlement.calendar import deadline
+from market.settlement.rules import Party, Settlement, State, Step, advance, reference
+from market.settlement.service.books import READ
+from market.settlement.service.steps import locked, note, take
+from market.settlement.store import ledger
+from market.settlement.store import settlements as store
+
+WRITE = "settlements:write"
+_STATEMENT_BUSINESS_DAYS = 1
+"""A payment of the last day shows on a statement read the day after: nobody is in default before that."""
+
+
+async def find_settlement(tx: AsyncSession, actor: Actor, settlement_id: UUID) -> Settlement:
+    """A settlement as its parties and the platform may see it. Raises `NotFound`."""
+    require(actor, scope=READ)
+    found = await store.find(tx, settlement_id)
+    if found is None:
+        raise NotFound("there is no such settlement, or it is not yours")
+    return found
+
+
+async def list_settlements(tx: AsyncSession, actor: Actor, request: PageRequest) -> Page[Settlement]:
+    """One's own settlements, newest first; all of them for the platform's people."""
+    require(actor, scope=READ)
+    return Page.cut(await store.list_all(tx, request), request, lambda found: found.settlement_id)
+
+
+async def open_settlement(tx: AsyncSession, auction_id: UUID, *, chance: Chance) -> Settlement:
+    """The award becomes a settlement: the winner's deposit passes into escrow, the others' deposits are freed.
+
+    Doing it again returns what there is. Locks the deposits' accounts.
+    """
+    award = await bidding.award_of(tx, auction_id)
+    auction = await bidding.find_auction(tx, auction_id)
+    if award is None:
+        raise AssertionError("an auction that was awarded has an award")
+    before = await store.of_auction(tx, auction_id, award.winner_org_id)
+    if before is not None:
+        return before
+    held = await ledger.held_deposits(tx, auction_id)
+    mine = [each for each in held if each.org_id == award.winner_org_id]
+    schedule = Schedule.from_json(auction.commission)
+    shares = schedule.shares(schedule.fee_cents(award.hammer_cents))
+    settlement_id = chance.new_id()
+    settlement = Settlement(
+        settlement_id=settlement_id,
+        reference=reference("PSA", settlement_id),
+        auction_id=auction_id,
+        pool_id=auction.pool_id,
+        seller_org_id=award.seller_org_id,
+        buyer_org_id=award.winner_org_id,
+        currency=award.currency,
+        hammer_cents=award.hammer_cents,
+        buyer_fee_cents=shares.buyer_cents,
+        seller_fee_cents=shares.seller_cents,
+        commission=schedule.to_json(),
+        deposit_cents=0,
+        state=State.AWARDED,
+        awarded_at=award.at,
+        sign_by_at=None,
+        pay_by_at=None,
+        putback_until_at=None,
+        ended_at=None,
+    )
+    if mine:
+        settlement = replace(settlement, deposit_cents=min(mine[0].amount_cents, settlement.price_cents))
+    await store.add(tx, settlement)
+    others = [each for each in held if each not in mine]
+    applied = moves.deposit_applied(settlement, mine[0]) if mine else []
+    await ledger.apply(tx, [*applied, *moves.deposits_freed(others)])
+    body = {"auction_id": auction_id, "hammer_cents": award.hammer_cents, "deposit_cents": settlement.deposit_cents}
+    await note(tx, SYSTEM, settlement, "opened", body | {"freed_deposit_count": len(others)})
+    return settlement
+
+
+async def free_deposits(tx: AsyncSession, auction_id: UUID) -> int:
+    """An auction ended without a sale: every deposit is its bidder's again. Returns how many there were."""
+    held = await ledger.held_deposits(tx, auction_id)
+    await ledger.apply(tx, moves.deposits_freed(held))
+    for each in held:
+        body = {"auction_id": auction_id, "transfer_id": each.transfer_id, "amount_cents": each.amount_cents}
+        await journal.append(tx, SYSTEM, f"org:{each.org_id}", "deposit.freed", body)
+    return len(held)
+
+
+async def apply_funds(tx: AsyncSession, actor: Actor, waiting: Sequence[Settlement]) -> list[Settlement]:
+    """Pay those settlements, oldest first, whose buyer's cash covers all that is due. The caller holds their locks."""
+    paid = []
+    for settlement in waiting:
+        account = await ledger.find_account(tx, moves.cash(settlement.buyer_org_id), settlement.currency)
+        if settlement.due_cents and (account is None or account.available_cents < settlement.due_cents):
+            continue
+        await ledger.apply(tx, moves.funded(settlement))
+        body = {"paid_cents": settlement.due_cents, "price_cents": settlement.price_cents}
+        paid.append(await take(tx, actor, settlement, Step.APPLY_FUNDS, body=body))
+    return paid
+
+
+async def apply_waiting_funds(tx: AsyncSession, actor: Actor) -> list[Settlement]:
+    """Pay every sale whose buyer has the money by now. Locks the settlements in order of id."""
+    return await apply_funds(tx, actor, await store.unpaid_of(tx, await store.unpaid(tx)))
+
+
+async def lapse_due(tx: AsyncSession, *, now: datetime) -> list[Settlement]:
+    """Sales whose time to sign or to pay is over end in default; a payment of the last day is waited for."""
+    unsigned = [await _lapse_unsigned(tx, each, now) for each in await store.overdue(tx, State.SIGNING, now)]
+    unpaid = [each for each in await store.overdue(tx, State.AWAITING_FUNDS, now) if _may_lapse_unpaid(each, now)]
+    return unsigned + [await _lapse_unpaid(tx, each, now) for each in unpaid]
+
+
+async def _lapse_unsigned(tx: AsyncSession, settlement: Settlement, now: datetime) -> Settlement:
+    """The buyer who did not sign forfeits its deposit; one who did gets it back."""
+    buyer_signed = Party.BUYER in await store.signatures(tx, settlement.settlement_id)
+    undo = moves.refunded(settlement, settlement.deposit_cents) if buyer_signed else moves.forfeited(settlement)
+    await ledger.apply(tx, undo)
+    await portfolios.mark_unsold(tx, SYSTEM, settlement.pool_id)
+    body = {"deposit_cents": settlement.deposit_cents, "forfeited": not buyer_signed}
+    return await take(tx, SYSTEM, settlement, Step.LAPSE_UNSIGNED, body=body, ended_at=now)
+
+
+async def _lapse_unpaid(tx: AsyncSession, settlement: Settlement, now: datetime) -> Settlement:
+    await ledger.apply(tx, moves.forfeited(settlement))
+    await portfolios.mark_unsold(tx, SYSTEM, settlement.pool_id)
+    body = {"deposit_cents": settlement.deposit_cents, "forfeited": True}
+    return await take(tx, SYSTEM, settlement, Step.LAPSE_UNPAID, body=body, ended_at=now)
+
+
+def _may_lapse_unpaid(settlement: Settlement, now: datetime) -> bool:
+    due_at = settlement.pay_by_at
+    return due_at is not None and deadline(due_at, _STATEMENT_BUSINESS_DAYS, settlement.currency) <= now
+
+
+async def ask_cancellation(
+    tx: AsyncSession, actor: Actor, settlement_id: UUID, reason: str, *, now: datetime
+) -> Settlement:
+    """One party wants the sale undone; once both do, the worker undoes it and refunds the buyer in full.
+
+    Asking again changes nothing. Raises `WrongState` once the sale is released or over.
+    """
+    require(actor, role=Role.MEMBER, scope=WRITE)
+    require_person(actor)
+    if not 1 <= len(reason.strip()) <= 500:
+        raise Malformed("a reason has 1 to 500 characters", field="reason")
+    settlement = await locked(tx, settlement_id)
+    if actor.org_id is None or actor.user_id is None or settlement.party(actor.org_id) is None:
+        raise NotFound("there is no such settlement, or it is not yours")
+    require_step(settlement, Step.CANCEL)
+    if actor.org_id not in await store.cancelling_orgs(tx, settlement_id):
+        await store.add_cancellation(
+            tx, settlement_id, org_id=actor.org_id, user_id=actor.user_id, reason=reason.strip(), now=now
+        )
+        await note(tx, actor, settlement, "cancellation_asked", {"party": settlement.party(actor.org_id)})
+    return settlement
+
+
+async def cancel_given_up(tx: AsyncSession, *, now: datetime) -> list[Settlement]:
+    """Sales that both parties want undone: what lies in escrow is the buyer's again, the pool may be offered again."""
+    cancelled = []
+    for settlement in await store.given_up(tx):
+        account = await ledger.find_account(tx, moves.escrow(settlement.settlement_id), settlement.currency)
+        refund_cents = account.balance_cents if account else 0
+        await ledger.apply(tx, moves.refunded(settlement, refund_cents))
+        await portfolios.mark_unsold(tx, SYSTEM, settlement.pool_id)
+        body = {"refund_cents": refund_cents}
+        cancelled.append(await take(tx, SYSTEM, settlement, Step.CANCEL, body=body, ended_at=now))
+    return cancelled
+
+
+async def close_due(tx: AsyncSession, *, now: datetime) -> list[Settlement]:
+    """Sales whose put-back window is over are closed."""
+    due = await store.overdue(tx, State.PUTBACK_WINDOW, now)
+    return [await take(tx, SYSTEM, settlement, Step.CLOSE, ended_at=now) for settlement in due]
+
+
+def require_step(settlement: Settlement, step: Step) -> None:
+    """Raises `WrongState` unless `step` leaves the present state."""
+    advance(settlement.state, step)

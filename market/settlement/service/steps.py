@@ -1,0 +1,46 @@
+"""Taking a step: the arrow is checked, the row moves, the journal says so. Every service of this folder does it here."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from market.journal import service as journal
+from market.kit.actor import Actor
+from market.kit.errors import NotFound
+from market.settlement.rules import Settlement, Step, advance
+from market.settlement.store import settlements as store
+
+
+async def locked(tx: AsyncSession, settlement_id: UUID) -> Settlement:
+    """A settlement that the actor may see; locks its row. Raises `NotFound`."""
+    found = await store.lock(tx, settlement_id)
+    if found is None:
+        raise NotFound("there is no such settlement, or it is not yours")
+    return found
+
+
+async def take(
+    tx: AsyncSession,
+    actor: Actor,
+    settlement: Settlement,
+    step: Step,
+    *,
+    body: dict[str, Any] | None = None,
+    **columns: datetime | None,
+) -> Settlement:
+    """The settlement after `step`; `columns` are deadlines that come with it. The caller holds the row's lock.
+
+    Raises `WrongState` when the step does not leave the present state.
+    """
+    moved = replace(settlement, state=advance(settlement.state, step), **columns)  # type: ignore[arg-type]
+    await store.move(tx, settlement.settlement_id, moved.state, **columns)
+    await note(tx, actor, moved, step.value, {"from": settlement.state, "to": moved.state, **(body or {})})
+    return moved
+
+
+async def note(tx: AsyncSession, actor: Actor, settlement: Settlement, what: str, body: dict[str, Any]) -> None:
+    """Write to the settlement's stream; locks its head."""
+    await journal.append(tx, actor, f"settlement:{settlement.settlement_id}", f"settlement.{what}", body)
