@@ -1,7 +1,7 @@
 """Parties, pools, auctions and settlements for tests, made through the real services. One section a feature."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from email import message_from_bytes, policy
@@ -10,7 +10,10 @@ from typing import Any
 from uuid import UUID
 
 from argon2.profiles import CHEAPEST
+from sqlalchemy import text
 
+from market.bidding import service as bidding
+from market.bidding.rules import Auction, Circle
 from market.compliance import service as compliance
 from market.compliance.requirements import REQUIREMENTS, Capability, EvidenceType, needed_types
 from market.compliance.rules import Description, Grant, Owner
@@ -20,6 +23,12 @@ from market.parties import jobs as parties_jobs
 from market.parties import service as parties
 from market.parties.passwords import Hasher
 from market.parties.rules import Registration
+from market.portfolios import jobs as portfolio_jobs
+from market.portfolios import service as portfolios
+from market.portfolios.nda import NDA_VERSION
+from market.portfolios.rules import MappingOrder, Pool, PoolOrder, Portfolio, Selection
+from market.portfolios.upload import seal_upload
+from tests.portfolios import tapes
 
 # Parties.
 
@@ -244,3 +253,187 @@ async def seller(context: Context, officers: tuple[Party, Party] | None = None) 
 async def buyer(context: Context, officers: tuple[Party, Party] | None = None) -> Party:
     """Cleared to bid up to 10,000,000.00 USD for all states."""
     return await cleared_organisation(context, capabilities=("bid",), officers=officers)
+
+
+# Portfolios.
+
+
+def upload_body(tape: bytes, **parts: str) -> tuple[str, bytes]:
+    """(content type, body) of an upload form with this tape; `parts` change or add text parts."""
+    stated = {"name": "Spring cards", "currency": "USD", "cut_off_on": "2026-01-31"} | parts
+    boundary = "----tape-boundary-7d91"
+    pieces = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in stated.items()
+    ]
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="tape"; filename="tape.csv"\r\n\r\n'.encode()
+    return f"multipart/form-data; boundary={boundary}", b"".join(
+        [*pieces, head, tape, f"\r\n--{boundary}--\r\n".encode()]
+    )
+
+
+async def work_off(context: Context) -> None:
+    """Let the worker's ticks of the portfolios run until nothing is left to do."""
+    while any([await tick(context) for tick in portfolio_jobs.TICKS]):
+        pass
+
+
+async def received_portfolio(context: Context, seller: Party, tape: bytes, **parts: str) -> Portfolio:
+    """A portfolio whose tape was uploaded; the worker has not looked at it yet. The seller is cleared to list."""
+    content_type, body = upload_body(tape, **parts)
+
+    async def stream() -> AsyncIterator[bytes]:
+        for first in range(0, len(body), 65_536):
+            yield body[first : first + 65_536]
+
+    sealed, form = await seal_upload(context, seller.actor, content_type, len(body), stream())
+    async with context.db.begin(seller.actor) as tx:
+        return await portfolios.receive_tape(tx, seller.actor, sealed, form, now=context.clock.now())
+
+
+async def ready_portfolio(context: Context, seller: Party, tape: bytes, **parts: str) -> Portfolio:
+    """A masked portfolio: uploaded, inspected, the proposed mapping confirmed, masked."""
+    received = await received_portfolio(context, seller, tape, **parts)
+    await work_off(context)
+    async with context.db.begin(seller.actor) as tx:
+        order, template_id = MappingOrder({}), context.chance.new_id()
+        await portfolios.put_mapping(
+            tx, seller.actor, received.portfolio_id, order, template_id=template_id, now=context.clock.now()
+        )
+    await work_off(context)
+    async with context.db.begin(seller.actor) as tx:
+        return await portfolios.find_portfolio(tx, seller.actor, received.portfolio_id)
+
+
+async def ready_pool(
+    context: Context,
+    seller: Party,
+    *,
+    account_count: int = 200,
+    seed: int = 1,
+    name: str = "Pool 1",
+    selection: Selection = Selection(),  # noqa: B008 - frozen, so shared safely
+    currency: str = "USD",
+) -> Pool:
+    """A pool of generated accounts that is ready to be offered; other seeds give other accounts."""
+    portfolio = await ready_portfolio(context, seller, tapes.tape(account_count, seed=seed), currency=currency)
+    async with context.db.begin(seller.actor) as tx:
+        (pool,) = await portfolios.cut_pools(
+            tx,
+            seller.actor,
+            portfolio.portfolio_id,
+            [PoolOrder(name, selection)],
+            now=context.clock.now(),
+            chance=context.chance,
+        )
+    await work_off(context)
+    async with context.db.begin(seller.actor) as tx:
+        return await portfolios.find_pool(tx, seller.actor, pool.pool_id)
+
+
+# Bidding.
+
+_BARE_PORTFOLIO = text("""INSERT INTO portfolio
+    (portfolio_id, org_id, name, currency, cut_off_on, state, attempt_count, created_by, created_at)
+    VALUES (:portfolio_id, :org_id, 'Spring cards', :currency, '2026-01-31', 'received', 0, :user_id, :now)""")
+_BARE_POOL = text("""INSERT INTO pool
+    (pool_id, portfolio_id, org_id, name, selection, excluded_pool_ids, state, attempt_count, account_count,
+     face_value_cents, currency, debtor_states, strata, report, tape_version, commitment_root, preview_sha256,
+     preview_size_bytes, vetted_sha256, vetted_size_bytes, sale_sha256, sale_size_bytes, leaves_sha256,
+     leaves_size_bytes, created_by, created_at)
+    VALUES (:pool_id, :portfolio_id, :org_id, 'Pool', '{}', '{}', 'ready', 0, 200, 25000000, :currency,
+     CAST(:debtor_states AS text[]), '{}', '{}', :digest, :digest, :digest, 1, :digest, 1, :digest, 1, :digest, 1,
+     :user_id, :now)""")
+
+
+async def bare_pool(
+    context: Context, seller: Party, *, debtor_states: Sequence[str] = ("CA", "NY"), currency: str = "USD"
+) -> UUID:
+    """A ready pool of 250,000.00 face value without files behind it: enough to be auctioned, in milliseconds."""
+    pool_id, portfolio_id = context.chance.new_id(), context.chance.new_id()
+    shared = {"portfolio_id": portfolio_id, "org_id": seller.org_id, "user_id": seller.user_id, "currency": currency}
+    shared["now"] = context.clock.now()
+    of_pool = {"pool_id": pool_id, "debtor_states": list(debtor_states), "digest": pool_id.hex * 2}
+    async with context.db.begin(SYSTEM) as tx:
+        await tx.execute(_BARE_PORTFOLIO, shared)
+        await tx.execute(_BARE_POOL, shared | of_pool)
+    return pool_id
+
+
+def some_terms(now: datetime, **changes: Any) -> dict[str, Any]:
+    """Open since a second ago, for an hour; from 1,000.00 up in steps of 100.00. Instants may be given as datetime."""
+    stated: dict[str, Any] = {
+        "opening_cents": 100_000,
+        "reserve_cents": None,
+        "buy_now_cents": None,
+        "increments": [{"from_cents": 0, "increment_cents": 10_000}],
+        "opens_at": now - timedelta(seconds=1),
+        "closes_at": now + timedelta(hours=1),
+        "soft_close_window_s": 180,
+        "soft_close_extension_s": 180,
+        "confirm_multiple": 10,
+        **changes,
+    }
+    stated.setdefault("latest_close_at", stated["closes_at"] + timedelta(hours=1))
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in stated.items()}
+
+
+async def published_auction(
+    context: Context,
+    seller: Party,
+    *,
+    pool_id: UUID | None = None,
+    terms: dict[str, Any] | None = None,
+    deposit_cents: int = 0,
+    invited: Sequence[Party] = (),
+    debtor_states: Sequence[str] = ("CA", "NY"),
+) -> Auction:
+    """An auction of a bare pool unless one is given; `terms` change those of `some_terms`."""
+    pool_id = pool_id or await bare_pool(context, seller, debtor_states=debtor_states)
+    now = context.clock.now()
+    order = bidding.PublishOrder(
+        pool_id=pool_id,
+        format="english",
+        terms=some_terms(now, **(terms or {})),
+        deposit_cents=deposit_cents,
+        circle=Circle.INVITED if invited else Circle.OPEN,
+        invited=[party.org_id for party in invited],
+    )
+    async with context.db.begin(seller.actor) as tx:
+        return await bidding.publish(tx, seller.actor, order, now=now, chance=context.chance)
+
+
+async def register_for(context: Context, party: Party, auction: Auction) -> None:
+    """The party accepts the NDA and is registered; with a deposit, under the id of a transfer that nobody made."""
+    async with context.db.begin(party.actor) as tx:
+        now = context.clock.now()
+        await portfolios.accept_nda(tx, party.actor, auction.pool_id, NDA_VERSION, now=now)
+        transfer_id = context.chance.new_id() if auction.deposit_cents else None
+        await bidding.register_bidder(tx, party.actor, auction.auction_id, transfer_id, now)
+
+
+@dataclass(frozen=True)
+class Room:
+    """An open auction with everybody in it."""
+
+    auction: Auction
+    seller: Party
+    buyers: list[Party]
+    officers: tuple[Party, Party]
+
+    @property
+    def auction_id(self) -> UUID:
+        return self.auction.auction_id
+
+
+async def open_auction(
+    context: Context, *, buyer_count: int = 3, officers: tuple[Party, Party] | None = None, **published: Any
+) -> Room:
+    """A seller's auction that is open, and cleared, registered buyers; `published` as for `published_auction`."""
+    officers = officers or await two_officers(context)
+    owner = await seller(context, officers)
+    buyers = [await buyer(context, officers) for _ in range(buyer_count)]
+    auction = await published_auction(context, owner, **published)
+    for party in buyers:
+        await register_for(context, party, auction)
+    return Room(auction, owner, buyers, officers)
