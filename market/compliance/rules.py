@@ -21,6 +21,7 @@ OWNER_COUNT = 50
 EVIDENCE_COUNT = 100
 STATE_COUNT = 60
 _STATE = re.compile(r"[A-Z]{2}")
+_LINES = str.maketrans("\n\r\t", "   ")
 _JURISDICTION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 
 
@@ -316,8 +317,8 @@ def evidence_digest(papers: Sequence[Evidence]) -> str:
 
 
 def checked_text(text: str, *, field: str, longest: int) -> str:
-    """Free text without blanks around it. Raises `Malformed`."""
+    """Free text without blanks around it; lines and tabs, but no other control characters. Raises `Malformed`."""
     found = text.strip()
-    if not 1 <= len(found) <= longest:
-        raise Malformed(f"must have 1 to {longest} characters", field=field)
+    if not 1 <= len(found) <= longest or not found.translate(_LINES).isprintable():
+        raise Malformed(f"must have 1 to {longest} printable characters", field=field)
     return found

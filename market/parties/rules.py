@@ -177,9 +177,14 @@ def require_person(actor: Actor) -> None:
 def checked_email(text: str, *, field: str = "email") -> str:
     """The address in lower case. Raises `Malformed`."""
     email = text.strip().lower()
-    if len(email) > 254 or len(email.partition("@")[0]) > 64 or not _EMAIL.fullmatch(email):
+    if not is_email(email):
         raise Malformed("not an e-mail address as name@host.tld (ASCII, at most 254 characters)", field=field)
     return email
+
+
+def is_email(email: str) -> bool:
+    """Whether this is an address in lower case, as it is stored."""
+    return len(email) <= 254 and len(email.partition("@")[0]) <= 64 and _EMAIL.fullmatch(email) is not None
 
 
 def checked_name(text: str, *, field: str = "name") -> str:

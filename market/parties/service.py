@@ -126,7 +126,7 @@ async def sign_in(context: Context, attempt: SignIn, *, hasher: Hasher = STANDAR
     account, address = _digest(email), _digest(attempt.address)
     async with context.db.begin(SYSTEM) as tx:
         await _count_try(tx, account, address, context.clock.now())
-        person = await people.find_person(tx, email)
+        person = await people.find_person(tx, email) if rules.is_email(email) else None
     kept = None if person is None else person.password_hash
     right = await hasher.matches(kept, rules.plain_password(attempt.password))
     if person is None or not right:
