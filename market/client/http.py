@@ -68,6 +68,10 @@ class Caller:
         )
         return _decoded(found, answer)
 
+    async def _send(self, path: str, answer: type[T], *, content: bytes, media_type: str) -> T:
+        """Send a body that is not JSON. Raises `ProblemError`."""
+        return _decoded(await self._http.post(path, content=content, headers={"Content-Type": media_type}), answer)
+
     async def _download(self, path: str, *, query: Fields | None = None) -> bytes:
         """The bytes of a file. Raises `ProblemError`."""
         found = await self._http.get(path, params=_present(query))

@@ -6,16 +6,19 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
+from market.client.auctions import AuctionsClient
+from market.client.compliance import ComplianceClient
 from market.client.live import LiveClient
 from market.client.parties import PartiesClient
 from market.client.portfolios import PortfoliosClient
+from market.client.settlement import SettlementClient
 from market.kit.clock import Clock, SystemClock
 from market.kit.ids import Chance, SystemChance
 
 _TIMEOUT_S = 30.0
 
 
-class MarketClient(PartiesClient, PortfoliosClient):
+class MarketClient(PartiesClient, ComplianceClient, PortfoliosClient, AuctionsClient, SettlementClient):
     """Use as an async context manager. One per user: it keeps the session of `sign_in`, or uses an API key.
 
     Every method is one request; a refusal raises `ProblemError`, trouble on the way an `httpx.TransportError`.

@@ -24,7 +24,7 @@ from market.kit.errors import NotFound, Transient
 from market.live import store
 from market.live.outlet import Outlet
 from market.live.protocol import Resync, write
-from market.live.room import Room
+from market.live.room import TAIL_COUNT, Room
 
 _log = structlog.get_logger()
 
@@ -105,9 +105,12 @@ class Feed:
             folded = await self._lane.states.upto_date(auction_id, self._read)
             if folded is None:
                 raise NotFound("there is no such auction")
+            seq = folded.auction.seq
             async with self._context.db.begin(SYSTEM) as tx:
                 lineage = await store.lineage(tx)
-            self._rooms[auction_id] = Room(folded.auction, lineage)
+                texts = await store.events_after(tx, auction_id, max(0, seq - TAIL_COUNT))
+            newest = [event for event in map(decode, texts) if event.seq <= seq]
+            self._rooms[auction_id] = Room(folded.auction, lineage, newest)
             self._look(auction_id)  # something may have been committed since it was read
 
     async def _read(self, auction_id: UUID, after_seq: int) -> list[str]:

@@ -5,7 +5,7 @@ event as it is, several as a fresh snapshot. A frame is encoded once per (seq, a
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -38,14 +38,17 @@ class _Told:
 
 
 class Room:
-    def __init__(self, auction: Auction, lineage: str) -> None:
-        """`lineage` names the history that the seqs belong to; it changes when the database is restored."""
+    def __init__(self, auction: Auction, lineage: str, newest: Iterable[Event] = ()) -> None:
+        """`lineage` names the history that the seqs belong to; it changes when the database is restored.
+
+        `newest` are the last events that led to `auction`, for those who come back.
+        """
         self.auction = auction
         self.known_seq = auction.seq
         """The newest event that the database is known to have; ahead of `auction` while the feed catches up."""
         self._lineage = lineage
         self._shown = auction
-        self._tail: deque[_Told] = deque(maxlen=TAIL_COUNT)
+        self._tail = deque((_Told(event, concerned(event)) for event in newest), maxlen=TAIL_COUNT)
         self._seats: dict[Outlet, Audience] = {}
         self._bidders: dict[Audience, set[Outlet]] = {}
         self._others: dict[Audience, set[Outlet]] = {}

@@ -3,14 +3,20 @@
 import asyncio
 import json
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from uuid import UUID
 
+import asyncpg
 import pytest_asyncio
 import uvicorn
 from litestar import Litestar
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from auctions.engine import schedule
+from auctions.record import GENESIS, chain, encode
+from auctions.terms import EnglishTerms, IncrementStep
 from market.bidding.lane import Lane
 from market.live.hub import Limits, Live
 from market.live.routes import HANDLERS
@@ -56,30 +62,34 @@ class Node:
     """One server of the live sockets, in this process and on this loop."""
 
     def __init__(self, context, limits=None):
-        self.context = context
-        self.lane = Lane(context)
-        self.live = Live(context, self.lane, limits=limits)
+        self.context, self.limits = context, limits
         self.port = free_port()
         self.url = f"ws://127.0.0.1:{self.port}/v1/live"
+        self.running = False
+
+    async def start(self):
+        self.lane = Lane(self.context)
+        self.live = Live(self.context, self.lane, limits=self.limits)
         app = Litestar(HANDLERS, openapi_config=None, logging_config=None)
         app.state.live = self.live
         config = uvicorn.Config(app, port=self.port, ws="websockets-sansio", lifespan="off", log_config=None)
         config.ws_per_message_deflate, config.timeout_graceful_shutdown = False, 1
         self._server = uvicorn.Server(config)
-
-    async def start(self):
         await self.lane.start()
         await self.live.start()
         self._task = asyncio.create_task(self._server._serve())
         async with asyncio.timeout(5):
             while not self._server.started:
                 await asyncio.sleep(0.01)
+        self.running = True
 
     async def stop(self):
-        await self.live.stop()
-        self._server.should_exit = True
-        await asyncio.wait_for(self._task, 10)
-        await self.lane.stop()
+        if self.running:
+            self.running = False
+            await self.live.stop()
+            self._server.should_exit = True
+            await asyncio.wait_for(self._task, 10)
+            await self.lane.stop()
 
     @asynccontextmanager
     async def socket(self, *, cookie=None, key=None, origin=None, **options):
@@ -144,3 +154,73 @@ async def key_of(context, party, *scopes):
 
 def few_sockets(count):
     return Limits(sockets_per_user=count)
+
+
+@dataclass(frozen=True)
+class Floor:
+    """An auction, its seller, and two organisations that registered for it."""
+
+    auction_id: UUID
+    seller: factories.Party
+    ada: factories.Party
+    bob: factories.Party
+
+
+RESERVE_CENTS = 251_700
+
+
+@pytest_asyncio.fixture
+async def hold(context, cluster, urls):
+    """Puts an open auction straight into the tables, so that no tape has to be masked for it."""
+    officers = await factories.two_officers(context)
+
+    async def hold_auction(*, invited=None, closes_in=timedelta(hours=1), parties=None):
+        found = parties or [
+            await factories.seller(context, officers),
+            *[await factories.buyer(context, officers) for _ in "ab"],
+        ]
+        seller, ada, bob = found
+        now = context.clock.now()
+        auction_id = context.chance.new_id()
+        terms = EnglishTerms(
+            currency="USD", opening_cents=100_000, reserve_cents=RESERVE_CENTS, increments=(IncrementStep(0, 10_000),),
+            opens_at=now - timedelta(minutes=1), closes_at=now + closes_in, latest_close_at=now + closes_in * 2,
+            buy_now_cents=9_000_000, soft_close_window_s=0, soft_close_extension_s=0,
+            tape_version="0" * 64, face_value_cents=100_000_000,
+        )  # fmt: skip
+        first = schedule(str(auction_id), terms, now - timedelta(minutes=2))
+        body = encode(first)
+        head = chain(GENESIS, body)
+        published = terms.to_json()
+        del published["reserve_cents"]
+        admin = await asyncpg.connect(cluster.admin_url, database=urls.app.rsplit("/", 1)[1].split("?")[0])
+        try:
+            await admin.execute("SET session_replication_role = replica")
+            await admin.execute(
+                "INSERT INTO auction VALUES ($1, $2, $3, 'english', $4, 'USD', '{CA}', 0, '{}', '2026-11', $5, $6, $7, $8,"
+                " 'scheduled', 1, $9, NULL, NULL, 0, $10)",
+                auction_id, context.chance.new_id(), seller.org_id, json.dumps(published),
+                "open" if invited is None else "invited", terms.opens_at, seller.user_id, now, head, terms.closes_at,
+            )  # fmt: skip
+            await admin.execute(
+                "INSERT INTO auction_event VALUES ($1, 1, $2, 'auction_scheduled', $3, $4)",
+                auction_id, first.at, body.decode(), head,
+            )  # fmt: skip
+            for org in (ada, bob):
+                await register(admin, context, auction_id, seller, org)
+            for org in invited or ():
+                await admin.execute("INSERT INTO invitation VALUES ($1, $2, $3)", auction_id, org.org_id, seller.org_id)
+        finally:
+            await admin.close()
+        return Floor(auction_id, seller, ada, bob)
+
+    return hold_auction
+
+
+async def register(admin, context, auction_id, seller, party):
+    await admin.execute("SET session_replication_role = replica")
+    await admin.execute(
+        "INSERT INTO registration (auction_id, org_id, seller_org_id, clearance_id, registered_by, at)"
+        " VALUES ($1, $2, $3, $4, $5, $6)",
+        auction_id, party.org_id, seller.org_id, party.clearances["bid"], party.user_id, context.clock.now(),
+    )  # fmt: skip
