@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from masking.limits import MIB
 from masking.tokens import subkey
 
-MEMORY_BYTES = 128 * MIB
+MEMORY_BYTES = 32 * MIB
 
 
 class Spool:
