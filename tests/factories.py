@@ -1,7 +1,8 @@
 """Parties, pools, auctions and settlements for tests, made through the real services. One section a feature."""
 
+import asyncio
 import re
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from email import message_from_bytes, policy
@@ -12,13 +13,17 @@ from uuid import UUID
 from argon2.profiles import CHEAPEST
 from sqlalchemy import text
 
+from auctions.messages import BuyNow
 from market.bidding import service as bidding
+from market.bidding.commission import Payer, Schedule
+from market.bidding.lane import BidOrder, Lane
 from market.bidding.rules import Auction, Circle
 from market.compliance import service as compliance
 from market.compliance.requirements import REQUIREMENTS, Capability, EvidenceType, needed_types
 from market.compliance.rules import Description, Grant, Owner
 from market.db.context import Context
 from market.kit.actor import SYSTEM, Actor, Role
+from market.kit.pages import PageRequest
 from market.parties import jobs as parties_jobs
 from market.parties import service as parties
 from market.parties.passwords import Hasher
@@ -26,9 +31,14 @@ from market.parties.rules import Registration
 from market.portfolios import jobs as portfolio_jobs
 from market.portfolios import service as portfolios
 from market.portfolios.nda import NDA_VERSION
-from market.portfolios.rules import MappingOrder, Pool, PoolOrder, Portfolio, Selection
+from market.portfolios.rules import KeyPurpose, MappingOrder, Pool, PoolOrder, Portfolio, Selection, key_context
 from market.portfolios.upload import seal_upload
+from market.settlement import jobs as settlement_jobs
+from market.settlement import service as settlements
+from market.settlement.rules import Settlement
+from market.settlement.statement import digest, read_statements
 from tests.portfolios import tapes
+from tests.settlement import wires
 
 # Parties.
 
@@ -437,3 +447,128 @@ async def open_auction(
     for party in buyers:
         await register_for(context, party, auction)
     return Room(auction, owner, buyers, officers)
+
+
+# Settlement.
+
+
+async def until(context: Context, done: Callable[[], Awaitable[bool]]) -> None:
+    """Let the worker's ticks of settlements run until something is so, at most 20 s."""
+    for _ in range(400):
+        for tick in settlement_jobs.TICKS:
+            await tick(context)
+        if await done():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("the worker did not get there")
+
+
+async def import_wires(
+    context: Context, operator: Party, *movements: wires.Wire, currency: str = "USD"
+) -> settlements.Imported:
+    """A statement with these movements, following the last one of its currency, imported by the operator."""
+    async with context.db.begin(SYSTEM) as tx:
+        page = await settlements.list_statements(tx, SYSTEM, PageRequest(200))
+    last = next((kept.closing_cents for kept in page.items if kept.currency == currency), 0)
+    xml = wires.statement(movements, opening_cents=last, currency=currency)
+    async with context.db.begin(operator.actor) as tx:
+        (imported,) = await settlements.import_statements(
+            tx, operator.actor, read_statements(xml), digest(xml), now=context.clock.now(), chance=context.chance
+        )
+    return imported
+
+
+async def pay_in(context: Context, operator: Party, party: Party, amount_cents: int, *, currency: str = "USD") -> None:
+    """The party wires money with its payment reference."""
+    async with context.db.begin(party.actor) as tx:
+        reference, _ = await settlements.own_bank(tx, party.actor)
+    imported = await import_wires(context, operator, wires.Wire(amount_cents, reference), currency=currency)
+    assert not imported.suspense
+
+
+async def deposit_for(context: Context, party: Party, auction: Auction, *, key: str = "1") -> settlements.Deposit:
+    """The party accepts the NDA, and its deposit is reserved; it is registered then."""
+    async with context.db.begin(party.actor) as tx:
+        await portfolios.accept_nda(tx, party.actor, auction.pool_id, NDA_VERSION, now=context.clock.now())
+        return await settlements.place_deposit(tx, party.actor, auction.auction_id, key, now=context.clock.now())
+
+
+async def keyed_pool(context: Context, seller: Party) -> UUID:
+    """A bare pool whose keys exist, so that its sale can be released; the files they open do not."""
+    pool_id = await bare_pool(context, seller)
+    add = text("INSERT INTO pool_key VALUES (:pool_id, :purpose, :org_id, :wrapped)")
+    async with context.db.begin(SYSTEM) as tx:
+        for purpose in KeyPurpose.SALE, KeyPurpose.COMMIT:
+            wrapped = context.vault.wrap(context.chance.entropy(32), key_context(purpose, pool_id))
+            row = {"pool_id": pool_id, "purpose": purpose.value, "org_id": seller.org_id, "wrapped": wrapped}
+            await tx.execute(add, row)
+    return pool_id
+
+
+async def sold_auction(
+    context: Context,
+    seller: Party,
+    buyers: Sequence[Party],
+    *,
+    hammer_cents: int,
+    deposit_cents: int = 0,
+    pool_id: UUID | None = None,
+    payer: str = "split",
+) -> Auction:
+    """An auction in which the first of `buyers` bought at `hammer_cents`; all have the money for their deposits."""
+    pool_id = pool_id or await keyed_pool(context, seller)
+    now = context.clock.now()
+    terms = some_terms(now, opening_cents=max(1, hammer_cents // 2), buy_now_cents=hammer_cents)
+    commission = Schedule.default("USD", Payer(payer)).to_json()
+    order = bidding.PublishOrder(
+        pool_id=pool_id, format="english", terms=terms, deposit_cents=deposit_cents, commission=commission
+    )
+    async with context.db.begin(seller.actor) as tx:
+        auction = await bidding.publish(tx, seller.actor, order, now=now, chance=context.chance)
+    for party in buyers:
+        await deposit_for(context, party, auction)
+    lane = Lane(context)
+    await lane.start()
+    try:
+        command = BuyNow(bidder=str(buyers[0].org_id), cid="buy-now")
+        answer = await lane.submit(BidOrder(buyers[0].actor, auction.auction_id, command, context.clock.now()))
+        assert answer.status == "accepted", answer
+    finally:
+        await lane.stop()
+    return auction
+
+
+async def settlement_in(context: Context, state: str, auction: Auction) -> Settlement:
+    """The auction's settlement, once the worker has brought it to `state`."""
+    found: list[Settlement] = []
+
+    async def there() -> bool:
+        async with context.db.begin(SYSTEM) as tx:
+            page = await settlements.list_settlements(tx, SYSTEM, PageRequest(200))
+        found[:] = [each for each in page.items if each.auction_id == auction.auction_id and each.state == state]
+        return bool(found)
+
+    await until(context, there)
+    return found[0]
+
+
+async def sign_agreement(
+    context: Context, party: Party, settlement_id: UUID, public_key: bytes | None = None
+) -> Settlement:
+    """The party signs what was issued; a buyer gives its X25519 public key (32 bytes)."""
+    async with context.db.begin(party.actor) as tx:
+        document = await settlements.find_agreement(tx, party.actor, settlement_id)
+        signing = settlements.Signing(document.sha256, "Sam Signatory", public_key)
+        return await settlements.sign(tx, party.actor, settlement_id, signing, now=context.clock.now())
+
+
+async def name_bank_account(context: Context, party: Party, iban: str = "GB29NWBK60161331926819") -> None:
+    async with context.db.begin(party.actor) as tx:
+        await settlements.put_bank_account(
+            tx,
+            party.actor,
+            settlements.BankDetails("The Seller LLC", iban=iban),
+            now=context.clock.now(),
+            chance=context.chance,
+            vault=context.vault,
+        )

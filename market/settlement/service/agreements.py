@@ -158,7 +158,9 @@ async def _facts(tx: AsyncSession, auction_id: UUID, deal: Deal | None) -> str:
     auction = await bidding.find_auction(tx, auction_id)
     package = await portfolios.sale_package(tx, auction.pool_id)
     pool = await portfolios.find_pool(tx, SYSTEM, auction.pool_id)
-    portfolio = await portfolios.find_portfolio(tx, SYSTEM, package.portfolio_id)
+    # A portfolio is its seller's to read, and this is the seller's own agreement.
+    owner = Actor(Role.MEMBER, org_id=package.org_id)
+    portfolio = await portfolios.find_portfolio(tx, owner, package.portfolio_id)
     goods = Goods(
         pool_id=package.pool_id,
         name=pool.name,
