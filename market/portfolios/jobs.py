@@ -16,7 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from datetime import datetime, timedelta
 from multiprocessing import connection
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -124,6 +124,9 @@ async def mask_portfolio(context: Context) -> bool:
             await _refuse_portfolio(tx, portfolio, made)
             return True
         await store.replace_refused(tx, portfolio, made.refused)
+        if isinstance(made, work.NothingAccepted):
+            await _refuse_portfolio(tx, portfolio, made.refusal, totals=made.totals)
+            return True
         await store.save_portfolio(
             tx,
             portfolio.portfolio_id,
@@ -218,8 +221,10 @@ async def _claim_pool(context: Context) -> Pool | None:
             await _refuse_pool(tx, pool, _GIVEN_UP)
 
 
-async def _refuse_portfolio(tx: AsyncSession, portfolio: Portfolio, refusal: Refusal) -> None:
-    await store.save_portfolio(tx, portfolio.portfolio_id, PortfolioState.REFUSED, refusal=refusal)
+async def _refuse_portfolio(
+    tx: AsyncSession, portfolio: Portfolio, refusal: Refusal, *, totals: dict[str, Any] | None = None
+) -> None:
+    await store.save_portfolio(tx, portfolio.portfolio_id, PortfolioState.REFUSED, refusal=refusal, totals=totals)
     stream = f"portfolio:{portfolio.portfolio_id}"
     await journal.append(tx, SYSTEM, stream, "portfolio.refused", {"code": refusal.code, "row": refusal.row})
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from litestar import Request, get, post, put
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
@@ -20,6 +21,7 @@ from litestar.types import ControllerRouterHandler
 
 from market.db.context import Context
 from market.kit.actor import Actor
+from market.kit.errors import Malformed
 from market.kit.pages import MAX_LIMIT, PageRequest
 from market.parties import service as parties
 from market.portfolios import schemas, service, upload
@@ -218,16 +220,17 @@ async def save_template(
     operation_id="cutPools",
 )
 async def cut_pools(
+    request: Request[Any, Any, Any],
     context: NamedDependency[Context],
     actor: NamedDependency[Actor],
     portfolio_id: FromPath[UUID],
     data: JSONBody[schemas.PoolsPost],
 ) -> schemas.PoolList:
     """The first selection that an account meets takes it; the worker then cuts each pool, or refuses it with a reason."""
+    orders = (await _strictly(request)).to_orders()
+    del data
     async with context.db.begin(actor) as tx:
-        pools = await service.cut_pools(
-            tx, actor, portfolio_id, data.to_orders(), now=context.clock.now(), chance=context.chance
-        )
+        pools = await service.cut_pools(tx, actor, portfolio_id, orders, now=context.clock.now(), chance=context.chance)
     return schemas.PoolList([schemas.PoolView.from_pool(pool, actor.org_id) for pool in pools])
 
 
@@ -312,13 +315,22 @@ async def list_downloads(
     return schemas.DownloadPage.from_page(page, names)
 
 
+async def _strictly(request: Request[Any, Any, Any]) -> schemas.PoolsPost:
+    """The body once more, with no number read out of a text or a fraction, as the framework's lenient reading would."""
+    try:
+        return msgspec.json.decode(await request.body(), type=schemas.PoolsPost)
+    except msgspec.ValidationError as error:
+        detail, _, place = str(error).partition(" - at `$.")
+        raise Malformed(detail, field=place.rstrip("`") or None) from None
+
+
 def _masked(context: Context, file: KeptFile, name: str) -> Stream:
     headers = {**_attachment(name), "ETag": f'"{file.sha256}"', "Content-Length": str(file.size_bytes)}
     return Stream(_bytes_of(context.files.path(file.sha256)), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 def _attachment(name: str) -> Mapping[str, str]:
-    return {"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
 async def _bytes_of(path: Path) -> AsyncIterator[bytes]:

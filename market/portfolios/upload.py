@@ -61,15 +61,17 @@ async def receive(
     """
     if content_length is not None and content_length > max_bytes + _FORM_BYTES:
         raise _too_large(max_bytes)
-    parser = PushMultipartParser(_boundary(content_type), max_segment_count=8, strict=True)
-    form, pending, tape_bytes = _Form(), bytearray(), 0
+    # Not strict: that refuses the line end after the last boundary when it comes in a chunk of its own.
+    parser = PushMultipartParser(_boundary(content_type), max_segment_count=8)
+    form, pending, total_bytes, tape_bytes = _Form(), bytearray(), 0, 0
     try:
         async for chunk in body:
             if not chunk:
                 break
             for event in parser.parse(chunk):
                 pending += _take(form, event)
-            if tape_bytes + len(pending) > max_bytes:
+            total_bytes += len(chunk)
+            if tape_bytes + len(pending) > max_bytes or total_bytes > max_bytes + _FORM_BYTES:
                 raise _too_large(max_bytes)
             if len(pending) >= _BATCH_BYTES:
                 tape_bytes += len(pending)

@@ -6,12 +6,12 @@ Nothing here knows the database. Keys come in as arguments and leave with the pr
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 
@@ -20,16 +20,13 @@ from market.portfolios.rules import KeptFile, Refusal, Selection, Turn, header_d
 from masking import intake
 from masking.columns import Flags
 from masking.detect import detect, suggest
-from masking.envelope import Header, open_sealed
-from masking.limits import MIB, IntakeError, Limits
+from masking.envelope import Header, open_for_reading
+from masking.limits import IntakeError, Limits, RefusedRow
 from masking.policy import Mapping, PolicyError
 from masking.pools import Selection as Rule
 from masking.report import PoolReport, plain
 from masking.risk import Check, RiskRefused, leak_gate
-from masking.tape import PoolKeys, PreparedPool, prepare_pool
-
-_IN_MEMORY_BYTES = 64 * MIB
-"""Up to this size an opened tape stays in memory; a larger one lies in a file without a name while it is read."""
+from masking.tape import PoolKeys, PreparedPool, Validator, prepare_pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +76,15 @@ class MaskedPortfolio:
     totals: dict[str, Any]
     strata: dict[str, Any]
     report: dict[str, Any]
+    refused: list[tuple[int, str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class NothingAccepted:
+    """Every row of the tape was refused: why each was tells what to correct."""
+
+    refusal: Refusal
+    totals: dict[str, Any]
     refused: list[tuple[int, str, str]]
 
 
@@ -153,13 +159,13 @@ def inspect_tape(tape: SealedTape) -> Inspected | Refusal:
     )
 
 
-def mask_portfolio(job: MaskJob) -> MaskedPortfolio | Refusal:
+def mask_portfolio(job: MaskJob) -> MaskedPortfolio | NothingAccepted | Refusal:
     """Mask all accounts of a tape for its seller's eyes; or why that cannot be done."""
     with _opened(job.tape) as source, _folder(job) as folder:
         try:
             made = _prepare(job, source, folder)
         except IntakeError as error:
-            return _refusal(error)
+            return _nothing_accepted(job, source) if error.code == "nothing_chosen" else _refusal(error)
         except RiskRefused as error:
             return Refusal("too_few_accounts", str(error))
         except PolicyError as error:
@@ -172,8 +178,22 @@ def mask_portfolio(job: MaskJob) -> MaskedPortfolio | Refusal:
             totals=asdict(report.totals),
             strata=plain(asdict(report.strata)),
             report=_report(report, []),
-            refused=[(row.row, row.column, row.reason) for row in report.refused],
+            refused=_listed(report.refused),
         )
+
+
+def _nothing_accepted(job: MaskJob, source: BinaryIO) -> NothingAccepted:
+    limits = Limits(file_bytes=job.tape.max_bytes)
+    validator = Validator(Mapping(**job.mapping), job.cut_off_on, job.currency, limits)
+    info = intake.inspect(source, limits=limits)
+    for chunk in intake.read_chunks(source, info, on_ragged=validator.refuse_ragged, limits=limits):
+        validator.accept(chunk)
+    refusal = Refusal("no_account_accepted", "Every row is refused: see the refused accounts and correct the mapping.")
+    return NothingAccepted(refusal, asdict(validator.totals), _listed(sorted(validator.refused)))
+
+
+def _listed(refused: Iterable[RefusedRow]) -> list[tuple[int, str, str]]:
+    return [(row.row, row.column, row.reason) for row in refused]
 
 
 def cut_pool(job: MaskJob) -> CutPool | Refusal:
@@ -185,7 +205,7 @@ def cut_pool(job: MaskJob) -> CutPool | Refusal:
         except RiskRefused as error:
             return Refusal("pool_too_small", str(error))
         except IntakeError as error:
-            if error.code == "header_only":
+            if error.code == "nothing_chosen":
                 return Refusal("pool_empty", "No account meets the selection that no pool before took: widen it.")
             return _refusal(error)
         except PolicyError as error:
@@ -258,16 +278,11 @@ def _rule(selection: Selection) -> Rule:
 
 @contextmanager
 def _opened(tape: SealedTape) -> Iterator[BinaryIO]:
-    """The clear tape: in memory, or in an unnamed file of mode 0600 in a 0700 folder, which ends with the process."""
-    files = FileStore(tape.files_root)
-    with (
-        files.path(tape.sealed_sha256).open("rb") as sealed,
-        tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES, dir=str(tape.files_root)) as clear,
-    ):
-        source = cast("BinaryIO", clear)
-        open_sealed(sealed, source, data_key=tape.data_key, expected=tape_header(tape.portfolio_id, tape.org_id))
-        source.seek(0)
-        yield source
+    """The clear tape, opened in place: a piece of it is in memory while that piece is read, and none is ever on a disk."""
+    path = FileStore(tape.files_root).path(tape.sealed_sha256)
+    header = tape_header(tape.portfolio_id, tape.org_id)
+    with path.open("rb") as sealed, open_for_reading(sealed, data_key=tape.data_key, expected=header) as clear:
+        yield clear
 
 
 @contextmanager
