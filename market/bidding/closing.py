@@ -54,8 +54,8 @@ class Closer:
             now = self._context.clock.now()
             orders = [BidOrder(SYSTEM, auction_id, Open(), now) for auction_id in due.to_open]
             orders += [BidOrder(SYSTEM, auction_id, Close(), now) for auction_id in due.to_close]
-            answers = await asyncio.gather(*(self._submit(order) for order in orders))
-            if not any(answer.holds for answer in answers):
+            answers = await asyncio.gather(*(self._submit(order) for order in orders), return_exceptions=True)
+            if not any(isinstance(answer, Answer) and answer.holds for answer in answers):
                 return _RETRY_S
 
     async def _run(self) -> None:

@@ -161,6 +161,9 @@ class Lane:
                 if _is_many(orders):
                     await self._one_by_one(tickets)
                     return
+                if attempt:
+                    self._send_back(tickets, Transient("the auction is held up; nothing was kept, send it again"))
+                    return
             else:
                 self._give(tickets, draft)
                 return

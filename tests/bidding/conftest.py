@@ -7,6 +7,7 @@ from itertools import count
 
 import asyncpg
 import pytest_asyncio
+from sqlalchemy.engine import make_url
 
 from auctions.messages import PlaceBid, SetCeiling
 from market.bidding.lane import BidOrder, Lane
@@ -31,6 +32,7 @@ class Hall:
 
     context: Context
     urls: RoleUrls
+    admin_url: str
     officers: tuple[Party, Party]
     operator: Party
     seller: Party
@@ -43,6 +45,10 @@ class Hall:
         for party in buyers:
             await factories.register_for(self.context, party, auction)
         return Room(auction, self.seller, buyers, self.officers)
+
+    async def admin(self) -> asyncpg.Connection:
+        """A superuser's connection, to kill others with."""
+        return await asyncpg.connect(self.admin_url)
 
     async def migrator(self) -> asyncpg.Connection:
         """A connection that may do what no running server may."""
@@ -64,7 +70,8 @@ async def hall(cluster, tmp_path_factory) -> AsyncIterator[Hall]:
     officers = await factories.two_officers(context)
     seller = await factories.cleared_organisation(context, officers=officers)
     buyers = [await factories.buyer(context, officers) for _ in range(4)]
-    yield Hall(context, urls, officers, await factories.operator(context), seller, buyers)
+    admin_url = make_url(cluster.admin_url).set(database=name).render_as_string(hide_password=False)
+    yield Hall(context, urls, admin_url, officers, await factories.operator(context), seller, buyers)
     await db.close()
     await drop_database(cluster.admin_url, name)
 
