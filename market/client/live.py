@@ -8,30 +8,20 @@ from typing import Any, Self
 from uuid import UUID
 
 import msgspec
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
-from websockets.typing import Origin
 
 from market.client.follower import Follower, Nothing
+from market.client.link import Link, text
 from market.client.messages import Ack, ClockSync, LiveClosed, LiveError, OutcomeUnknown, Snapshot, Update
 from market.kit.clock import Clock
 
-_FATAL = {
-    4400: "the server does not understand us",
-    4401: "not signed in, or no longer",
-    4403: "not allowed",
-    4409: "another socket of this user took this one's place",
-}
-_HEARTBEAT_LOST = 4408
-_BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-_MISSED_HEARTBEATS = 3
-_FIRST_HEARTBEAT_S = 5.0
-_MAX_FRAME_BYTES = 4 * 1024 * 1024
 _WAITING_UPDATES = 10_000
-_SLOW_DOWN = {4413: 1.0, 4429: 2.0}
-"""Close codes after which to stay away for so many seconds."""
+_BY_US = 1000
+_SUB = "sub:"
 _UNDECIDED = {"BUSY", "RATE_LIMITED"}
 """Acks that say nothing about an earlier sending of the same command."""
+_TRY_AGAIN = {"TRY_AGAIN", "RATE_LIMITED"}
+"""Errors after which the same subscription may succeed."""
+_TRY_AGAIN_S = 1.0
 
 
 @dataclass(slots=True)
@@ -39,6 +29,12 @@ class _Watch:
     follower: Follower
     ready: asyncio.Future[None]
     readers: set[asyncio.Queue[Update | None]] = field(default_factory=set)
+
+    def end(self, error: Exception) -> None:
+        if not self.ready.done():
+            self.ready.set_exception(error)
+        for updates in self.readers:
+            updates.put_nowait(None)
 
 
 @dataclass(slots=True)
@@ -65,44 +61,41 @@ class LiveClient:
         headers: Mapping[str, str] | None = None,
         origin: str | None = None,
     ) -> None:
-        self._url = url
         self._clock = clock
-        self._jitter = jitter
         self._new_name = new_name
-        self._api_key = api_key
-        self._headers = dict(headers or {})
-        self._origin = origin
+        self._link = Link(url, self, jitter=jitter, api_key=api_key, headers=headers or {}, origin=origin)
         self._watches: dict[UUID, _Watch] = {}
         self._pending: dict[str, _Pending] = {}
-        self._socket: ClientConnection | None = None
-        self._signed_in = asyncio.Event()
-        self._heartbeat_s = _FIRST_HEARTBEAT_S
-        self._least_pause_s = 0.0
-        self._closed: LiveClosed | None = None
         self._runner: asyncio.Task[None] | None = None
         self._errands: set[asyncio.Task[None]] = set()
-        self.connected_count = 0
+
+    @property
+    def connected_count(self) -> int:
         """How often a connection was made and signed in; more than 1 means it came back."""
+        return self._link.connected_count
 
     async def __aenter__(self) -> Self:
         """Connect and sign in. Raises `LiveClosed` if the server will not have us."""
-        self._runner = asyncio.create_task(self._run())
-        waiting = asyncio.create_task(self._signed_in.wait())
+        self._runner = asyncio.create_task(self._link.run())
+        waiting = asyncio.create_task(self._link.is_signed_in.wait())
         try:
             await asyncio.wait({self._runner, waiting}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             waiting.cancel()
-        if self._closed is not None:
-            raise self._closed
+        self._raise_if_closed()
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
-        self._end(LiveClosed(1000, "closed by us"))
+        self._link.end(LiveClosed(_BY_US, "closed by us"))
         for task in (self._runner, *self._errands):
             if task is not None:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
+
+    def _raise_if_closed(self) -> None:
+        if self._link.closed is not None:
+            raise self._link.closed
 
     # Watching
 
@@ -134,8 +127,8 @@ class LiveClient:
                 yield update
         finally:
             watch.readers.discard(updates)
-        if self._closed is not None and self._closed.code != 1000:
-            raise self._closed
+        if self._link.closed is not None and self._link.closed.code != _BY_US:
+            raise self._link.closed
 
     # Commands
 
@@ -188,7 +181,7 @@ class LiveClient:
         name = self._new_name()
         answer = self._expect(name, "")
         try:
-            await self._send(_text({"op": "ping", "id": name, "t0": self._micros()}))
+            await self._link.send(text({"op": "ping", "id": name, "t0": self._micros()}))
             pong = await asyncio.wait_for(answer, timeout_s)
         finally:
             self._pending.pop(name, None)
@@ -200,14 +193,13 @@ class LiveClient:
     async def _command(
         self, op: str, auction: UUID, cid: str | None, timeout_s: float, fields: Mapping[str, Any]
     ) -> Ack:
-        if self._closed is not None:
-            raise self._closed
+        self._raise_if_closed()
         cid = self._new_name() if cid is None else cid
         name = self._new_name()
-        frame = _text({"op": op, "id": name, "auction": str(auction), "cid": cid, **fields})
+        frame = text({"op": op, "id": name, "auction": str(auction), "cid": cid, **fields})
         answer = self._expect(name, frame)
         try:
-            await self._send(frame)
+            await self._link.send(frame)
             return msgspec.convert(await asyncio.wait_for(answer, timeout_s), Ack)
         except TimeoutError:
             raise OutcomeUnknown(cid) from None
@@ -220,77 +212,29 @@ class LiveClient:
         return answer
 
     def _watch(self, auction: UUID) -> _Watch:
-        if self._closed is not None:
-            raise self._closed
+        self._raise_if_closed()
         watch = self._watches.get(auction)
         if watch is None:
             watch = _Watch(Follower(auction), asyncio.get_running_loop().create_future())
             watch.ready.add_done_callback(_retrieve)
             self._watches[auction] = watch
-            self._resubscribe(watch)
+            self._subscribe(watch)
         return watch
 
-    # The connection
+    # What the link tells of
 
-    async def _run(self) -> None:
-        try:
-            await self._stay_connected()
-        finally:  # whatever ends this, nobody is left waiting
-            self._end(LiveClosed(1006, "the live client ended"))
+    async def signed_in(self) -> None:
+        """Take up where the last connection ended: subscriptions first, then every command without an answer."""
+        for watch in list(self._watches.values()):
+            self._subscribe(watch)
+        for pending in list(self._pending.values()):
+            if pending.frame:
+                pending.sent_again = True
+                await self._link.send(pending.frame)
 
-    async def _stay_connected(self) -> None:
-        """Connect again and again, each time a little later, until told to stop or turned away."""
-        tries = 0
-        while self._closed is None:
-            before = self.connected_count
-            try:
-                async with connect(
-                    self._url,
-                    additional_headers=self._headers,
-                    origin=None if self._origin is None else Origin(self._origin),
-                    compression=None,
-                    max_size=_MAX_FRAME_BYTES,
-                    close_timeout=2,
-                    proxy=None,
-                ) as socket:
-                    await self._converse(socket)
-            except InvalidStatus as refusal:
-                if refusal.response.status_code in {401, 403}:
-                    self._end(LiveClosed(4403, "the handshake was refused"))
-            except ConnectionClosed as closed:
-                code = closed.rcvd.code if closed.rcvd is not None else 1006
-                if code in _FATAL:
-                    self._end(LiveClosed(code, _FATAL[code]))
-                self._least_pause_s = max(self._least_pause_s, _SLOW_DOWN.get(code, 0.0))
-            except (OSError, TimeoutError, InvalidHandshake):
-                pass  # weather: the next try tells
-            self._socket = None
-            self._signed_in.clear()
-            tries = 0 if self.connected_count > before else tries + 1
-            if self._closed is None:
-                await self._pause(tries)
-
-    async def _pause(self, tries: int) -> None:
-        longest_s = _BACKOFF_S[min(tries, len(_BACKOFF_S) - 1)]
-        pause_s = max(self._least_pause_s, longest_s * (0.5 + self._jitter() / 2))
-        self._least_pause_s = 0.0
-        await asyncio.sleep(pause_s)
-
-    async def _converse(self, socket: ClientConnection) -> None:
-        self._socket = socket
-        if self._api_key is not None:
-            await socket.send(_text({"op": "auth", "id": "auth", "token": self._api_key}))
-        while True:
-            try:
-                async with asyncio.timeout(_MISSED_HEARTBEATS * self._heartbeat_s):
-                    text = await socket.recv()
-            except TimeoutError:
-                await socket.close(_HEARTBEAT_LOST)
-                return
-            await self._hear(msgspec.json.decode(text))
-
-    async def _hear(self, frame: dict[str, Any]) -> None:
-        match frame.get("t"):
+    async def heard(self, frame: dict[str, Any]) -> None:
+        """Take one frame; a message of a newer server is passed over."""
+        match frame["t"]:
             case "event" | "snapshot":
                 self._take(frame)
             case "ack" if frame.get("code") in _UNDECIDED and self._was_sent_again(frame["id"]):
@@ -299,28 +243,18 @@ class LiveClient:
                 self._answer(frame["id"], frame)
             case "hb":
                 self._compare(frame["heads"])
-            case "ok" if not self._signed_in.is_set():
-                self._heartbeat_s = float(frame.get("heartbeat_s", self._heartbeat_s))
-                await self._resume()
             case "error":
                 self._fail(frame)
             case "resync":
                 self._start_anew(UUID(frame["auction"]))
-            case "shutdown":
-                self._least_pause_s = frame["retry_after_ms"] / 1000
-            case _:
-                pass  # a message of a newer server
 
-    async def _resume(self) -> None:
-        """Take up where the last connection ended: subscriptions first, then every command without an answer."""
-        self._signed_in.set()
-        self.connected_count += 1
-        for watch in list(self._watches.values()):
-            self._resubscribe(watch)
-        for pending in list(self._pending.values()):
-            if pending.frame:
-                pending.sent_again = True
-                await self._send(pending.frame)
+    def ended(self, closed: LiveClosed) -> None:
+        """Nobody is left waiting."""
+        for pending in self._pending.values():
+            if not pending.answer.done():
+                pending.answer.set_exception(closed)
+        for watch in self._watches.values():
+            watch.end(closed)
 
     def _take(self, frame: dict[str, Any]) -> None:
         watch = self._watches.get(UUID(frame["auction"]))
@@ -329,7 +263,7 @@ class LiveClient:
         follower = watch.follower
         taken = follower.take_snapshot(frame) if frame["t"] == "snapshot" else follower.take_event(frame)
         if taken is Nothing.GAP:
-            self._resubscribe(watch)
+            self._subscribe(watch)
         elif not isinstance(taken, Nothing):
             if not watch.ready.done():
                 watch.ready.set_result(None)
@@ -348,17 +282,17 @@ class LiveClient:
     def _compare(self, heads: Mapping[str, int]) -> None:
         for auction, watch in self._watches.items():
             if watch.follower.hear_head(heads.get(str(auction))):
-                self._resubscribe(watch)
+                self._subscribe(watch)
 
     def _start_anew(self, auction: UUID) -> None:
         watch = self._watches.get(auction)
         if watch is not None:
             watch.follower.forget()
-            self._resubscribe(watch)
+            self._subscribe(watch)
 
-    def _resubscribe(self, watch: _Watch) -> None:
-        message = {"op": "sub", "id": f"sub:{watch.follower.auction}", **watch.follower.subscription()}
-        self._errand(self._send(_text(message)))
+    def _subscribe(self, watch: _Watch) -> None:
+        message = {"op": "sub", "id": f"{_SUB}{watch.follower.auction}", **watch.follower.subscription()}
+        self._errand(self._link.send(text(message)))
 
     def _errand(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -373,7 +307,7 @@ class LiveClient:
         await asyncio.sleep(pause_s)
         pending = self._pending.get(name)
         if pending is not None:
-            await self._send(pending.frame)
+            await self._link.send(pending.frame)
 
     def _answer(self, name: str, value: Any) -> None:
         pending = self._pending.get(name)
@@ -386,35 +320,26 @@ class LiveClient:
         pending = self._pending.get(name)
         if pending is not None and not pending.answer.done():
             pending.answer.set_exception(error)
-        elif name.startswith("sub:"):
-            watch = self._watches.pop(UUID(name.removeprefix("sub:")), None)
-            if watch is not None and not watch.ready.done():
-                watch.ready.set_exception(error)
+        elif name.startswith(_SUB):
+            self._fail_subscription(UUID(name.removeprefix(_SUB)), error)
 
-    async def _send(self, frame: str) -> None:
-        """Nothing happens while not signed in: `_resume` sends everything again."""
-        if self._socket is not None and self._signed_in.is_set():
-            with suppress(ConnectionClosed):
-                await self._socket.send(frame)
+    def _fail_subscription(self, auction: UUID, error: LiveError) -> None:
+        watch = self._watches.get(auction)
+        if watch is None:
+            return
+        if error.code in _TRY_AGAIN:
+            self._errand(self._subscribe_later(watch))
+        else:
+            del self._watches[auction]
+            watch.end(error)
 
-    def _end(self, closed: LiveClosed) -> None:
-        self._closed = self._closed or closed
-        for pending in self._pending.values():
-            if not pending.answer.done():
-                pending.answer.set_exception(closed)
-        for watch in self._watches.values():
-            if not watch.ready.done():
-                watch.ready.set_exception(closed)
-            for updates in watch.readers:
-                updates.put_nowait(None)
+    async def _subscribe_later(self, watch: _Watch) -> None:
+        await asyncio.sleep(_TRY_AGAIN_S)
+        self._subscribe(watch)
 
     def _micros(self) -> int:
         at = self._clock.now()
         return int(at.timestamp()) * 1_000_000 + at.microsecond
-
-
-def _text(message: Mapping[str, Any]) -> str:
-    return msgspec.json.encode(message).decode()
 
 
 def _retrieve(future: asyncio.Future[None]) -> None:
