@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from auctions.book import Book
 from auctions.increments import increment_at
 from auctions.messages import Bid
-from auctions.terms import Terms
+from auctions.terms import EnglishTerms, Terms
 
 
 class Phase(StrEnum):
@@ -73,6 +74,7 @@ class Auction:
     `latest_close_at` the furthest it may move; a pause moves both. `paddles` numbers bidders by their first bid.
     `bids` keeps every accepted bid and lowered ceiling, `struck` the seqs of those that no longer count.
     `bid_count` counts the bids that all could see. `phase_reason` says why it is paused, cancelled or failed.
+    `book` is what the other formats remember, None in an ascending auction.
     """
 
     auction_id: str
@@ -95,18 +97,27 @@ class Auction:
     phase_reason: str | None = None
     winner: str | None = None
     hammer_cents: int | None = None
+    book: Book | None = None
 
     @property
     def min_next_cents(self) -> int:
         """The least amount that a bidder who does not lead may bid."""
-        return min_next(self.terms, self.price_cents)
+        if isinstance(self.terms, EnglishTerms):
+            return min_next(self.terms, self.price_cents)
+        return self.the_book.least_cents
+
+    @property
+    def the_book(self) -> Book:
+        """The book of an auction that keeps one."""
+        assert self.book is not None, "an ascending auction keeps no book"
+        return self.book
 
     def paddle_of(self, bidder: str) -> int:
         """The bidder's number, or the number it gets with its first bid."""
         return self.paddles.get(bidder) or len(self.paddles) + 1
 
 
-def min_next(terms: Terms, price_cents: int | None) -> int:
+def min_next(terms: EnglishTerms, price_cents: int | None) -> int:
     """The opening bid while there is no price, afterwards the price and its increment."""
     if price_cents is None:
         return terms.opening_cents

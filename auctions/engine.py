@@ -1,56 +1,48 @@
 """The engine: what a command leads to, and what events add up to. Pure; the same arguments give the same answer."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import assert_never
 
-from auctions import ascending
+from auctions import ascending, formats
 from auctions.auction import Auction, Phase
+from auctions.folding import fold, scheduled
+from auctions.formats import RULES, due_at
 from auctions.messages import (
     Accepted,
     AuctionCancelled,
     AuctionClosed,
-    AuctionFailed,
     AuctionOpened,
     AuctionPaused,
     AuctionResumed,
     AuctionScheduled,
-    Awarded,
-    BidAccepted,
     BidderCommand,
-    BidRefusedBySeller,
-    BidVoided,
-    BoughtNow,
     BuyNow,
     Cancel,
     CancelCeiling,
-    CeilingLowered,
     Close,
-    CloseExtended,
     Command,
     Decision,
     Event,
-    LaterEvent,
+    Move,
     Open,
-    Outcome,
     Pause,
-    PhaseEvent,
     PlaceBid,
     Reason,
     RefuseBid,
     Refused,
-    ReserveMet,
     Resume,
     SetCeiling,
     StrikeCommand,
     VoidBid,
 )
+from auctions.moves import BidderMove, Tick
 from auctions.record import GENESIS, chain, encode
 from auctions.shape import flaw_in
 from auctions.terms import EnglishTerms, Terms
 
-__all__ = ["Accepted", "Decision", "OutOfSequenceError", "Refused", "decide", "evolve", "replay", "schedule"]
+__all__ = ["Accepted", "Decision", "OutOfSequenceError", "Refused", "decide", "due_at", "evolve", "replay", "schedule"]
+
+_Running = BidderCommand | StrikeCommand | Pause | Move
 
 
 class OutOfSequenceError(ValueError):
@@ -66,7 +58,7 @@ def schedule(auction_id: str, terms: Terms, now: datetime) -> AuctionScheduled:
     return AuctionScheduled(auction_id=auction_id, seq=1, at=_in_utc(now), terms=terms)
 
 
-def decide(auction: Auction, command: Command, now: datetime) -> Decision:
+def decide(auction: Auction, command: Command | Move, now: datetime) -> Decision:
     """What `command` leads to at the instant `now` (aware): events to append, or a refusal that changes nothing.
 
     Reasons are given in the order of `Reason`. Bids are taken while opens_at <= now < closes_at, where closes_at is
@@ -80,6 +72,8 @@ def decide(auction: Auction, command: Command, now: datetime) -> Decision:
             return _open(auction, now)
         case PlaceBid() | SetCeiling() | CancelCeiling() | BuyNow() | RefuseBid() | VoidBid() | Pause():
             return _while_open(auction, command, now)
+        case Tick():
+            return _tick(auction, now)
         case Resume():
             return _resume(auction, now)
         case Cancel():
@@ -87,7 +81,7 @@ def decide(auction: Auction, command: Command, now: datetime) -> Decision:
         case Close():
             return _close(auction, now)
         case _:
-            assert_never(command)
+            return _while_open(auction, command, now)
 
 
 def _in_utc(now: datetime) -> datetime:
@@ -117,7 +111,9 @@ def _untimely(auction: Auction, now: datetime) -> Refused | None:
     return None
 
 
-def _while_open(auction: Auction, command: BidderCommand | StrikeCommand | Pause, now: datetime) -> Decision:
+def _while_open(auction: Auction, command: _Running, now: datetime) -> Decision:
+    if not _is_taken(auction.terms, command):
+        return Refused(Reason.MALFORMED, None, f"not a command of the format {auction.terms.format}")
     if auction.phase is Phase.PAUSED:
         if isinstance(command, Pause):
             return Accepted(())
@@ -132,21 +128,40 @@ def _while_open(auction: Auction, command: BidderCommand | StrikeCommand | Pause
     return Accepted((opened, *decision.events)) if isinstance(decision, Accepted) else decision
 
 
-def _dispatch(auction: Auction, command: BidderCommand | StrikeCommand | Pause, now: datetime) -> Decision:
+def _dispatch(auction: Auction, command: _Running, now: datetime) -> Decision:
     match command:
         case Pause():
+            if formats.is_overdue(auction, now):
+                return Refused(Reason.POOL_SOLD)
             paused = AuctionPaused(auction_id=auction.auction_id, seq=auction.seq + 1, at=now, reason=command.reason)
             return Accepted((paused,))
         case RefuseBid() | VoidBid():
-            match auction.terms:
-                case EnglishTerms() as terms:
-                    return ascending.decide_strike(auction, terms, command, now)
-        case _:
+            if isinstance(auction.terms, EnglishTerms):
+                return ascending.decide_strike(auction, auction.terms, command, now)
+            return formats.strike(auction, command, now)
+        case PlaceBid() | SetCeiling() | CancelCeiling() | BuyNow():
             if command.standing.refusal is not None:
                 return Refused(command.standing.refusal, None, command.standing.detail)
-            match auction.terms:
-                case EnglishTerms() as terms:
-                    return ascending.decide_bid(auction, terms, command, now)
+            if isinstance(auction.terms, EnglishTerms):
+                return ascending.decide_bid(auction, auction.terms, command, now)
+        case _:
+            if isinstance(command, BidderMove) and command.standing.refusal is not None:
+                return Refused(command.standing.refusal, None, command.standing.detail)
+    return RULES[type(auction.terms)].decide(auction, command, now)
+
+
+def _is_taken(terms: Terms, command: _Running) -> bool:
+    if isinstance(command, RefuseBid | VoidBid | Pause):
+        return True
+    if isinstance(terms, EnglishTerms):
+        return isinstance(command, PlaceBid | SetCeiling | CancelCeiling | BuyNow)
+    return isinstance(command, RULES[type(terms)].takes)
+
+
+def _tick(auction: Auction, now: datetime) -> Decision:
+    """Nothing is due before the opening, during a pause and after the end."""
+    rules = RULES.get(type(auction.terms))
+    return Accepted(rules.tick(auction, now) if rules is not None and auction.phase is Phase.OPEN else ())
 
 
 def _resume(auction: Auction, now: datetime) -> Decision:
@@ -172,6 +187,8 @@ def _cancel(auction: Auction, command: Cancel, now: datetime) -> Decision:
         return Accepted(())
     if auction.phase.has_ended or (auction.phase is not Phase.PAUSED and now >= auction.closes_at):
         return Refused(Reason.TOO_LATE)
+    if formats.is_overdue(auction, now):
+        return Refused(Reason.POOL_SOLD)
     cancelled = AuctionCancelled(auction_id=auction.auction_id, seq=auction.seq + 1, at=now, reason=command.reason)
     return Accepted((cancelled,))
 
@@ -181,10 +198,10 @@ def _close(auction: Auction, now: datetime) -> Decision:
         return Accepted(())
     if auction.phase is Phase.PAUSED or now < auction.closes_at:
         return Refused(Reason.NOT_DUE)
+    if not isinstance(auction.terms, EnglishTerms):
+        return Accepted(RULES[type(auction.terms)].close(auction, now))
     closed = AuctionClosed(auction_id=auction.auction_id, seq=auction.seq + 1, at=now)
-    match auction.terms:
-        case EnglishTerms():
-            return Accepted((closed, ascending.award(auction, auction.seq + 2, now)))
+    return Accepted((closed, ascending.award(auction, auction.seq + 2, now)))
 
 
 def evolve(auction: Auction | None, event: Event, event_bytes: bytes | None = None) -> Auction:
@@ -197,116 +214,10 @@ def evolve(auction: Auction | None, event: Event, event_bytes: bytes | None = No
     if isinstance(event, AuctionScheduled):
         if auction is not None or event.seq != 1:
             raise OutOfSequenceError(1 if auction is None else auction.seq + 1, event.seq)
-        return _scheduled(event, chain(GENESIS, encoded))
+        return scheduled(event, chain(GENESIS, encoded))
     if auction is None or event.seq != auction.seq + 1 or event.auction_id != auction.auction_id:
         raise OutOfSequenceError(1 if auction is None else auction.seq + 1, event.seq)
-    return _fold(auction, event, chain(auction.head, encoded))
-
-
-def _scheduled(event: AuctionScheduled, head: bytes) -> Auction:
-    return Auction(
-        auction_id=event.auction_id,
-        seq=event.seq,
-        head=head,
-        terms=event.terms,
-        phase=Phase.SCHEDULED,
-        closes_at=event.terms.closes_at,
-        latest_close_at=event.terms.latest_close_at,
-        paddles={},
-    )
-
-
-def _fold(auction: Auction, event: LaterEvent, head: bytes) -> Auction:
-    seq = event.seq
-    match event:
-        case BidAccepted():
-            return _with_bid(auction, event, head)
-        case CloseExtended():
-            return replace(auction, seq=seq, head=head, closes_at=event.closes_at)
-        case ReserveMet():
-            return replace(auction, seq=seq, head=head, reserve_met=True)
-        case CeilingLowered():
-            ceiling_cents, bids = event.leader_ceiling_cents, auction.bids.append(event)
-            return replace(auction, seq=seq, head=head, leader_ceiling_cents=ceiling_cents, bids=bids)
-        case BidRefusedBySeller() | BidVoided():
-            return _without_bid(auction, event, head)
-        case BoughtNow():
-            return _with_buyer(auction, event, head)
-        case _:
-            return _in_phase(auction, event, head)
-
-
-def _with_bid(auction: Auction, event: BidAccepted, head: bytes) -> Auction:
-    amends_nothing = event.leader == event.bidder and event.amends is None
-    return replace(
-        auction,
-        seq=event.seq,
-        head=head,
-        price_cents=event.price_cents,
-        leader=event.leader,
-        leader_ceiling_cents=event.leader_ceiling_cents,
-        leader_bid_seq=event.seq if amends_nothing else auction.leader_bid_seq,
-        bid_count=auction.bid_count + (event.outcome is not Outcome.RAISED),
-        bids=auction.bids.append(event),
-        paddles=_paddles_with(auction, event.bidder, event.paddle),
-    )
-
-
-def _without_bid(auction: Auction, event: BidRefusedBySeller | BidVoided, head: bytes) -> Auction:
-    return replace(
-        auction,
-        seq=event.seq,
-        head=head,
-        price_cents=event.price_cents,
-        leader=event.leader,
-        leader_ceiling_cents=event.leader_ceiling_cents,
-        leader_bid_seq=event.leader_bid_seq,
-        reserve_met=event.reserve_met,
-        struck=auction.struck | {event.bid_seq},
-    )
-
-
-def _with_buyer(auction: Auction, event: BoughtNow, head: bytes) -> Auction:
-    return replace(
-        auction,
-        seq=event.seq,
-        head=head,
-        price_cents=event.price_cents,
-        leader=event.bidder,
-        leader_ceiling_cents=event.price_cents,
-        leader_bid_seq=event.seq,
-        reserve_met=True,
-        paddles=_paddles_with(auction, event.bidder, event.paddle),
-    )
-
-
-def _paddles_with(auction: Auction, bidder: str, paddle: int) -> Mapping[str, int]:
-    return auction.paddles if bidder in auction.paddles else {**auction.paddles, bidder: paddle}
-
-
-def _in_phase(auction: Auction, event: PhaseEvent, head: bytes) -> Auction:
-    match event:
-        case AuctionOpened():
-            return replace(auction, seq=event.seq, head=head, phase=Phase.OPEN)
-        case AuctionPaused():
-            return replace(
-                auction, seq=event.seq, head=head, phase=Phase.PAUSED, paused_at=event.at, phase_reason=event.reason
-            )
-        case AuctionResumed():
-            running = replace(auction, phase=Phase.OPEN, paused_at=None, phase_reason=None)
-            closes_at, latest_close_at = event.closes_at, event.latest_close_at
-            return replace(running, seq=event.seq, head=head, closes_at=closes_at, latest_close_at=latest_close_at)
-        case AuctionCancelled():
-            return replace(auction, seq=event.seq, head=head, phase=Phase.CANCELLED, phase_reason=event.reason)
-        case AuctionClosed():
-            return replace(auction, seq=event.seq, head=head, phase=Phase.CLOSED)
-        case Awarded():
-            won = replace(auction, phase=Phase.AWARDED, winner=event.winner, hammer_cents=event.hammer_cents)
-            return replace(won, seq=event.seq, head=head)
-        case AuctionFailed():
-            return replace(auction, seq=event.seq, head=head, phase=Phase.FAILED, phase_reason=event.reason.value)
-        case _:
-            assert_never(event)
+    return fold(auction, event, chain(auction.head, encoded))
 
 
 def replay(events: Iterable[Event]) -> Auction:

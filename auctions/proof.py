@@ -40,6 +40,8 @@ from auctions.messages import (
     Command,
     Event,
     LaterEvent,
+    Move,
+    MoveEvent,
     Open,
     Pause,
     PlaceBid,
@@ -49,6 +51,7 @@ from auctions.messages import (
     SetCeiling,
     VoidBid,
 )
+from auctions.moves import AcceptStep, ArmStep, StepAccepted, StepArmed, StepDisarmed, Tick, Withdraw
 from auctions.record import GENESIS, chain, decode, encode
 
 __all__ = ["GENESIS", "LogError", "Verdict", "chain", "decode", "encode", "line", "read", "verify"]
@@ -141,7 +144,7 @@ def _expected(auction: Auction | None, event: Event) -> tuple[Event, ...]:
     return decision.events if isinstance(decision, Accepted) else ()
 
 
-def _command_behind(event: LaterEvent) -> Command | None:  # noqa: C901  # one flat match
+def _command_behind(event: LaterEvent) -> Command | Move | None:  # noqa: C901, PLR0912  # one flat match
     """The command that must have led to `event`; None for events that only follow from others."""
     match event:
         case AuctionOpened():
@@ -168,3 +171,18 @@ def _command_behind(event: LaterEvent) -> Command | None:  # noqa: C901  # one f
             return Close()
         case ReserveMet() | CloseExtended() | Awarded() | AuctionFailed():
             return None
+        case _:
+            return _move_behind(event)
+
+
+def _move_behind(event: MoveEvent) -> Command | Move | None:
+    match event:
+        case StepArmed():
+            return ArmStep(bidder=event.bidder, cid=event.cid, step=event.step)
+        case StepDisarmed():
+            return Withdraw(bidder=event.bidder, cid=event.cid)
+        case StepAccepted(armed_seq=None):
+            step, price_cents = event.step, event.price_cents
+            return AcceptStep(bidder=event.bidder, cid=event.cid, step=step, price_cents=price_cents)
+        case StepAccepted():
+            return Tick()

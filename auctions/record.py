@@ -13,7 +13,9 @@ from operator import attrgetter
 from typing import Any, cast, get_args
 
 from auctions.messages import AuctionFailed, BidKind, Event, FailureReason, Outcome
-from auctions.terms import EnglishTerms, instant, terms_from_json
+from auctions.terms import instant, terms_from_json
+from auctions.terms.base import CommonTerms
+from auctions.terms.english import EnglishTerms
 
 GENESIS = bytes(32)
 """The head of an auction without events."""
@@ -56,7 +58,7 @@ def _plain(value: object) -> Any:
     match value:
         case datetime():
             return instant(value)
-        case EnglishTerms():
+        case EnglishTerms() | CommonTerms():
             return value.to_json()
         case _:
             raise TypeError(f"{type(value).__name__} has no place in an event")

@@ -16,13 +16,15 @@ from auctions.messages import (
     SetCeiling,
     VoidBid,
 )
+from auctions.moves import AcceptStep, ArmStep, BidderMove, Move, Tick, Withdraw
 
 MAX_CID_CHARS = 64
 MAX_BIDDER_CHARS = 128
 MAX_REASON_CHARS = 500
+MAX_STEP = 10_000
 
 
-def flaw_in(command: Command) -> str | None:
+def flaw_in(command: Command | Move) -> str | None:
     """What is malformed about a command, as a clause in lower case that repeats no value; None if it is well formed."""
     match command:
         case PlaceBid() | SetCeiling() | CancelCeiling() | BuyNow():
@@ -33,15 +35,33 @@ def flaw_in(command: Command) -> str | None:
             return _flaw_in_reason(command.reason)
         case Pause() | Cancel():
             return _flaw_in_reason(command.reason)
-        case Open() | Resume() | Close():
+        case Open() | Resume() | Close() | Tick():
+            return None
+        case _:
+            return _flaw_in_name(command) or _flaw_in_move(command)
+
+
+def _flaw_in_move(command: BidderMove) -> str | None:
+    match command:
+        case AcceptStep() if not is_amount(command.price_cents):
+            return "price_cents must be a whole number of minor units within bounds"
+        case AcceptStep() | ArmStep() if type(command.step) is not int or not 0 <= command.step <= MAX_STEP:
+            return f"step must be a whole number from 0 to {MAX_STEP}"
+        case AcceptStep() | ArmStep() | Withdraw():
             return None
 
 
-def _flaw_in_bid(command: BidderCommand) -> str | None:
+def _flaw_in_name(command: BidderCommand | BidderMove) -> str | None:
     if not _is_name(command.bidder, MAX_BIDDER_CHARS):
         return f"bidder must be 1 to {MAX_BIDDER_CHARS} printable ASCII characters"
     if not _is_name(command.cid, MAX_CID_CHARS):
         return f"cid must be 1 to {MAX_CID_CHARS} printable ASCII characters"
+    return None
+
+
+def _flaw_in_bid(command: BidderCommand) -> str | None:
+    if flaw := _flaw_in_name(command):
+        return flaw
     if isinstance(command, CancelCeiling | BuyNow):
         return None
     confirmed: object = command.confirmed

@@ -6,9 +6,7 @@ Every event reaches every audience: one that it may not see comes as `{"kind": "
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, assert_never
+from typing import Any
 
 from auctions.auction import Auction, Phase
 from auctions.messages import (
@@ -31,72 +29,37 @@ from auctions.messages import (
     Outcome,
     ReserveMet,
 )
+from auctions.moves import StepAccepted, StepArmed, StepDisarmed
+from auctions.seats import (
+    OBSERVER,
+    OFFICER,
+    OTHER_BIDDER,
+    OWN,
+    PUBLIC,
+    SELLER,
+    VISIBILITY,
+    Audience,
+    Role,
+    party,
+)
+from auctions.showing import KEYED, facts_of_book, facts_of_move, is_secret, merge
 from auctions.terms import Terms, instant
 
-
-class Role(StrEnum):
-    BIDDER = "bidder"
-    """A bidder in this auction; sees what is its own besides what all bidders see."""
-    OBSERVER = "observer"
-    SELLER = "seller"
-    OFFICER = "officer"
-    PUBLIC = "public"
-    """Anybody: terms and phases, and the result once there is one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Audience:
-    """For whom something is shown. `bidder` is who a BIDDER is; None stands for any bidder not concerned."""
-
-    role: Role
-    bidder: str | None = None
-
-
-OBSERVER = Audience(Role.OBSERVER)
-SELLER = Audience(Role.SELLER)
-OFFICER = Audience(Role.OFFICER)
-PUBLIC = Audience(Role.PUBLIC)
-OTHER_BIDDER = Audience(Role.BIDDER)
-
-OWN = "own"
-"""Beside the roles: the bidder whose command it was."""
-
-_ALL = frozenset(Role)
-_IN_THE_ROOM = _ALL - {Role.PUBLIC}
-_OFFICE = frozenset({Role.SELLER, Role.OFFICER})
-_OFFICER = frozenset({Role.OFFICER})
-
-VISIBILITY: Mapping[str, frozenset[str]] = {
-    "auction": _ALL,
-    "seq": _ALL,
-    "prev": _ALL,
-    "at": _ALL,
-    "kind": _ALL,
-    "phase": _ALL,
-    "phase_reason": _ALL,
-    "closes_at": _ALL,
-    "latest_close_at": _ALL,
-    "terms": _ALL,
-    "winner": _ALL,
-    "hammer_cents": _ALL,
-    "price_cents": _IN_THE_ROOM,
-    "min_next_cents": _IN_THE_ROOM,
-    "reserve_met": _IN_THE_ROOM,
-    "leader": _IN_THE_ROOM,
-    "bid_count": _IN_THE_ROOM,
-    "bidder": _IN_THE_ROOM,
-    "bid_kind": _IN_THE_ROOM,
-    "bid_cents": _IN_THE_ROOM,
-    "bid_seq": _IN_THE_ROOM,
-    "reason": _IN_THE_ROOM,
-    "your_ceiling_cents": frozenset({Role.BIDDER}),
-    "leader_ceiling_cents": _OFFICER,
-    "ceiling_cents": _OFFICER | {OWN},
-    "cid": _OFFICER | {OWN},
-    "outcome": _OFFICER | {OWN},
-    "reserve_cents": _OFFICE,
-}
-"""Which field reaches whom. A field that is not listed here reaches nobody."""
+__all__ = [
+    "OBSERVER",
+    "OFFICER",
+    "OTHER_BIDDER",
+    "OWN",
+    "PUBLIC",
+    "SELLER",
+    "VISIBILITY",
+    "Audience",
+    "Role",
+    "apply",
+    "concerned",
+    "project",
+    "snapshot",
+]
 
 _REDACTED = "redacted"
 
@@ -113,21 +76,24 @@ def snapshot(auction: Auction, audience: Audience) -> dict[str, Any]:
         "terms": _terms(auction.terms, audience),
         "price_cents": auction.price_cents,
         "min_next_cents": auction.min_next_cents,
-        "reserve_met": auction.reserve_met,
-        "bid_count": auction.bid_count,
-        "leader": _party(auction.leader, auction.paddles.get(auction.leader or ""), audience),
-        "winner": _party(auction.winner, auction.paddles.get(auction.winner or ""), audience),
+        "leader": party(auction.leader, auction.paddles.get(auction.leader or ""), audience),
+        "winner": party(auction.winner, auction.paddles.get(auction.winner or ""), audience),
         "hammer_cents": auction.hammer_cents,
-        **_ceilings(auction.leader, auction.leader_ceiling_cents, audience),
+        **(_facts_of_ascent(auction, audience) if auction.book is None else facts_of_book(auction, audience)),
     }
     return _visible(facts, audience, own=False)
+
+
+def _facts_of_ascent(auction: Auction, audience: Audience) -> dict[str, Any]:
+    facts = {"reserve_met": auction.reserve_met, "bid_count": auction.bid_count}
+    return facts | _ceilings(auction.leader, auction.leader_ceiling_cents, audience)
 
 
 def project(event: Event, audience: Audience) -> dict[str, Any]:
     """One event as `audience` may see it, a dict of JSON types; `prev` is always seq - 1, so that gaps show."""
     stamp = {"auction": event.auction_id, "seq": event.seq, "prev": event.seq - 1, "at": instant(event.at)}
     own = audience.bidder is not None and audience.bidder == getattr(event, "bidder", None)
-    if _is_secret(event) and not own and audience.role is not Role.OFFICER:
+    if not own and (is_secret(event, audience) or (_moves_a_ceiling(event) and audience.role is not Role.OFFICER)):
         return stamp | {"kind": _REDACTED}
     shown = _visible(_facts(event, audience), audience, own=own)
     if not shown:
@@ -139,7 +105,8 @@ def apply(before: Mapping[str, Any], frame: Mapping[str, Any]) -> dict[str, Any]
     """The snapshot after a projected event for the same audience. Raises ValueError unless it is the next one."""
     if frame["prev"] != before["seq"]:
         raise ValueError(f"event {before['seq'] + 1} was due, found {frame['seq']}")
-    after = {name: frame.get(name, value) for name, value in before.items()}
+    after = {name: value if name in KEYED else frame.get(name, value) for name, value in before.items()}
+    merge(after, frame)
     if frame["kind"] == BidAccepted.kind and "bid_count" in after and frame.get("outcome") != Outcome.RAISED:
         after["bid_count"] += 1
     return after
@@ -150,7 +117,7 @@ def concerned(event: Event) -> frozenset[str]:
     match event:
         case BidAccepted() | BidRefusedBySeller() | BidVoided():
             return frozenset(name for name in (event.bidder, event.leader) if name is not None)
-        case CeilingLowered() | BoughtNow():
+        case CeilingLowered() | BoughtNow() | StepArmed() | StepDisarmed() | StepAccepted():
             return frozenset({event.bidder})
         case Awarded():
             return frozenset({event.winner})
@@ -163,7 +130,7 @@ def _visible(facts: Mapping[str, Any], audience: Audience, *, own: bool) -> dict
     return {name: value for name, value in facts.items() if not seats.isdisjoint(VISIBILITY[name])}
 
 
-def _is_secret(event: Event) -> bool:
+def _moves_a_ceiling(event: Event) -> bool:
     """Whether the event changes nothing that others may see: a leader moved its own ceiling."""
     return isinstance(event, CeilingLowered) or (isinstance(event, BidAccepted) and event.outcome is Outcome.RAISED)
 
@@ -171,20 +138,8 @@ def _is_secret(event: Event) -> bool:
 def _terms(terms: Terms, audience: Audience) -> dict[str, Any]:
     data = terms.to_json()
     if audience.role not in VISIBILITY["reserve_cents"]:
-        del data["reserve_cents"]
+        data.pop("reserve_cents", None)
     return data
-
-
-def _party(name: str | None, paddle: int | None, audience: Audience) -> dict[str, Any] | None:
-    """A bidder as others see it: a paddle; its name only for the office, and `you` for itself."""
-    if name is None:
-        return None
-    party: dict[str, Any] = {"paddle": f"B{paddle}"}
-    if audience.role in _OFFICE:
-        party["bidder"] = name
-    if audience.bidder == name:
-        party["you"] = True
-    return party
 
 
 def _ceilings(leader: str | None, ceiling_cents: int | None, audience: Audience) -> dict[str, Any]:
@@ -202,7 +157,7 @@ def _facts(event: Event, audience: Audience) -> dict[str, Any]:  # noqa: C901, P
         case BidAccepted():
             return _facts_of_bid(event, audience)
         case CeilingLowered():
-            bidder = _party(event.bidder, event.paddle, audience)
+            bidder = party(event.bidder, event.paddle, audience)
             ceilings = _ceilings(event.bidder, event.leader_ceiling_cents, audience)
             return {"bidder": bidder, "cid": event.cid, **ceilings}
         case ReserveMet():
@@ -223,25 +178,25 @@ def _facts(event: Event, audience: Audience) -> dict[str, Any]:  # noqa: C901, P
         case AuctionClosed():
             return {"phase": Phase.CLOSED.value}
         case Awarded():
-            winner = _party(event.winner, event.winner_paddle, audience)
+            winner = party(event.winner, event.winner_paddle, audience)
             return {"phase": Phase.AWARDED.value, "winner": winner, "hammer_cents": event.hammer_cents}
         case AuctionFailed():
             return {"phase": Phase.FAILED.value, "phase_reason": event.reason.value}
         case _:
-            assert_never(event)
+            return facts_of_move(event, audience)
 
 
 def _facts_of_bid(event: BidAccepted, audience: Audience) -> dict[str, Any]:
     amount = "bid_cents" if event.bid_kind is BidKind.MANUAL else "ceiling_cents"
     return {
-        "bidder": _party(event.bidder, event.paddle, audience),
+        "bidder": party(event.bidder, event.paddle, audience),
         "bid_kind": event.bid_kind.value,
         amount: event.amount_cents,
         "cid": event.cid,
         "outcome": event.outcome.value,
         "price_cents": event.price_cents,
         "min_next_cents": event.min_next_cents,
-        "leader": _party(event.leader, event.leader_paddle, audience),
+        "leader": party(event.leader, event.leader_paddle, audience),
         **_ceilings(event.leader, event.leader_ceiling_cents, audience),
     }
 
@@ -250,17 +205,17 @@ def _facts_of_strike(event: BidRefusedBySeller | BidVoided, audience: Audience) 
     return {
         "bid_seq": event.bid_seq,
         "reason": event.reason,
-        "bidder": _party(event.bidder, event.paddle, audience),
+        "bidder": party(event.bidder, event.paddle, audience),
         "price_cents": event.price_cents,
         "min_next_cents": event.min_next_cents,
         "reserve_met": event.reserve_met,
-        "leader": _party(event.leader, event.leader_paddle, audience),
+        "leader": party(event.leader, event.leader_paddle, audience),
         **_ceilings(event.leader, event.leader_ceiling_cents, audience),
     }
 
 
 def _facts_of_purchase(event: BoughtNow, audience: Audience) -> dict[str, Any]:
-    buyer = _party(event.bidder, event.paddle, audience)
+    buyer = party(event.bidder, event.paddle, audience)
     return {
         "bidder": buyer,
         "cid": event.cid,

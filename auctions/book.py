@@ -1,0 +1,22 @@
+"""What the formats other than the ascending one remember: the offers that stand, and how far the auction has come."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from auctions.moves import Offer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """`offers` stand, by their seq; each bidder has at most one. `least_cents` is the least amount to bid now."""
+
+    least_cents: int
+    offers: Mapping[int, Offer] = field(default_factory=dict)
+
+    def offer_of(self, bidder: str) -> Offer | None:
+        """What the bidder has standing."""
+        return next((offer for offer in self.offers.values() if offer.bidder == bidder), None)
+
+    def without(self, seq: int | None) -> Mapping[int, Offer]:
+        """The offers but one."""
+        return {key: offer for key, offer in self.offers.items() if key != seq}

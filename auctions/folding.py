@@ -1,0 +1,161 @@
+"""What an event makes of the state. Knows no rules: whatever follows from a command stands in its events."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import assert_never
+
+from auctions.auction import Auction, Phase
+from auctions.book import Book
+from auctions.messages import (
+    AuctionCancelled,
+    AuctionClosed,
+    AuctionFailed,
+    AuctionOpened,
+    AuctionPaused,
+    AuctionResumed,
+    AuctionScheduled,
+    Awarded,
+    BidAccepted,
+    BidRefusedBySeller,
+    BidVoided,
+    BoughtNow,
+    CeilingLowered,
+    CloseExtended,
+    LaterEvent,
+    MoveEvent,
+    Outcome,
+    PhaseEvent,
+    ReserveMet,
+)
+from auctions.moves import StepAccepted, StepArmed, StepDisarmed
+from auctions.terms import EnglishTerms, OtherTerms
+
+
+def scheduled(event: AuctionScheduled, head: bytes) -> Auction:
+    return Auction(
+        auction_id=event.auction_id,
+        seq=event.seq,
+        head=head,
+        terms=event.terms,
+        phase=Phase.SCHEDULED,
+        closes_at=event.terms.closes_at,
+        latest_close_at=event.terms.latest_close_at,
+        paddles={},
+        book=None if isinstance(event.terms, EnglishTerms) else first_book(event.terms),
+    )
+
+
+def fold(auction: Auction, event: LaterEvent, head: bytes) -> Auction:
+    seq = event.seq
+    match event:
+        case BidAccepted():
+            return _with_bid(auction, event, head)
+        case CloseExtended():
+            return replace(auction, seq=seq, head=head, closes_at=event.closes_at)
+        case ReserveMet():
+            return replace(auction, seq=seq, head=head, reserve_met=True)
+        case CeilingLowered():
+            ceiling_cents, bids = event.leader_ceiling_cents, auction.bids.append(event)
+            return replace(auction, seq=seq, head=head, leader_ceiling_cents=ceiling_cents, bids=bids)
+        case BidRefusedBySeller() | BidVoided():
+            return _without_bid(auction, event, head)
+        case BoughtNow():
+            return _with_buyer(auction, event, head)
+        case StepArmed() | StepDisarmed() | StepAccepted():
+            return _with_move(auction, event, head)
+        case _:
+            return _in_phase(auction, event, head)
+
+
+def _with_bid(auction: Auction, event: BidAccepted, head: bytes) -> Auction:
+    amends_nothing = event.leader == event.bidder and event.amends is None
+    return replace(
+        auction,
+        seq=event.seq,
+        head=head,
+        price_cents=event.price_cents,
+        leader=event.leader,
+        leader_ceiling_cents=event.leader_ceiling_cents,
+        leader_bid_seq=event.seq if amends_nothing else auction.leader_bid_seq,
+        bid_count=auction.bid_count + (event.outcome is not Outcome.RAISED),
+        bids=auction.bids.append(event),
+        paddles=_paddles_with(auction, event.bidder, event.paddle),
+    )
+
+
+def _without_bid(auction: Auction, event: BidRefusedBySeller | BidVoided, head: bytes) -> Auction:
+    return replace(
+        auction,
+        seq=event.seq,
+        head=head,
+        price_cents=event.price_cents,
+        leader=event.leader,
+        leader_ceiling_cents=event.leader_ceiling_cents,
+        leader_bid_seq=event.leader_bid_seq,
+        reserve_met=event.reserve_met,
+        struck=auction.struck | {event.bid_seq},
+        book=auction.book and replace(auction.book, offers=auction.book.without(event.bid_seq)),
+    )
+
+
+def _with_buyer(auction: Auction, event: BoughtNow, head: bytes) -> Auction:
+    return replace(
+        auction,
+        seq=event.seq,
+        head=head,
+        price_cents=event.price_cents,
+        leader=event.bidder,
+        leader_ceiling_cents=event.price_cents,
+        leader_bid_seq=event.seq,
+        reserve_met=True,
+        paddles=_paddles_with(auction, event.bidder, event.paddle),
+    )
+
+
+def _paddles_with(auction: Auction, bidder: str, paddle: int) -> Mapping[str, int]:
+    return auction.paddles if bidder in auction.paddles else {**auction.paddles, bidder: paddle}
+
+
+def _in_phase(auction: Auction, event: PhaseEvent, head: bytes) -> Auction:
+    match event:
+        case AuctionOpened():
+            return replace(auction, seq=event.seq, head=head, phase=Phase.OPEN)
+        case AuctionPaused():
+            return replace(
+                auction, seq=event.seq, head=head, phase=Phase.PAUSED, paused_at=event.at, phase_reason=event.reason
+            )
+        case AuctionResumed():
+            running = replace(auction, phase=Phase.OPEN, paused_at=None, phase_reason=None)
+            closes_at, latest_close_at = event.closes_at, event.latest_close_at
+            return replace(running, seq=event.seq, head=head, closes_at=closes_at, latest_close_at=latest_close_at)
+        case AuctionCancelled():
+            return replace(auction, seq=event.seq, head=head, phase=Phase.CANCELLED, phase_reason=event.reason)
+        case AuctionClosed():
+            return replace(auction, seq=event.seq, head=head, phase=Phase.CLOSED)
+        case Awarded():
+            won = replace(auction, phase=Phase.AWARDED, winner=event.winner, hammer_cents=event.hammer_cents)
+            return replace(won, seq=event.seq, head=head)
+        case AuctionFailed():
+            return replace(auction, seq=event.seq, head=head, phase=Phase.FAILED, phase_reason=event.reason.value)
+        case _:
+            assert_never(event)
+
+
+def first_book(terms: OtherTerms) -> Book:
+    """What is remembered before anything was said."""
+    return Book(least_cents=terms.least_cents)
+
+
+def _with_move(auction: Auction, event: MoveEvent, head: bytes) -> Auction:
+    paddles = _paddles_with(auction, event.bidder, event.paddle)
+    after = replace(auction, seq=event.seq, head=head, paddles=paddles)
+    book = auction.the_book
+    match event:
+        case StepArmed():
+            return replace(after, book=replace(book, offers={**book.without(event.replaces), event.seq: event}))
+        case StepDisarmed():
+            return replace(after, book=replace(book, offers=book.without(event.bid_seq)))
+        case StepAccepted():
+            return replace(after, price_cents=event.price_cents, leader=event.bidder, leader_bid_seq=event.seq)
+        case _:
+            assert_never(event)

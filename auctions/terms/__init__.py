@@ -1,0 +1,38 @@
+"""What the seller fixes before the auction opens. Terms refuse nonsense when they are built and never change."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from auctions.increments import MAX_CENTS, IncrementStep
+from auctions.terms.base import TermsError, instant
+from auctions.terms.dutch import DutchTerms
+from auctions.terms.english import EnglishTerms
+
+__all__ = [
+    "MAX_CENTS",
+    "DutchTerms",
+    "EnglishTerms",
+    "IncrementStep",
+    "OtherTerms",
+    "Terms",
+    "TermsError",
+    "instant",
+    "terms_from_json",
+]
+
+OtherTerms = DutchTerms
+"""The terms of all formats but the ascending one."""
+
+Terms = EnglishTerms | OtherTerms
+"""Every format's terms. The engine dispatches on the type."""
+
+_FORMATS: dict[str, type[Terms]] = {cls.format: cls for cls in (EnglishTerms, DutchTerms)}
+
+
+def terms_from_json(data: Mapping[str, Any]) -> Terms:
+    """Terms of whichever format the data names. Raises TermsError."""
+    try:
+        cls = _FORMATS[data["format"]]
+    except (KeyError, TypeError):
+        raise TermsError("format", f"must be one of: {', '.join(_FORMATS)}") from None
+    return cls.from_json(data)

@@ -1,0 +1,140 @@
+"""The formats with a book, as the tests draw them: terms, commands at the edges, and the naive statement of each."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from auctions.messages import (
+    BuyNow,
+    Cancel,
+    CancelCeiling,
+    Close,
+    Open,
+    Pause,
+    PlaceBid,
+    Reason,
+    RefuseBid,
+    Resume,
+    SetCeiling,
+    Standing,
+    VoidBid,
+)
+from auctions.moves import AcceptStep, ArmStep, Tick, Withdraw
+from auctions.terms import DutchTerms
+from auctions.views import OBSERVER, OFFICER, OTHER_BIDDER, PUBLIC, SELLER, Audience, Role
+from tests.auctions.samples import OPENS_AT, US, Hall
+from tests.reference.dutch import Dutch
+
+BIDDERS = ("ada", "bob", "cy", "dee")
+AUDIENCES = [*(Audience(Role.BIDDER, name) for name in BIDDERS), OTHER_BIDDER, OBSERVER, SELLER, OFFICER, PUBLIC]
+COMMON = {"currency": "USD", "opens_at": OPENS_AT, "tape_version": "tape-1", "face_value_cents": 1_000_000}
+S = timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a format is drawn: `terms(rng)`, `command(rng, auction, who, cid, now)`, and its `reference(terms)`.
+
+    `command` gives a command that fits the format; those that all formats share are mixed in by `play`.
+    """
+
+    name: str
+    terms: Any
+    command: Any
+    reference: Any
+    must_hold: tuple = ()
+    runs: int = 600
+    waits: tuple = (US, US, S, 7 * S, 31 * S)
+
+    def play(self, rng, hall, count, watch):
+        play(rng, self, hall, count, watch)
+
+
+def standing(rng, around=1_000):
+    if rng.random() < 0.9:
+        return Standing()
+    if rng.random() < 0.5:
+        return Standing(refusal=rng.choice((Reason.NOT_CLEARED, Reason.OWN_POOL, Reason.NO_DEPOSIT)))
+    return Standing(limit_cents=max(1, around + rng.choice((-50, 0, 50))))
+
+
+def shared_command(rng, auction, who, cid):
+    offers = list(auction.book.offers) or [1]
+    seq = rng.choice(offers) if rng.random() < 0.8 else rng.randint(1, auction.seq + 1)
+    return rng.choice(
+        (
+            Open(),
+            Pause(reason="because"),
+            Resume(),
+            Resume(),
+            Close(),
+            Close(),
+            Tick(),
+            Tick(),
+            Cancel(reason="because") if rng.random() < 0.1 else Resume(),
+            RefuseBid(seq=seq, reason="because"),
+            VoidBid(seq=seq, reason="because"),
+            rng.choice((CancelCeiling, BuyNow))(bidder=who, cid=cid),
+            rng.choice(
+                (PlaceBid(bidder=who, cid=cid, amount_cents=5), SetCeiling(bidder=who, cid=cid, ceiling_cents=5))
+            ),
+        )
+    )
+
+
+def play(rng, form, hall, count, watch=lambda *_: None):
+    """Send drawn commands; `watch` sees state before, command, instant and answer. Time never runs back."""
+    hall.now = hall.terms.opens_at - rng.choice((0, 0, 1)) * US
+    for number in range(count):
+        before, who, cid = hall.auction, rng.choice(BIDDERS), f"c{number}"
+        if rng.random() < 0.7:
+            command = form.command(rng, before, who, cid, hall.now)
+        else:
+            command = shared_command(rng, before, who, cid)
+        watch(before, command, hall.now, hall.say(command, hall.now))
+        if hall.auction.phase.has_ended and rng.random() < 0.4:
+            return
+        edges = [at for at in (hall.auction.closes_at - US, hall.auction.closes_at) if at >= hall.now]
+        jump = edges and rng.random() < 0.06
+        hall.now = rng.choice(edges) if jump else hall.now + rng.choice(form.waits)
+
+
+# Dutch
+
+
+def dutch_terms(rng):
+    start = rng.choice((10, 999, 10_000, 123_457))
+    floor = rng.choice((1, start // 5, start - 1))
+    by_bps = rng.random() < 0.5
+    return DutchTerms(
+        **COMMON,
+        start_cents=start,
+        floor_cents=floor,
+        step_bps=rng.choice((100, 333, 2_500)) if by_bps else None,
+        step_cents=None if by_bps else max(1, start // rng.choice((3, 7, 20))),
+        interval_s=rng.choice((1, 10, 60)),
+        strict=rng.random() < 0.3,
+    )
+
+
+def dutch_command(rng, auction, who, cid, now):
+    terms, shift = auction.terms, auction.closes_at - auction.terms.closes_at
+    step = max(0, (now - terms.opens_at - shift) // (terms.interval_s * S)) + rng.choice((-1, 0, 0, 0, 1, 2, 3))
+    step = max(0, min(step, terms.last_step + 1))
+    price = terms.price_at(step)
+    what = rng.random()
+    if what < 0.2:
+        price = max(1, price + rng.choice((-1, 0, 0, 0, 0, 1)))
+        return AcceptStep(bidder=who, cid=cid, step=step, price_cents=price, standing=standing(rng, price))
+    if what < 0.85:
+        return ArmStep(bidder=who, cid=cid, step=step + rng.choice((0, 0, 1, 3)), standing=standing(rng, price))
+    return Withdraw(bidder=who, cid=cid, standing=standing(rng))
+
+
+FORMATS = [Format("dutch", dutch_terms, dutch_command, Dutch, ("AcceptStep", "ArmStep", "Withdraw", "Tick", "VoidBid"))]
+
+
+def drawn_hall(rng, form, count=30, watch=lambda *_: None):
+    hall = Hall(form.terms(rng))
+    play(rng, form, hall, count, watch)
+    return hall
