@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from itertools import count
 
 import asyncpg
@@ -11,6 +13,7 @@ from sqlalchemy.engine import make_url
 
 from auctions.messages import PlaceBid, SetCeiling
 from market.bidding.lane import BidOrder, Lane
+from market.bidding.rules import RegistrationRefused
 from market.db.cluster import RoleUrls, drop_database
 from market.db.context import Context
 from market.db.ready import make_data_dir
@@ -45,6 +48,22 @@ class Hall:
         for party in buyers:
             await factories.register_for(self.context, party, auction)
         return Room(auction, self.seller, buyers, self.officers)
+
+    async def brief_room(self, seconds: float, *, terms=None, **published) -> Room:
+        """A room that ends in about so many seconds; on a busy machine later, so that half of the time is left."""
+        while True:
+            now = self.context.clock.now()
+            closes_at = now + timedelta(seconds=seconds)
+            brief = {"opens_at": now - timedelta(seconds=1), "closes_at": closes_at, "soft_close_window_s": 0}
+            with suppress(RegistrationRefused):
+                room = await self.room(terms=brief | (terms or {}), **published)
+                if self.context.clock.now() < now + timedelta(seconds=seconds / 2):
+                    return room
+            seconds *= 3
+
+    async def until(self, at: datetime) -> None:
+        """Wait until the clock shows `at`."""
+        await asyncio.sleep(max(0.0, (at - self.context.clock.now()).total_seconds()))
 
     async def admin(self) -> asyncpg.Connection:
         """A superuser's connection, to kill others with."""
