@@ -15,9 +15,14 @@ class Pace(Enum):
     SLOW = "slow"
 
     @property
+    def opens_in_s(self) -> int:
+        """From publication to opening: time for buyers to look."""
+        return 4 if self is Pace.FAST else 15
+
+    @property
     def bidding_s(self) -> int:
         """How long the auction is open, before any extension."""
-        return 9 if self is Pace.FAST else 40
+        return 10 if self is Pace.FAST else 40
 
     @property
     def window_s(self) -> int:

@@ -1,15 +1,17 @@
 """How the demo speaks: chapters, sentences and tables; in colour on a terminal, plain everywhere else."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from market.demo.checks import Check, Checks
 from market.kit.clock import Clock
+from market.kit.money import show
 
 _PLAIN_WIDTH = 118
 
@@ -22,6 +24,7 @@ class Teller:
         self._console = Console(width=None if on_terminal else _PLAIN_WIDTH, highlight=False, soft_wrap=not on_terminal)
         self._clock = clock
         self._started_s = clock.monotonic_s()
+        self._after_blank = True
 
     @property
     def elapsed_s(self) -> float:
@@ -29,28 +32,27 @@ class Teller:
 
     def chapter(self, number: int, title: str) -> None:
         """A heading with the seconds since the start."""
-        self._console.print()
-        self._console.print(
-            Text(f"{number}. {title}", style="bold cyan"), Text(f"[{self.elapsed_s:.0f} s]", style="dim")
-        )
+        self._blank()
+        self._line(Text(f"{number}. {title}", style="bold cyan"), Text(f"[{self.elapsed_s:.0f} s]", style="dim"))
 
     def say(self, text: str, *, who: str = "") -> None:
         """One sentence; `who` acts."""
         name = f"[bold]{escape(f'{who:<9}')}[/] " if who else ""
-        self._console.print(f"  {name}{escape(text)}")
+        self._line(f"  {name}{escape(text)}")
 
     def refusal(self, who: str, what: str, why: str) -> None:
         """Somebody was told no, and why."""
-        self._console.print(f"  [bold]{escape(f'{who:<9}')}[/] {escape(what)} [yellow]refused:[/] {escape(why)}")
+        asked = f"{escape(what)} " if what else ""
+        self._line(f"  [bold]{escape(f'{who:<9}')}[/] {asked}[yellow]refused:[/] {escape(why)}")
 
     def check(self, check: Check) -> None:
         """A check that held is one quiet line; one that did not says what was expected and seen."""
         if check.held:
-            self._console.print(f"  [green]ok[/]        [dim]{escape(check.name)}[/]")
+            self._line(f"  [green]ok[/]        [dim]{escape(check.name)}[/]")
             return
-        self._console.print(f"  [bold red]FAILED[/]    {escape(check.name)}")
-        self._console.print(f"            expected  {escape(check.expected)}")
-        self._console.print(f"            seen      {escape(check.seen)}")
+        self._line(f"  [bold red]FAILED[/]    {escape(check.name)}")
+        self._line(f"            expected  {escape(check.expected)}")
+        self._line(f"            seen      {escape(check.seen)}")
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Columns whose heading ends in `#` hold numbers and stand right."""
@@ -63,17 +65,38 @@ class Teller:
             )
         for row in rows:
             table.add_row(*(escape(cell) for cell in row))
-        self._console.print()
-        self._console.print(table, style="none", new_line_start=False)
-        self._console.print()
+        self._blank()
+        self._line(table)
+        self._blank()
 
     def verdict(self, checks: Checks) -> None:
         """The last word: how many checks held."""
         failed = len(checks.failed)
-        self._console.print()
+        self._blank()
         if failed:
-            self._console.print(
-                f"[bold red]{failed} of {len(checks.made)} checks did not hold[/] after {self.elapsed_s:.0f} s"
-            )
+            self._line(f"[bold red]{failed} of {len(checks.made)} checks did not hold[/] after {self.elapsed_s:.0f} s")
         else:
-            self._console.print(f"[bold green]all {len(checks.made)} checks held[/] in {self.elapsed_s:.0f} s")
+            self._line(f"[bold green]all {len(checks.made)} checks held[/] in {self.elapsed_s:.0f} s")
+
+    def live(self, seq: int, kind: str, data: Mapping[str, Any], currency: str) -> None:
+        """One event of a live auction, as the seller hears it."""
+        words = [kind.replace("_", " ")]
+        if "price_cents" in data and data["price_cents"] is not None:
+            words.append(f"price {show(data['price_cents'], currency)}")
+        if data.get("leader"):
+            words.append(f"leader {data['leader']['paddle']}")
+        if "closes_at" in data:
+            words.append(f"closes at {data['closes_at'][11:23]}")
+        if data.get("hammer_cents"):
+            words.append(f"{data['winner']['paddle']} at {show(data['hammer_cents'], currency)}")
+        self._line(f"  [magenta]live[/] [dim]#{seq:<3}[/] {escape(', '.join(words))}")
+
+    def _line(self, *what: RenderableType) -> None:
+        self._console.print(*what)
+        self._after_blank = False
+
+    def _blank(self) -> None:
+        """An empty line, unless there is one."""
+        if not self._after_blank:
+            self._console.print()
+            self._after_blank = True

@@ -27,6 +27,8 @@ class Sale:
     pool_id: UUID = _NOBODY
     auction_id: UUID = _NOBODY
     settlement_id: UUID = _NOBODY
+    waiting_case_id: UUID = _NOBODY
+    """The case that is approved only while the auction runs."""
 
 
 @dataclass
@@ -43,6 +45,12 @@ class World:
     clients: dict[Character, MarketClient] = field(default_factory=dict)
     passwords: dict[Character, str] = field(default_factory=dict, repr=False)
     sale: Sale = field(default_factory=Sale)
+    private_key: bytes = field(default=b"", repr=False)
+    """Of the winner; made when it signs."""
+    agreement: bytes = field(default=b"", repr=False)
+    """The PDF that both signed."""
+    masked: bytes = field(default=b"", repr=False)
+    """The vetted masked file of the pool, as a buyer took it."""
 
     def __getitem__(self, who: Character) -> MarketClient:
         """The client with this person's own session."""
@@ -71,3 +79,13 @@ async def refusal(asked: Awaitable[object]) -> ProblemError | None:
     except ProblemError as problem:
         return problem
     return None
+
+
+def slug_of(problem: ProblemError | None) -> str | None:
+    """Which problem it was."""
+    return problem.slug if problem else None
+
+
+def code_of(problem: ProblemError | None) -> str | None:
+    """The code of a refused bid."""
+    return problem.code if problem else None

@@ -1,0 +1,102 @@
+"""Compliance: a party brings evidence, officer A prepares, officer B approves, and a clearance is a dated grant."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import date, timedelta
+from uuid import UUID
+
+from market.client.http import Upload
+from market.compliance.requirements import REQUIREMENTS, Capability, EvidenceType, needed_types
+from market.demo.cast import OFFICER_A, OFFICER_B, Character
+from market.demo.world import World
+
+_EVERY_STATE = ("*",)
+_LIMIT_CENTS = 10**12
+_ISSUED_DAYS_AGO = 30
+_TERM = timedelta(days=330)
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A piece of evidence as the demo makes it: a page that says what it is."""
+
+    kind: EvidenceType
+    issued_on: date
+
+    @property
+    def expires_on(self) -> date | None:
+        return self.issued_on + _TERM if REQUIREMENTS[self.kind].has_term else None
+
+    def page(self, who: Character) -> Upload:
+        title = self.kind.value.replace("_", " ")
+        text = (
+            f"SPECIMEN\n\n{title.upper()}\n\n{who.organisation}, {who.registration_number}\nIssued {self.issued_on}.\n"
+        )
+        return Upload(f"{self.kind.value}.txt", text.encode(), "text/plain")
+
+
+async def submit(world: World, who: Character, *capabilities: Capability) -> UUID:
+    """The party opens a case, brings every paper that its capabilities need, and submits; the case's id."""
+    client = world[who]
+    opened = await client.open_case(
+        capabilities=[each.value for each in capabilities],
+        states=_EVERY_STATE,
+        max_bid_cents=_LIMIT_CENTS,
+        currency=world.bank.currency,
+        beneficial_owners=[{"name": who.person, "country": who.country, "share_bps": 10_000}],
+    )
+    case_id: UUID = opened.case.case_id
+    issued_on = world.clock.now().date() - timedelta(days=_ISSUED_DAYS_AGO)
+    for kind in needed_types(frozenset(capabilities)):
+        paper = Paper(kind, issued_on)
+        await client.add_evidence(
+            case_id,
+            paper.page(who),
+            type=kind.value,
+            issuer="Specimen Registry",
+            number=f"S-{who.registration_number}",
+            jurisdiction="US-DE",
+            issued_on=paper.issued_on,
+            expires_on=paper.expires_on,
+        )
+    await client.submit_case(case_id)
+    return case_id
+
+
+async def prepare(world: World, case_id: UUID) -> int:
+    """Officer A opens and verifies every paper and prepares what was asked for; how many papers there were."""
+    officer = world[OFFICER_A]
+    found = await officer.case(case_id)
+    for paper in found.evidence:
+        if paper.verified_at is None:
+            await officer.verify_evidence(case_id, paper.evidence_id, source="issuer's public register")
+    case = found.case
+    if case.state != "prepared":
+        await officer.prepare_case(
+            case_id,
+            capabilities=case.capabilities,
+            states=case.states,
+            max_bid_cents=case.max_bid_cents,
+            currency=case.currency,
+        )
+    return len(found.evidence)
+
+
+async def approve(world: World, case_id: UUID, officer: Character = OFFICER_B) -> None:
+    """An officer says yes to what was prepared."""
+    await world[officer].approve_case(case_id)
+
+
+async def clear(world: World, who: Character, *capabilities: Capability) -> None:
+    """The whole way in one step, for whoever is not cleared yet."""
+    held = {each.capability for each in (await world[who].clearances()).items if each.standing == "valid"}
+    if {each.value for each in capabilities} <= held:
+        return
+    case_id = await submit(world, who, *capabilities)
+    await prepare(world, case_id)
+    await approve(world, case_id)
+
+
+async def submit_all(world: World, *people: tuple[Character, tuple[Capability, ...]]) -> list[UUID]:
+    """Several parties at once."""
+    return list(await asyncio.gather(*(submit(world, who, *capabilities) for who, capabilities in people)))
