@@ -169,6 +169,10 @@ class PortfoliosClient(Caller):
         path = f"/v1/portfolios/{portfolio_id}/refused-accounts"
         return await self._call("GET", path, RefusedPage, query={"limit": limit, "cursor": cursor})
 
+    async def download_refused_accounts(self, portfolio_id: UUID) -> bytes:
+        """All refused rows as one CSV file."""
+        return await self._download(f"/v1/portfolios/{portfolio_id}/refused-accounts.csv")
+
     async def download_own_masked_file(self, portfolio_id: UUID, *, stage: str) -> bytes:
         """The own portfolio as bidders may see it at `stage` (preview, vetted)."""
         return await self._download(f"/v1/portfolios/{portfolio_id}/masked-file", query={"stage": stage})

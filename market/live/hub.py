@@ -72,7 +72,8 @@ class Live:
         self.context = context
         self.feed = Feed(context, lane)
         self._lane = lane
-        self._connections: dict[Connection, None] = {}  # in the order of arrival
+        self._connections: dict[Connection, None] = {}
+        self._of_user: dict[UUID | None, list[Connection]] = {}
         self._loops: list[asyncio.Task[None]] = []
         self._decisions: set[asyncio.Task[None]] = set()
         per_second, burst = settings.commands_per_second, settings.commands_burst
@@ -115,6 +116,8 @@ class Live:
 
     def depart(self, connection: Connection) -> None:
         self._connections.pop(connection, None)
+        if connection.actor is not None:
+            self._discount(connection, connection.actor.user_id)
         for auction_id in connection.seats:
             self.feed.leave(auction_id, connection.outlet)
         connection.seats.clear()
@@ -132,16 +135,25 @@ class Live:
             return
         connection.actor, connection.token = actor, token
         self._say_ok(connection, name)
-        self._replace_oldest(actor)
+        self._count_to_user(connection, actor)
 
     def _say_ok(self, connection: Connection, name: str | UnsetType) -> None:
         heartbeat_s, at = self.context.settings.heartbeat_s, self.context.clock.now()
         connection.say(Ok(id=name, conn=connection.name, server_time=at, version=VERSION, heartbeat_s=heartbeat_s))
 
-    def _replace_oldest(self, actor: Actor) -> None:
-        own = [c for c in self._connections if c.actor is not None and c.actor.user_id == actor.user_id]
-        for connection in own[: -self.limits.sockets_per_user]:
-            connection.outlet.finish(CloseCode.REPLACED)
+    def _count_to_user(self, connection: Connection, actor: Actor) -> None:
+        """Count the socket to its user; one too many takes the place of the oldest (4409)."""
+        own = self._of_user.setdefault(actor.user_id, [])
+        own.append(connection)
+        if len(own) > self.limits.sockets_per_user:
+            own.pop(0).outlet.finish(CloseCode.REPLACED)
+
+    def _discount(self, connection: Connection, user_id: UUID | None) -> None:
+        own = self._of_user.get(user_id, [])
+        if connection in own:
+            own.remove(connection)
+        if not own:
+            self._of_user.pop(user_id, None)
 
     # What is said
 
@@ -206,6 +218,7 @@ class Live:
 
     async def _seat(self, actor: Actor, auction_id: UUID) -> Audience:
         """As whom the actor watches. Raises `NoSuchAuction` if there is none, or none that the actor may see."""
+        require(actor, scope="auctions:read")
         async with self.context.db.begin(actor) as tx:
             auction = await bidding.find_auction(tx, auction_id)
             return await bidding.seat_of(tx, actor, auction)

@@ -73,7 +73,7 @@ class Node:
         app = Litestar(HANDLERS, openapi_config=None, logging_config=None)
         app.state.live = self.live
         config = uvicorn.Config(app, port=self.port, ws="websockets-sansio", lifespan="off", log_config=None)
-        config.ws_per_message_deflate, config.timeout_graceful_shutdown = False, 1
+        config.ws_per_message_deflate, config.timeout_graceful_shutdown, config.ws_max_size = False, 1, 65_536
         self._server = uvicorn.Server(config)
         await self.lane.start()
         await self.live.start()

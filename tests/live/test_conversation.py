@@ -27,7 +27,7 @@ BAD_FRAMES = [
     (json.dumps({"op": "award", "id": "1"}), "UNKNOWN_OP", "op"),
     (json.dumps({"op": "sub", "id": "1", "auction": "x"}), "MALFORMED", "auction"),
     (json.dumps({"op": "sub", "id": "1", "auction": NOBODYS, "from_seq": -1}), "MALFORMED", "from_seq"),
-    (json.dumps({"op": "sub", "id": "1", "auction": NOBODYS}), "NOT_FOUND", "auction"),
+    (json.dumps({"op": "sub", "id": "1", "auction": NOBODYS}), "NO_SUCH_AUCTION", "auction"),
     ("x" * (MAX_FRAME_BYTES + 1), "TOO_LARGE", None),
     *(
         (
