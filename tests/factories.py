@@ -345,7 +345,7 @@ async def ready_pool(
 
 _BARE_PORTFOLIO = text("""INSERT INTO portfolio
     (portfolio_id, org_id, name, currency, cut_off_on, state, attempt_count, created_by, created_at)
-    VALUES (:portfolio_id, :org_id, 'Spring cards', :currency, '2026-01-31', 'received', 0, :user_id, :now)""")
+    VALUES (:portfolio_id, :org_id, 'Spring cards', :currency, '2026-01-31', 'mapping_needed', 0, :user_id, :now)""")
 _BARE_POOL = text("""INSERT INTO pool
     (pool_id, portfolio_id, org_id, name, selection, excluded_pool_ids, state, attempt_count, account_count,
      face_value_cents, currency, debtor_states, strata, report, tape_version, commitment_root, preview_sha256,
@@ -384,7 +384,8 @@ def some_terms(now: datetime, **changes: Any) -> dict[str, Any]:
         "confirm_multiple": 10,
         **changes,
     }
-    stated.setdefault("latest_close_at", stated["closes_at"] + timedelta(hours=1))
+    if "latest_close_at" not in stated:
+        stated["latest_close_at"] = stated["closes_at"] + timedelta(hours=1)
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in stated.items()}
 
 
