@@ -5,14 +5,14 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from market.kit.pages import Page
 from market.portfolios import rules
 
 Text = Annotated[str, Meta(min_length=1, max_length=120)]
 Word = Annotated[str, Meta(min_length=1, max_length=80)]
-Words = Annotated[tuple[Word, ...], Meta(max_length=100)]
+Words = Annotated[list[Word], Meta(max_length=100)]
 Cents = Annotated[int, Meta(ge=0, le=10**15)]
 Days = Annotated[int, Meta(ge=-36_500, le=36_500)]
 
@@ -162,24 +162,24 @@ class SelectionBody(Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     """
 
     everything: bool = False
-    states: Words = ()
+    states: Words = field(default_factory=list)
     min_face_value_cents: Cents | None = None
     max_face_value_cents: Cents | None = None
     min_age_days: Days | None = None
     max_age_days: Days | None = None
-    debt_types: Words = ()
-    debtor_types: Words = ()
+    debt_types: Words = field(default_factory=list)
+    debtor_types: Words = field(default_factory=list)
 
     def to_selection(self, place: int) -> rules.Selection:
         """Raises `BadSelection` for a selection that says nothing, or says `everything` and more."""
         selection = rules.Selection(
-            self.states,
+            tuple(self.states),
             self.min_face_value_cents,
             self.max_face_value_cents,
             self.min_age_days,
             self.max_age_days,
-            self.debt_types,
-            self.debtor_types,
+            tuple(self.debt_types),
+            tuple(self.debtor_types),
         )
         if self.everything is (selection != rules.Selection()):
             raise rules.BadSelection(
@@ -191,13 +191,13 @@ class SelectionBody(Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     def from_selection(cls, found: rules.Selection) -> "SelectionBody":
         return cls(
             found == rules.Selection(),
-            found.states,
+            list(found.states),
             found.min_face_value_cents,
             found.max_face_value_cents,
             found.min_age_days,
             found.max_age_days,
-            found.debt_types,
-            found.debtor_types,
+            list(found.debt_types),
+            list(found.debtor_types),
         )
 
 
@@ -209,7 +209,7 @@ class PoolOrder(Struct, frozen=True, forbid_unknown_fields=True):
 class PoolsPost(Struct, frozen=True, forbid_unknown_fields=True):
     """In order: the first pool whose selection an account meets takes it."""
 
-    pools: Annotated[tuple[PoolOrder, ...], Meta(min_length=1, max_length=50)]
+    pools: Annotated[list[PoolOrder], Meta(min_length=1, max_length=50)]
 
     def to_orders(self) -> list[rules.PoolOrder]:
         return [
@@ -228,7 +228,7 @@ class PoolView(Struct, frozen=True):
     currency: str
     account_count: int | None
     face_value_cents: int | None
-    debtor_states: tuple[str, ...] | None
+    debtor_states: list[str] | None
     strata: dict[str, Any] | None
     tape_version: str
     commitment_root: str | None
@@ -254,7 +254,7 @@ class PoolView(Struct, frozen=True):
             currency=found.currency,
             account_count=found.account_count,
             face_value_cents=found.face_value_cents,
-            debtor_states=found.debtor_states,
+            debtor_states=None if found.debtor_states is None else list(found.debtor_states),
             strata=found.strata,
             tape_version=found.tape_version,
             commitment_root=found.commitment_root,
