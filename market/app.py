@@ -16,6 +16,7 @@ from market.compliance import routes as compliance
 from market.db.context import Context
 from market.db.migrate import newest_revision
 from market.edge import problems
+from market.edge.bodies import refuse_lax
 from market.edge.door import door
 from market.edge.openapi import openapi, swagger_files, tell_the_truth
 from market.kit.actor import SYSTEM
@@ -46,6 +47,7 @@ def create_app(context: Context) -> Litestar:
             Exception: problems.fault,
         },
         middleware=[door(context)],
+        before_request=refuse_lax,
         request_max_body_size=_MAX_BODY_BYTES,
         openapi_config=openapi(),
         logging_config=None,  # market/kit/log.py alone decides what is logged

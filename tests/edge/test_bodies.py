@@ -1,0 +1,36 @@
+import httpx
+import pytest
+
+from market.db.context import Context
+from tests import factories
+
+GOOD = '{"name": "bot", "scopes": ["bids:read"], "days": 30}'
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (GOOD.replace("30", '"30"'), "days"),
+        (GOOD.replace("30", "30.0"), "days"),
+        (GOOD.replace("30", "true"), "days"),
+        (GOOD.replace("30", "1e400"), "days"),
+        (GOOD.replace("30", "1" + "0" * 30), "days"),
+        (GOOD.replace('["bids:read"]', '["bids:read", 1]'), "scopes[1]"),
+        (GOOD.replace("name", "nom"), None),
+        (GOOD[:-1], None),
+        ("[]", None),
+        ("", None),
+        ('{"name": "\\ud800"}', None),
+    ],
+)
+async def test_a_body_is_taken_at_its_word_or_not_at_all(
+    client: httpx.AsyncClient, context: Context, body: str, field: str | None
+) -> None:
+    party = await factories.register_member(context)
+    await client.post("/v1/session", json=party.credentials)
+    headers = {"Content-Type": "application/json"}
+    answer = await client.post("/v1/api-keys", content=body, headers=headers)
+    assert answer.status_code == 422
+    assert answer.json()["type"] == "/problems/malformed"
+    assert answer.json().get("field") == field
+    assert (await client.post("/v1/api-keys", content=GOOD, headers=headers)).status_code == 201
