@@ -14,6 +14,7 @@ from charset_normalizer import from_bytes
 
 from masking.limits import MIB, ROW, IntakeError, Limits, RefusedRow, TapeInfo, check_headers
 
+BLOCK_BYTES = 2 * MIB
 EVIDENCE_BYTES = 8  # with fewer foreign bytes every guess is as good as another: Western European or nothing
 DELIMITERS = (",", ";", "\t", "|")
 ENCODINGS = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "iso8859_15", "cp932", "gb18030", "big5", "euc_kr"]
@@ -173,7 +174,7 @@ def read_csv(
     which knows row numbers.
     """
     block_bytes = file.seek(0, io.SEEK_END) // info.row_count_estimate * chunk_rows
-    block_bytes = min(max(block_bytes, 2 * limits.line_bytes), 4 * MIB)
+    block_bytes = min(max(block_bytes, 2 * limits.line_bytes), BLOCK_BYTES)
     done = 0
     try:
         for table in _even(file, info, limits, block_bytes):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date
+from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -29,11 +30,17 @@ class Drafting:
         cut_off_on: date,
         currency: str,
         limits: Limits = Limits(),  # noqa: B008
+        folder: Path | None = None,
     ) -> None:
+        """`folder` is where drafts that outgrow memory lie encrypted until `close`."""
         self.validator = Validator(mapping, cut_off_on, currency, limits)
         self.survey = Survey()
-        self.spool = Spool(token_key)
+        self.spool = Spool(folder=folder)
         self._policy, self._token_key = policy, token_key
+
+    def close(self) -> None:
+        """Forget the drafts."""
+        self.spool.close()
 
     def read(self, chunks: Iterable[pa.Table]) -> None:
         """Check and keep every chunk of text."""

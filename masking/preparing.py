@@ -17,7 +17,6 @@ from masking.limits import ROW, IntakeError, Limits
 from masking.policy import Mapping, Policy, Stage, default_policy
 from masking.pools import Selection, StrataBuilder
 from masking.report import MaskReport, PoolReport
-from masking.spool import Spool
 
 ALL_ACCOUNTS = Selection()
 
@@ -83,10 +82,15 @@ def prepare_pool(
     files = PoolFiles(*(out_dir / name for name in FILE_NAMES))
     header = Header(portfolio=portfolio, seller=seller, digest="merkle")
     drafting = Drafting(
-        mapping, policy, token_key=keys.token_key, cut_off_on=cut_off_on, currency=currency, limits=limits
+        mapping,
+        policy,
+        token_key=keys.token_key,
+        cut_off_on=cut_off_on,
+        currency=currency,
+        limits=limits,
+        folder=out_dir,
     )
-    drafting.spool = Spool(keys.token_key, folder=out_dir)
-    with closing(drafting.spool), ExitStack() as undo:
+    with closing(drafting), ExitStack() as undo:
         for name in FILE_NAMES:
             undo.callback((out_dir / name).unlink, missing_ok=True)
         with files.sale_sealed.open("wb") as sink, files.leaves.open("wb") as leaves:

@@ -10,7 +10,6 @@ import pyarrow as pa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from masking.limits import MIB
-from masking.tokens import subkey
 
 MEMORY_BYTES = 32 * MIB
 
@@ -18,11 +17,13 @@ MEMORY_BYTES = 32 * MIB
 class Spool:
     """Tables in, the same tables out, in order. Past `memory_bytes` they go to an unnamed file, encrypted, in `folder`.
 
-    `key` has 32 bytes and must be used for one spool only: chunks are numbered and the number is the nonce.
+    Without a folder the file is where the system keeps temporary files. The key is the library's draw, not an argument:
+    it lives as long as the spool and nothing that leaves depends on it, while a pool's own key would seal the drafts of
+    two runs under the same nonces.
     """
 
-    def __init__(self, key: bytes, *, folder: Path | None = None, memory_bytes: int = MEMORY_BYTES) -> None:
-        self._aead = AESGCM(subkey(key, "spool"))
+    def __init__(self, *, folder: Path | None = None, memory_bytes: int = MEMORY_BYTES) -> None:
+        self._aead = AESGCM(AESGCM.generate_key(256))
         self._room = memory_bytes
         self._kept: list[pa.Table] = []
         self._spilled: list[int] = []
@@ -31,7 +32,7 @@ class Spool:
 
     def add(self, table: pa.Table) -> None:
         """Keep one chunk."""
-        if self._folder is None or (table.nbytes <= self._room and not self._spilled):
+        if table.nbytes <= self._room and not self._spilled:
             self._room -= table.nbytes
             self._kept.append(table)
             return

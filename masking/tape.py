@@ -1,8 +1,10 @@
 """Apply a policy to a tape: check it, mask it in memory or as a stream, prepare a pool of it for sale."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -67,9 +69,10 @@ def mask(
     ValueError for an unknown currency.
     """
     drafting = Drafting(mapping, policy, token_key=token_key, cut_off_on=cut_off_on, currency=currency)
-    drafting.read([chunks] if isinstance(chunks, pa.Table) else chunks)
-    masker = drafting.masker(stage=stage, k=k)
-    table = pa.concat_tables(list(masker.mask_all(drafting.spool)))
+    with closing(drafting):
+        drafting.read([chunks] if isinstance(chunks, pa.Table) else chunks)
+        masker = drafting.masker(stage=stage, k=k)
+        table = pa.concat_tables(list(masker.mask_all(drafting.spool)))
     return Masked(table, masker.report(), sorted(drafting.validator.refused), drafting.validator.totals)
 
 
@@ -84,8 +87,13 @@ def mask_to(
     cut_off_on: date,
     currency: str,
     k: int = 5,
+    folder: Path | None = None,
 ) -> MaskReport:
-    """As `mask`, but from a stream of chunks to a CSV stream."""
-    drafting = Drafting(mapping, policy, token_key=token_key, cut_off_on=cut_off_on, currency=currency)
-    drafting.read(chunks)
-    return drafting.write(sink, stage=stage, k=k)
+    """As `mask`, but from a stream of chunks to a CSV stream, in bounded memory.
+
+    Drafts that outgrow memory lie encrypted in `folder` (or where temporary files lie) until the file is written.
+    """
+    drafting = Drafting(mapping, policy, token_key=token_key, cut_off_on=cut_off_on, currency=currency, folder=folder)
+    with closing(drafting):
+        drafting.read(chunks)
+        return drafting.write(sink, stage=stage, k=k)

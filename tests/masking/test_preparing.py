@@ -143,7 +143,7 @@ def test_keys_are_not_shown_in_a_repr():
 
 
 def test_a_spool_that_outgrows_memory_is_kept_encrypted_on_disk_and_comes_back_in_order(tmp_path):
-    spool = Spool(b"t" * 32, folder=tmp_path, memory_bytes=2_000)
+    spool = Spool(folder=tmp_path, memory_bytes=2_000)
     tables = [pa.table({"token": [f"PLAINTEXT{i}{j}" for j in range(50)]}) for i in range(20)]
     for table in tables:
         spool.add(table)
