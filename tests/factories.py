@@ -487,10 +487,15 @@ async def pay_in(context: Context, operator: Party, party: Party, amount_cents: 
     assert not imported.suspense
 
 
-async def deposit_for(context: Context, party: Party, auction: Auction, *, key: str = "1") -> settlements.Deposit:
-    """The party accepts the NDA, and its deposit is reserved; it is registered then."""
+async def accept_nda(context: Context, party: Party, auction: Auction) -> None:
     async with context.db.begin(party.actor) as tx:
         await portfolios.accept_nda(tx, party.actor, auction.pool_id, NDA_VERSION, now=context.clock.now())
+
+
+async def deposit_for(context: Context, party: Party, auction: Auction, *, key: str = "1") -> settlements.Deposit:
+    """The party accepts the NDA, and its deposit is reserved; it is registered then."""
+    await accept_nda(context, party, auction)
+    async with context.db.begin(party.actor) as tx:
         return await settlements.place_deposit(tx, party.actor, auction.auction_id, key, now=context.clock.now())
 
 
@@ -528,15 +533,20 @@ async def sold_auction(
         auction = await bidding.publish(tx, seller.actor, order, now=now, chance=context.chance)
     for party in buyers:
         await deposit_for(context, party, auction)
+    await buy_now(context, buyers[0], auction)
+    return auction
+
+
+async def buy_now(context: Context, party: Party, auction: Auction) -> None:
+    """The party ends the auction by buying at the terms' amount."""
     lane = Lane(context)
     await lane.start()
     try:
-        command = BuyNow(bidder=str(buyers[0].org_id), cid="buy-now")
-        answer = await lane.submit(BidOrder(buyers[0].actor, auction.auction_id, command, context.clock.now()))
+        command = BuyNow(bidder=str(party.org_id), cid="buy-now")
+        answer = await lane.submit(BidOrder(party.actor, auction.auction_id, command, context.clock.now()))
         assert answer.status == "accepted", answer
     finally:
         await lane.stop()
-    return auction
 
 
 async def settlement_in(context: Context, state: str, auction: Auction) -> Settlement:

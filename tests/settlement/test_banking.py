@@ -1,0 +1,217 @@
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from market.kit.actor import SYSTEM, Actor, Role
+from market.kit.errors import Forbidden, Malformed
+from market.kit.pages import PageRequest
+from market.settlement import moves, service
+from market.settlement.rules import StatementOutOfOrder, StatementRepeated, reference
+from market.settlement.statement import digest, read_statements
+from tests import factories
+from tests.settlement.books import balance, books_hold, member
+from tests.settlement.wires import Wire, statement
+
+
+async def importing(bank, xml, actor=None):
+    context, actor = bank.context, actor or bank.operator.actor
+    async with context.db.begin(actor) as tx:
+        return await service.import_statements(
+            tx, actor, read_statements(xml), digest(xml), now=context.clock.now(), chance=context.chance
+        )
+
+
+async def closing(bank, currency="USD"):
+    async with bank.context.db.begin(SYSTEM) as tx:
+        page = await service.list_statements(tx, SYSTEM, PageRequest(200))
+    return next((kept.closing_cents for kept in page.items if kept.currency == currency), 0)
+
+
+async def cash(bank, party):
+    return (await balance(bank.context, moves.cash(party.org_id)))[0]
+
+
+async def test_a_statement_cannot_be_applied_twice(bank):
+    party = bank.buyers[0]
+    await bank.pay_in(party, 5)
+    xml = statement([Wire(700, reference("DEP", party.org_id))], opening_cents=await closing(bank))
+    await importing(bank, xml)
+    before = await cash(bank, party)
+    with pytest.raises(StatementRepeated):
+        await importing(bank, xml)
+    assert await cash(bank, party) == before
+    assert await books_hold(bank.context)
+
+
+async def test_an_entry_cannot_come_again_on_another_statement(bank):
+    party = bank.buyers[0]
+    await bank.pay_in(party, 5)
+    ref = reference("DEP", party.org_id)
+    await importing(bank, statement([Wire(700, ref, ref="ONCE")], opening_cents=await closing(bank)))
+    before = await cash(bank, party)
+    with pytest.raises(StatementRepeated, match="ONCE"):
+        await importing(bank, statement([Wire(700, ref, ref="ONCE")], opening_cents=await closing(bank)))
+    assert await cash(bank, party) == before
+
+
+async def test_statements_out_of_order_are_refused_until_the_missing_one_is_there(bank):
+    party = bank.buyers[0]
+    await bank.pay_in(party, 5)
+    start, ref = await closing(bank), reference("DEP", party.org_id)
+    first = statement([Wire(100, ref)], opening_cents=start)
+    second = statement([Wire(200, ref)], opening_cents=start + 100)
+    with pytest.raises(StatementOutOfOrder) as refusal:
+        await importing(bank, second)
+    assert refusal.value.members["expected_opening_cents"] == start
+    before = await cash(bank, party)
+    await importing(bank, first)
+    await importing(bank, second)
+    assert await cash(bank, party) == before + 300
+
+
+async def test_a_first_statement_starts_at_nothing_and_fixes_the_account(bank):
+    with pytest.raises(StatementOutOfOrder):
+        await importing(bank, statement([Wire(5)], opening_cents=1, currency="CHF"))
+    await importing(bank, statement([Wire(5)], currency="CHF"))
+    with pytest.raises(StatementOutOfOrder, match="another bank account"):
+        await importing(bank, statement([Wire(5)], opening_cents=5, currency="CHF", iban="GB29NWBK60161331926819"))
+
+
+async def test_of_a_document_whose_second_statement_is_refused_nothing_is_kept(bank):
+    party = bank.buyers[0]
+    await bank.pay_in(party, 5)
+    start, ref = await closing(bank), reference("DEP", party.org_id)
+    one, two = (statement([Wire(100, ref)], opening_cents=start) for _ in range(2))
+    both = one.replace(b"</Stmt>", b"</Stmt>" + two[two.index(b"<Stmt>") : two.index(b"</Stmt>")] + b"</Stmt>")
+    before = await cash(bank, party)
+    with pytest.raises(StatementOutOfOrder):
+        await importing(bank, both)
+    assert await cash(bank, party) == before
+    assert await closing(bank) == start
+
+
+async def test_what_nobody_is_found_for_waits_in_suspense(bank):
+    mine, yours = bank.buyers[:2]
+    for party in (mine, yours):
+        await bank.pay_in(party, 5)
+    a, b = reference("DEP", mine.org_id), reference("DEP", yours.org_id)
+    before, waiting = await balance(bank.context, moves.CLEARING_IN), await cash(bank, mine)
+    imported = await factories.import_wires(
+        bank.context,
+        bank.operator,
+        Wire(100, "no reference at all"),
+        Wire(200, f"{a} or {b}"),
+        Wire(300, a[:-1] + ("0" if a[-1] != "0" else "1")),
+        Wire(400, a, reversal=True),
+        Wire(500, a),
+        Wire(150, a, credit=False),
+    )
+    assert [entry.amount_cents for entry in imported.suspense] == [100, 200, 300, 400, 150]
+    assert imported.matched_count == 1
+    assert await cash(bank, mine) == waiting + 500
+    assert (await balance(bank.context, moves.CLEARING_IN))[0] == before[0] + 1000
+    async with bank.context.db.begin(bank.operator.actor) as tx:
+        listed = await service.list_suspense(tx, bank.operator.actor, PageRequest(200))
+        proofs = await service.trial_balance(tx, bank.operator.actor)
+    assert {entry.entry_id for entry in imported.suspense} <= {entry.entry_id for entry in listed.items}
+    assert all(proof.holds for proof in proofs)
+    assert [proof.unmatched_debits_cents > 0 for proof in proofs if proof.books.currency == "USD"] == [True]
+
+
+async def test_only_operators_import_and_see_what_the_bank_says(bank):
+    xml = statement([Wire(5)], opening_cents=await closing(bank))
+    for party in (bank.seller, bank.officers[0]):
+        with pytest.raises(Forbidden):
+            await importing(bank, xml, party.actor)
+    limited = Actor(Role.OPERATOR, bank.operator.user_id, bank.operator.org_id, scopes=frozenset({"settlements:read"}))
+    with pytest.raises(Forbidden):
+        await importing(bank, xml, limited)
+    async with bank.context.db.begin(bank.seller.actor) as tx:
+        for look in (service.list_statements, service.list_suspense):
+            with pytest.raises(Forbidden):
+                await look(tx, bank.seller.actor, PageRequest(10))
+        with pytest.raises(Forbidden):
+            await service.trial_balance(tx, bank.seller.actor)
+        for table in ("bank_statement", "bank_entry"):
+            assert await tx.scalar(text(f"SELECT count(*) FROM {table}")) == 0
+
+
+# Where organisations are paid to.
+
+
+async def put(context, party, **given):
+    async with context.db.begin(party.actor) as tx:
+        return await service.put_bank_account(
+            tx,
+            party.actor,
+            service.BankDetails("The Holder", **given),
+            now=context.clock.now(),
+            chance=context.chance,
+            vault=context.vault,
+        )
+
+
+async def test_the_first_account_counts_at_once_and_a_change_after_two_days(bank):
+    party = await factories.register_member(bank.context)
+    first = await put(bank.context, party, iban="de89 3704 0044 0532 0130 00")
+    assert first.usable_from_at == first.created_at
+    second = await put(bank.context, party, routing_number="021000021", account_number="123456789")
+    assert (second.usable_from_at - second.created_at).total_seconds() == 48 * 3600
+    async with bank.context.db.begin(party.actor) as tx:
+        pay_with, newest = await service.own_bank(tx, party.actor)
+    assert newest == second
+    assert pay_with == reference("DEP", party.org_id)
+    assert second.last_four == "6789"
+
+
+async def test_a_number_is_sealed_at_rest_and_opens_for_its_own_account_only(bank):
+    party = await factories.register_member(bank.context)
+    account = await put(bank.context, party, iban="DE89370400440532013000")
+    assert b"DE89" not in account.sealed_number
+    assert service.open_number(account, bank.context.vault) == "DE89370400440532013000"
+    async with bank.context.db.begin(member(bank.seller.org_id)) as tx:
+        seen = await tx.scalar(text("SELECT count(*) FROM bank_account WHERE org_id = :id"), {"id": party.org_id})
+    assert seen == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"iban": "DE89370400440532013001"}, "iban"),
+        ({"iban": "XX"}, "iban"),
+        ({}, "iban"),
+        ({"iban": "DE89370400440532013000", "account_number": "1234"}, "iban"),
+        ({"routing_number": "021000021"}, "iban"),
+        ({"routing_number": "021000022", "account_number": "1234"}, "routing_number"),
+        ({"routing_number": "021000021", "account_number": "12a4"}, "account_number"),
+        ({"routing_number": "021000021", "account_number": "٣٤٥٦"}, "account_number"),
+    ],
+)
+async def test_an_account_that_cannot_be_paid_to_is_refused(bank, given, field):
+    with pytest.raises(Malformed) as refusal:
+        await put(bank.context, bank.buyers[0], **given)
+    assert refusal.value.field == field
+
+
+async def test_an_api_key_cannot_change_where_the_money_goes(bank):
+    actor = Actor(Role.MEMBER, bank.seller.user_id, bank.seller.org_id, key_id=bank.seller.user_id)
+    with pytest.raises(Forbidden, match="sign in"):
+        async with bank.context.db.begin(actor) as tx:
+            await service.put_bank_account(
+                tx,
+                actor,
+                service.BankDetails("X", iban="DE89370400440532013000"),
+                now=bank.context.clock.now(),
+                chance=bank.context.chance,
+                vault=bank.context.vault,
+            )
+
+
+async def test_nobody_names_an_account_in_anothers_name(bank):
+    with pytest.raises(DBAPIError, match="own name|row-level security"):
+        async with bank.context.db.begin(bank.buyers[0].actor) as tx:
+            await tx.execute(
+                text("""INSERT INTO bank_account VALUES (gen_random_uuid(), :org, 'Thief', 'iban', '0000', '\\x00', now(),
+                    :who, now())"""),
+                {"org": bank.seller.org_id, "who": bank.seller.user_id},
+            )
