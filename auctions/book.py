@@ -2,16 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from auctions.moves import Offer
+from auctions.moves import Offer, OpenedBid, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
-    """`offers` stand, by their seq; each bidder has at most one. `least_cents` is the least amount to bid now."""
+    """`offers` stand, by their seq; each bidder has at most one. `least_cents` is the least amount to bid now.
+
+    `admitted` may bid in this stage (None: everybody), from `begins_at` on. `opened` are the bids that ended the
+    auction, `opened_first` those that a further round followed.
+    """
 
     least_cents: int
     offers: Mapping[int, Offer] = field(default_factory=dict)
+    stage: Stage = Stage.BIDDING
+    begins_at: datetime | None = None
+    admitted: tuple[str, ...] | None = None
+    opened: tuple[OpenedBid, ...] = ()
+    opened_first: tuple[OpenedBid, ...] = ()
 
     def offer_of(self, bidder: str) -> Offer | None:
         """What the bidder has standing."""

@@ -155,7 +155,7 @@ def _is_taken(terms: Terms, command: _Running) -> bool:
         return True
     if isinstance(terms, EnglishTerms):
         return isinstance(command, PlaceBid | SetCeiling | CancelCeiling | BuyNow)
-    return isinstance(command, RULES[type(terms)].takes)
+    return isinstance(command, RULES[type(terms)].takes(terms))
 
 
 def _tick(auction: Auction, now: datetime) -> Decision:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import assert_never
 
 from auctions.auction import Auction, Phase
@@ -27,7 +28,7 @@ from auctions.messages import (
     PhaseEvent,
     ReserveMet,
 )
-from auctions.moves import StepAccepted, StepArmed, StepDisarmed
+from auctions.moves import BidSealed, BidsOpened, OfferWithdrawn, StageBegan, StepAccepted, StepArmed, StepDisarmed
 from auctions.terms import EnglishTerms, OtherTerms
 
 
@@ -61,10 +62,18 @@ def fold(auction: Auction, event: LaterEvent, head: bytes) -> Auction:
             return _without_bid(auction, event, head)
         case BoughtNow():
             return _with_buyer(auction, event, head)
-        case StepArmed() | StepDisarmed() | StepAccepted():
-            return _with_move(auction, event, head)
-        case _:
+        case (
+            AuctionOpened()
+            | AuctionPaused()
+            | AuctionResumed()
+            | AuctionCancelled()
+            | AuctionClosed()
+            | Awarded()
+            | AuctionFailed()
+        ):
             return _in_phase(auction, event, head)
+        case _:
+            return _with_move(auction, event, head)
 
 
 def _with_bid(auction: Auction, event: BidAccepted, head: bytes) -> Auction:
@@ -127,7 +136,9 @@ def _in_phase(auction: Auction, event: PhaseEvent, head: bytes) -> Auction:
         case AuctionResumed():
             running = replace(auction, phase=Phase.OPEN, paused_at=None, phase_reason=None)
             closes_at, latest_close_at = event.closes_at, event.latest_close_at
-            return replace(running, seq=event.seq, head=head, closes_at=closes_at, latest_close_at=latest_close_at)
+            book = auction.book and _moved(auction.book, closes_at - auction.closes_at)
+            moved = replace(running, closes_at=closes_at, latest_close_at=latest_close_at, book=book)
+            return replace(moved, seq=event.seq, head=head)
         case AuctionCancelled():
             return replace(auction, seq=event.seq, head=head, phase=Phase.CANCELLED, phase_reason=event.reason)
         case AuctionClosed():
@@ -146,16 +157,45 @@ def first_book(terms: OtherTerms) -> Book:
     return Book(least_cents=terms.least_cents)
 
 
+def _moved(book: Book, by: timedelta) -> Book:
+    return book if book.begins_at is None else replace(book, begins_at=book.begins_at + by)
+
+
 def _with_move(auction: Auction, event: MoveEvent, head: bytes) -> Auction:
-    paddles = _paddles_with(auction, event.bidder, event.paddle)
-    after = replace(auction, seq=event.seq, head=head, paddles=paddles)
-    book = auction.the_book
+    after, book = replace(auction, seq=event.seq, head=head), auction.the_book
+    if not isinstance(event, BidsOpened | StageBegan):
+        after = replace(after, paddles=_paddles_with(auction, event.bidder, event.paddle))
     match event:
-        case StepArmed():
+        case StepArmed() | BidSealed():
             return replace(after, book=replace(book, offers={**book.without(event.replaces), event.seq: event}))
-        case StepDisarmed():
+        case StepDisarmed() | OfferWithdrawn():
             return replace(after, book=replace(book, offers=book.without(event.bid_seq)))
         case StepAccepted():
             return replace(after, price_cents=event.price_cents, leader=event.bidder, leader_bid_seq=event.seq)
+        case BidsOpened(ends=True):
+            return replace(after, book=replace(book, opened=event.opened))
+        case BidsOpened():
+            return replace(after, book=replace(book, opened_first=event.opened))
+        case StageBegan():
+            return _in_stage(after, event)
         case _:
             assert_never(event)
+
+
+def _in_stage(auction: Auction, event: StageBegan) -> Auction:
+    book = replace(
+        auction.the_book,
+        stage=event.stage,
+        begins_at=event.begins_at,
+        admitted=event.admitted,
+        least_cents=event.least_cents,
+        offers={} if event.clears else auction.the_book.offers,
+    )
+    return replace(
+        auction,
+        book=book,
+        closes_at=event.closes_at,
+        latest_close_at=event.latest_close_at,
+        price_cents=event.price_cents,
+        leader=event.leader,
+    )

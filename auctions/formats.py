@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from auctions import descending
+from auctions import descending, sealed
 from auctions.auction import Auction, Phase
 from auctions.messages import (
     Accepted,
@@ -19,7 +19,7 @@ from auctions.messages import (
     StrikeCommand,
 )
 from auctions.moves import AcceptStep, ArmStep, Withdraw
-from auctions.terms import DutchTerms
+from auctions.terms import DutchTerms, SealedTerms
 
 
 def _no_tick(_: Auction, __: datetime) -> tuple[Event, ...]:
@@ -38,7 +38,7 @@ class Rules:
     fallen due before it, and `due_at` when the next of the two is due.
     """
 
-    takes: tuple[type[Any], ...]
+    takes: Callable[[Any], tuple[type[Any], ...]]
     decide: Callable[[Auction, object, datetime], Decision]
     close: Callable[[Auction, datetime], tuple[Event, ...]]
     tick: Callable[[Auction, datetime], tuple[Event, ...]] = _no_tick
@@ -47,12 +47,13 @@ class Rules:
 
 RULES: Mapping[type[Any], Rules] = {
     DutchTerms: Rules(
-        takes=(AcceptStep, ArmStep, Withdraw),
+        takes=lambda _: (AcceptStep, ArmStep, Withdraw),
         decide=descending.decide,
         close=descending.close,
         tick=descending.tick,
         due_at=descending.due_at,
     ),
+    SealedTerms: Rules(takes=sealed.takes, decide=sealed.decide, close=sealed.close),
 }
 
 

@@ -1,9 +1,23 @@
 """What one says and hears in the formats other than the ascending one. Joined with the rest in `auctions.messages`."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from typing import ClassVar
 
 from auctions.basis import IN_GOOD_STANDING, Stamp, Standing
+
+
+class Stage(StrEnum):
+    """Where an auction in several parts stands; most formats have one part only."""
+
+    BIDDING = "bidding"
+    OPENING = "opening"
+    """Bids sealed by the clients are being opened."""
+    FINAL = "final"
+    """The best bidders better their bids, sealed again."""
+    FINAL_OPENING = "final_opening"
+
 
 # Commands
 
@@ -43,8 +57,36 @@ class Withdraw:
     standing: Standing = IN_GOOD_STANDING
 
 
-BidderMove = AcceptStep | ArmStep | Withdraw
-Move = Tick | BidderMove
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealBid:
+    """A bid that only its bidder can read: `sealed` is opaque text, `commitment` is made by `sealed.commitment_of`."""
+
+    bidder: str
+    cid: str
+    sealed: str
+    commitment: str
+    standing: Standing = IN_GOOD_STANDING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """The content of one sealed bid; `amount_cents` is None if nobody can read it."""
+
+    bid_seq: int
+    amount_cents: int | None
+    salt: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenBids:
+    """Bring the contents of all bids that the clients sealed, in the order of their seqs."""
+
+    opened: tuple[Opened, ...]
+
+
+BidderMove = AcceptStep | ArmStep | Withdraw | SealBid
+OfficeMove = OpenBids
+Move = Tick | BidderMove | OfficeMove
 
 
 # Events
@@ -94,6 +136,66 @@ class StepAccepted(Stamp):
     armed_seq: int | None
 
 
-Offer = StepArmed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BidSealed(_Standing):
+    """A bid that nobody may see before the opening: its amount, or the bytes and the commitment of its bidder."""
+
+    kind: ClassVar[str] = "bid_sealed"
+    amount_cents: int | None
+    sealed: str | None
+    commitment: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferWithdrawn(Stamp):
+    kind: ClassVar[str] = "offer_withdrawn"
+    bidder: str
+    paddle: int
+    cid: str
+    bid_seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedBid:
+    """One opened bid. `flaw` says why it does not count: UNREADABLE, COMMITMENT_BROKEN or OUT_OF_BOUNDS."""
+
+    bid_seq: int
+    bidder: str
+    paddle: int
+    amount_cents: int | None
+    salt: str | None = None
+    flaw: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BidsOpened(Stamp):
+    """All sealed bids, in the order of their seqs. Shown to the room only if bidding `ends` with them."""
+
+    kind: ClassVar[str] = "bids_opened"
+    opened: tuple[OpenedBid, ...]
+    ends: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageBegan(Stamp):
+    """The next part of the auction. Bids are taken from `begins_at` until `closes_at`, of the `admitted` (None: of all).
+
+    `price_cents` and `leader` are what stands so far, `least_cents` the least to bid. `clears`: what stood is gone.
+    """
+
+    kind: ClassVar[str] = "stage_began"
+    stage: Stage
+    begins_at: datetime
+    closes_at: datetime
+    latest_close_at: datetime
+    admitted: tuple[str, ...] | None
+    least_cents: int
+    price_cents: int | None
+    leader: str | None
+    leader_paddle: int | None
+    clears: bool
+
+
+Offer = StepArmed | BidSealed
 """What stands in a book."""
-MoveEvent = Offer | StepDisarmed | StepAccepted
+MoveEvent = Offer | StepDisarmed | StepAccepted | OfferWithdrawn | BidsOpened | StageBegan

@@ -51,7 +51,22 @@ from auctions.messages import (
     SetCeiling,
     VoidBid,
 )
-from auctions.moves import AcceptStep, ArmStep, StepAccepted, StepArmed, StepDisarmed, Tick, Withdraw
+from auctions.moves import (
+    AcceptStep,
+    ArmStep,
+    BidSealed,
+    BidsOpened,
+    OfferWithdrawn,
+    OpenBids,
+    Opened,
+    SealBid,
+    StageBegan,
+    StepAccepted,
+    StepArmed,
+    StepDisarmed,
+    Tick,
+    Withdraw,
+)  # fmt: skip
 from auctions.record import GENESIS, chain, decode, encode
 
 __all__ = ["GENESIS", "LogError", "Verdict", "chain", "decode", "encode", "line", "read", "verify"]
@@ -179,10 +194,26 @@ def _move_behind(event: MoveEvent) -> Command | Move | None:
     match event:
         case StepArmed():
             return ArmStep(bidder=event.bidder, cid=event.cid, step=event.step)
-        case StepDisarmed():
+        case StepDisarmed() | OfferWithdrawn():
             return Withdraw(bidder=event.bidder, cid=event.cid)
         case StepAccepted(armed_seq=None):
             step, price_cents = event.step, event.price_cents
             return AcceptStep(bidder=event.bidder, cid=event.cid, step=step, price_cents=price_cents)
         case StepAccepted():
             return Tick()
+        case BidSealed():
+            return _bid_behind(event)
+        case BidsOpened() if any(bid.salt is not None for bid in event.opened):
+            contents = [Opened(bid_seq=b.bid_seq, amount_cents=b.amount_cents, salt=b.salt or "") for b in event.opened]
+            return OpenBids(opened=tuple(contents))
+        case BidsOpened() | StageBegan():
+            return Close()
+
+
+def _bid_behind(event: BidSealed) -> PlaceBid | SealBid | None:
+    bidder, cid = event.bidder, event.cid
+    if event.amount_cents is not None:
+        return PlaceBid(bidder=bidder, cid=cid, amount_cents=event.amount_cents, confirmed=True)
+    if event.sealed is None or event.commitment is None:
+        return None
+    return SealBid(bidder=bidder, cid=cid, sealed=event.sealed, commitment=event.commitment)

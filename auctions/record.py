@@ -6,13 +6,14 @@ event gives the same bytes for ever. The bytes hold auction id, seq, instant and
 
 import json
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from hashlib import sha256
 from operator import attrgetter
 from typing import Any, cast, get_args
 
 from auctions.messages import AuctionFailed, BidKind, Event, FailureReason, Outcome
+from auctions.moves import OpenedBid, Stage
 from auctions.terms import instant, terms_from_json
 from auctions.terms.base import CommonTerms
 from auctions.terms.english import EnglishTerms
@@ -60,6 +61,8 @@ def _plain(value: object) -> Any:
             return instant(value)
         case EnglishTerms() | CommonTerms():
             return value.to_json()
+        case OpenedBid():
+            return asdict(value)
         case _:
             raise TypeError(f"{type(value).__name__} has no place in an event")
 
@@ -84,6 +87,14 @@ def _instant(text: str) -> datetime:
     return at.astimezone(UTC)
 
 
+def _tuple(values: list[Any] | None) -> tuple[Any, ...] | None:
+    return None if values is None else tuple(values)
+
+
+def _opened(values: list[dict[str, Any]]) -> tuple[OpenedBid, ...]:
+    return tuple(OpenedBid(**value) for value in values)
+
+
 _READERS: dict[str, Callable[[Any], Any]] = {
     "at": _instant,
     "closes_at": _instant,
@@ -91,4 +102,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "terms": terms_from_json,
     "bid_kind": BidKind,
     "outcome": Outcome,
+    "begins_at": _instant,
+    "stage": Stage,
+    "admitted": _tuple,
+    "opened": _opened,
 }

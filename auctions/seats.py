@@ -70,6 +70,14 @@ VISIBILITY: Mapping[str, frozenset[str]] = {
     "step": _IN_THE_ROOM,
     "your_offer": frozenset({Role.BIDDER}),
     "armed": OFFICER_ONLY,
+    "stage": _ALL,
+    "begins_at": _ALL,
+    "clears": _ALL,
+    "admitted": frozenset({Role.BIDDER}),
+    "invited": OFFICE,
+    "envelopes": OFFICE,
+    "opened": _IN_THE_ROOM,
+    "opened_first": OFFICE,
 }
 """Which field reaches whom. A field that is not listed here reaches nobody."""
 

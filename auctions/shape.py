@@ -16,12 +16,15 @@ from auctions.messages import (
     SetCeiling,
     VoidBid,
 )
-from auctions.moves import AcceptStep, ArmStep, BidderMove, Move, Tick, Withdraw
+from auctions.moves import AcceptStep, ArmStep, BidderMove, Move, OfficeMove, OpenBids, Opened, SealBid, Tick
 
 MAX_CID_CHARS = 64
 MAX_BIDDER_CHARS = 128
 MAX_REASON_CHARS = 500
 MAX_STEP = 10_000
+MAX_SEALED_CHARS = 4_096
+MAX_SALT_CHARS = 128
+MAX_BID_COUNT = 10_000
 
 
 def flaw_in(command: Command | Move) -> str | None:
@@ -37,6 +40,8 @@ def flaw_in(command: Command | Move) -> str | None:
             return _flaw_in_reason(command.reason)
         case Open() | Resume() | Close() | Tick():
             return None
+        case OpenBids():
+            return _flaw_in_office_move(command)
         case _:
             return _flaw_in_name(command) or _flaw_in_move(command)
 
@@ -47,8 +52,27 @@ def _flaw_in_move(command: BidderMove) -> str | None:
             return "price_cents must be a whole number of minor units within bounds"
         case AcceptStep() | ArmStep() if type(command.step) is not int or not 0 <= command.step <= MAX_STEP:
             return f"step must be a whole number from 0 to {MAX_STEP}"
-        case AcceptStep() | ArmStep() | Withdraw():
+        case SealBid() if not _is_name(command.sealed, MAX_SEALED_CHARS):
+            return f"sealed must be 1 to {MAX_SEALED_CHARS} printable ASCII characters"
+        case SealBid() if not (_is_name(command.commitment, 64) and len(command.commitment) == 64):
+            return "commitment must be 64 hexadecimal digits"
+        case _:
             return None
+
+
+def _flaw_in_office_move(command: OfficeMove) -> str | None:
+    opened: object = command.opened
+    if not (isinstance(opened, tuple) and len(opened) <= MAX_BID_COUNT and all(map(_is_opened, opened))):
+        return "opened must be a tuple of Opened"
+    return None
+
+
+def _is_opened(one: object) -> bool:
+    if not isinstance(one, Opened) or type(one.bid_seq) is not int:
+        return False
+    salted: object = one.salt
+    fits = isinstance(salted, str) and len(salted) <= MAX_SALT_CHARS and salted.isascii() and salted.isprintable()
+    return fits and (one.amount_cents is None or is_amount(one.amount_cents))
 
 
 def _flaw_in_name(command: BidderCommand | BidderMove) -> str | None:

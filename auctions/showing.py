@@ -8,16 +8,37 @@ from collections.abc import Mapping
 from typing import Any
 
 from auctions.auction import Auction
-from auctions.moves import MoveEvent, Offer, StepAccepted, StepArmed, StepDisarmed
-from auctions.seats import OFFICER_ONLY, Audience, party
-from auctions.terms import DutchTerms
+from auctions.moves import (
+    BidSealed,
+    BidsOpened,
+    MoveEvent,
+    Offer,
+    OfferWithdrawn,
+    OpenedBid,
+    StageBegan,
+    StepAccepted,
+    StepArmed,
+    StepDisarmed,
+)  # fmt: skip
+from auctions.seats import OFFICE, OFFICER_ONLY, Audience, party
+from auctions.terms import DutchTerms, SealedTerms, instant
 
-KEYED = ("armed",)
+KEYED = ("armed", "envelopes")
 
-_MAP_OF: Mapping[type[Any], str] = {DutchTerms: "armed", StepArmed: "armed"}
+_MAP_OF: Mapping[type[Any], str] = {
+    DutchTerms: "armed",
+    StepArmed: "armed",
+    SealedTerms: "envelopes",
+    BidSealed: "envelopes",
+}
 """Under which name the office sees what stands, by format and by event."""
 
-_TOLD_TO: Mapping[type[Any], frozenset[Any]] = {StepArmed: OFFICER_ONLY, StepDisarmed: OFFICER_ONLY}
+_TOLD_TO: Mapping[type[Any], frozenset[Any]] = {
+    StepArmed: OFFICER_ONLY,
+    StepDisarmed: OFFICER_ONLY,
+    BidSealed: OFFICE,
+    OfferWithdrawn: OFFICE,
+}
 """Events that change nothing others may see: told only to the own bidder and these."""
 
 
@@ -35,25 +56,67 @@ def facts_of_book(auction: Auction, audience: Audience) -> dict[str, Any]:
         facts[name] = {str(offer.seq): _of_office(offer, audience) for offer in book.offers.values()}
         own = None if audience.bidder is None else book.offer_of(audience.bidder)
         facts["your_offer"] = None if own is None else _of_own(own)
+    if not isinstance(auction.terms, DutchTerms):
+        facts["stage"] = book.stage.value
+        facts |= _admission(book.admitted, audience)
+        facts["opened"] = _opened(book.opened, audience)
+        facts["opened_first"] = _opened(book.opened_first, audience)
     return facts
+
+
+def _admission(admitted: tuple[str, ...] | None, audience: Audience) -> dict[str, Any]:
+    return {"admitted": admitted is None or audience.bidder in admitted, "invited": admitted and list(admitted)}
+
+
+def _opened(opened: tuple[OpenedBid, ...], audience: Audience) -> list[dict[str, Any]]:
+    return [
+        {
+            "bid_seq": bid.bid_seq,
+            "bidder": party(bid.bidder, bid.paddle, audience),
+            "amount_cents": bid.amount_cents,
+            "flaw": bid.flaw,
+        }
+        for bid in opened
+    ]
 
 
 def facts_of_move(event: MoveEvent, audience: Audience) -> dict[str, Any]:
     """What a frame may carry, before the visibility table is applied."""
     match event:
-        case StepArmed():
+        case StepArmed() | BidSealed():
             return _facts_of_offer(event, audience)
-        case StepDisarmed():
+        case StepDisarmed() | OfferWithdrawn():
             return {"bidder": _bidder(event, audience), "cid": event.cid, "bid_seq": event.bid_seq}
         case StepAccepted():
             buyer = _bidder(event, audience)
             facts = {"bidder": buyer, "cid": event.cid, "step": event.step}
             return facts | {"price_cents": event.price_cents, "leader": buyer}
+        case BidsOpened():
+            return {"opened" if event.ends else "opened_first": _opened(event.opened, audience)}
+        case StageBegan():
+            return _facts_of_stage(event, audience)
+
+
+def _facts_of_stage(event: StageBegan, audience: Audience) -> dict[str, Any]:
+    return {
+        "stage": event.stage.value,
+        "begins_at": instant(event.begins_at),
+        "closes_at": instant(event.closes_at),
+        "latest_close_at": instant(event.latest_close_at),
+        "min_next_cents": event.least_cents,
+        "price_cents": event.price_cents,
+        "leader": party(event.leader, event.leader_paddle, audience),
+        "clears": event.clears,
+        **_admission(event.admitted, audience),
+    }
 
 
 def merge(after: dict[str, Any], frame: Mapping[str, Any]) -> None:
     """Bring what stands in a snapshot up to date with a frame, in place."""
     gone = frame.get("bid_seq")
+    if frame.get("clears"):
+        after.update({name: {} for name in KEYED if name in after})
+        after.update({"your_offer": None} if "your_offer" in after else {})
     for name in KEYED:
         if name in after:
             merged = {**after[name], **frame.get(name, {}), str(gone): None}
@@ -64,7 +127,7 @@ def merge(after: dict[str, Any], frame: Mapping[str, Any]) -> None:
 
 
 def _facts_of_offer(event: Offer, audience: Audience) -> dict[str, Any]:
-    changes = {str(event.seq): _of_office(event, audience)}
+    changes: dict[str, Any] = {str(event.seq): _of_office(event, audience)}
     if event.replaces is not None:
         changes[str(event.replaces)] = None
     facts = {"bidder": _bidder(event, audience), "cid": event.cid, _MAP_OF[type(event)]: changes}
@@ -75,15 +138,18 @@ def _of_own(offer: Offer) -> dict[str, Any]:
     return {"bid_seq": offer.seq, **_content(offer)}
 
 
-def _of_office(offer: Offer, audience: Audience) -> dict[str, Any] | None:
-    return {"bidder": _bidder(offer, audience), **_content(offer)}
+def _of_office(offer: Offer, audience: Audience) -> dict[str, Any]:
+    shown = {"bidder": _bidder(offer, audience)}
+    return shown if isinstance(offer, BidSealed) else shown | _content(offer)
 
 
 def _content(offer: Offer) -> dict[str, Any]:
     match offer:
         case StepArmed():
             return {"step": offer.step, "price_cents": offer.price_cents}
+        case BidSealed():
+            return {"amount_cents": offer.amount_cents, "sealed": offer.sealed, "commitment": offer.commitment}
 
 
-def _bidder(event: MoveEvent, audience: Audience) -> dict[str, Any] | None:
+def _bidder(event: Offer | StepDisarmed | OfferWithdrawn | StepAccepted, audience: Audience) -> dict[str, Any] | None:
     return party(event.bidder, event.paddle, audience)

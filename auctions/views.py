@@ -29,7 +29,7 @@ from auctions.messages import (
     Outcome,
     ReserveMet,
 )
-from auctions.moves import StepAccepted, StepArmed, StepDisarmed
+from auctions.moves import BidsOpened, StageBegan
 from auctions.seats import (
     OBSERVER,
     OFFICER,
@@ -117,12 +117,18 @@ def concerned(event: Event) -> frozenset[str]:
     match event:
         case BidAccepted() | BidRefusedBySeller() | BidVoided():
             return frozenset(name for name in (event.bidder, event.leader) if name is not None)
-        case CeilingLowered() | BoughtNow() | StepArmed() | StepDisarmed() | StepAccepted():
+        case CeilingLowered() | BoughtNow():
             return frozenset({event.bidder})
         case Awarded():
             return frozenset({event.winner})
+        case BidsOpened():
+            return frozenset(bid.bidder for bid in event.opened)
+        case StageBegan():
+            leader = () if event.leader is None else (event.leader,)
+            return frozenset([*(event.admitted or ()), *leader])
         case _:
-            return frozenset()
+            bidder = getattr(event, "bidder", None)
+            return frozenset() if bidder is None else frozenset({bidder})
 
 
 def _visible(facts: Mapping[str, Any], audience: Audience, *, own: bool) -> dict[str, Any]:

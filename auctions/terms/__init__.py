@@ -7,6 +7,7 @@ from auctions.increments import MAX_CENTS, IncrementStep
 from auctions.terms.base import TermsError, instant
 from auctions.terms.dutch import DutchTerms
 from auctions.terms.english import EnglishTerms
+from auctions.terms.sealed import Pricing, SealedTerms, Sealing
 
 __all__ = [
     "MAX_CENTS",
@@ -14,19 +15,22 @@ __all__ = [
     "EnglishTerms",
     "IncrementStep",
     "OtherTerms",
+    "Pricing",
+    "SealedTerms",
+    "Sealing",
     "Terms",
     "TermsError",
     "instant",
     "terms_from_json",
 ]
 
-OtherTerms = DutchTerms
+OtherTerms = DutchTerms | SealedTerms
 """The terms of all formats but the ascending one."""
 
 Terms = EnglishTerms | OtherTerms
 """Every format's terms. The engine dispatches on the type."""
 
-_FORMATS: dict[str, type[Terms]] = {cls.format: cls for cls in (EnglishTerms, DutchTerms)}
+_FORMATS: dict[str, type[Terms]] = {cls.format: cls for cls in (EnglishTerms, DutchTerms, SealedTerms)}
 
 
 def terms_from_json(data: Mapping[str, Any]) -> Terms:

@@ -19,11 +19,13 @@ from auctions.messages import (
     Standing,
     VoidBid,
 )
-from auctions.moves import AcceptStep, ArmStep, Tick, Withdraw
-from auctions.terms import DutchTerms
+from auctions.moves import AcceptStep, ArmStep, OpenBids, Opened, SealBid, Stage, Tick, Withdraw
+from auctions.sealed import commitment_of
+from auctions.terms import DutchTerms, Pricing, SealedTerms, Sealing
 from auctions.views import OBSERVER, OFFICER, OTHER_BIDDER, PUBLIC, SELLER, Audience, Role
 from tests.auctions.samples import OPENS_AT, US, Hall
 from tests.reference.dutch import Dutch
+from tests.reference.sealed import Sealed
 
 BIDDERS = ("ada", "bob", "cy", "dee")
 AUDIENCES = [*(Audience(Role.BIDDER, name) for name in BIDDERS), OTHER_BIDDER, OBSERVER, SELLER, OFFICER, PUBLIC]
@@ -131,7 +133,49 @@ def dutch_command(rng, auction, who, cid, now):
     return Withdraw(bidder=who, cid=cid, standing=standing(rng))
 
 
-FORMATS = [Format("dutch", dutch_terms, dutch_command, Dutch, ("AcceptStep", "ArmStep", "Withdraw", "Tick", "VoidBid"))]
+# Sealed
+
+
+def sealed_terms(rng):
+    by_clients = rng.random() < 0.4
+    final = rng.choice((None, None, "top", "within"))
+    return SealedTerms(
+        **COMMON,
+        closes_at=OPENS_AT + rng.choice((60, 300)) * S,
+        opening_cents=1_000,
+        reserve_cents=rng.choice((None, None, 1_000, 1_200)),
+        pricing=rng.choice(tuple(Pricing)),
+        sealing=Sealing.CLIENT if by_clients else Sealing.SIMPLE,
+        most_cents=2_000 if by_clients else rng.choice((None, 2_000)),
+        opening_s=60,
+        final_s=final and 120,
+        final_top=rng.choice((2, 3)) if final == "top" else None,
+        final_within_bps=rng.choice((0, 500, 10_000)) if final == "within" else None,
+    )
+
+
+def sealed_command(rng, auction, who, cid, now):
+    what, cents = rng.random(), rng.choice((999, 1_000, 1_100, 1_100, 1_200, 1_201, 1_500, 2_000, 2_001))
+    if what < 0.12:
+        return Withdraw(bidder=who, cid=cid, standing=standing(rng))
+    if auction.terms.sealing is Sealing.SIMPLE:
+        return PlaceBid(bidder=who, cid=cid, amount_cents=cents, standing=standing(rng, 1_100))
+    if auction.book.stage in (Stage.OPENING, Stage.FINAL_OPENING) and what < 0.9:
+        return OpenBids(opened=tuple(_read(rng, offer) for offer in auction.book.offers.values()))
+    commitment = commitment_of("auction-1", who, cents, f"salt-{who}")
+    return SealBid(bidder=who, cid=cid, sealed=str(cents), commitment=commitment, standing=standing(rng, 2_000))
+
+
+def _read(rng, offer):
+    """What the officers make of an envelope: its content, nothing, or something else."""
+    salt = f"salt-{offer.bidder}" if rng.random() < 0.85 else "another"
+    return Opened(bid_seq=offer.seq, amount_cents=int(offer.sealed) if rng.random() < 0.85 else None, salt=salt)
+
+
+FORMATS = [
+    Format("dutch", dutch_terms, dutch_command, Dutch, ("AcceptStep", "ArmStep", "Withdraw", "Tick", "VoidBid")),
+    Format("sealed", sealed_terms, sealed_command, Sealed, ("PlaceBid", "SealBid", "OpenBids", "Withdraw", "VoidBid")),
+]
 
 
 def drawn_hall(rng, form, count=30, watch=lambda *_: None):

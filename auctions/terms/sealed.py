@@ -1,0 +1,91 @@
+"""The terms of a sealed-bid auction."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import ClassVar
+
+from auctions.terms.base import MAX_STAGE_S, CommonTerms, TermsError, check_amount, check_whole, choice_of
+
+WHOLE_BPS = 10_000
+MAX_FINALIST_COUNT = 100
+
+
+class Pricing(StrEnum):
+    FIRST_PRICE = "first_price"
+    """The winner pays its own amount."""
+    SECOND_PRICE = "second_price"
+    """Vickrey: the winner pays the next best amount, but at least the reserve or the opening bid."""
+
+
+class Sealing(StrEnum):
+    SIMPLE = "simple"
+    """The server keeps the amounts and shows them to nobody before the opening: it is trusted with them."""
+    CLIENT = "client"
+    """Bidders send sealed bytes and a commitment; the amounts come with the opening."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedTerms(CommonTerms):
+    """Of every bidder only the last bid counts, to be replaced or withdrawn until `closes_at`; then all are opened.
+
+    `reserve_cents` is secret (None: the seller sells to the best bid). With `final_s` a best-and-final round of so many
+    seconds follows among the best `final_top` bidders, or all within `final_within_bps` of the best bid (exactly one of
+    the two). Sealed by the clients, a bid may not exceed the published `most_cents`, and the opening must come within
+    `opening_s` seconds.
+    """
+
+    format: ClassVar[str] = "sealed"
+    readers: ClassVar = {"pricing": choice_of(Pricing), "sealing": choice_of(Sealing)}
+
+    closes_at: datetime
+    opening_cents: int
+    reserve_cents: int | None = None
+    pricing: Pricing = Pricing.FIRST_PRICE
+    sealing: Sealing = Sealing.SIMPLE
+    most_cents: int | None = None
+    opening_s: int = 86_400
+    final_s: int | None = None
+    final_top: int | None = None
+    final_within_bps: int | None = None
+
+    def _check(self) -> None:
+        if self.closes_at <= self.opens_at:
+            raise TermsError("closes_at", "must be after opens_at")
+        check_amount("opening_cents", self.opening_cents)
+        if self.reserve_cents is not None:
+            check_amount("reserve_cents", self.reserve_cents, self.opening_cents)
+        for name, kind in (("pricing", Pricing), ("sealing", Sealing)):
+            if not isinstance(getattr(self, name), kind):
+                raise TermsError(name, f"must be a {kind.__name__}")
+        if self.most_cents is not None:
+            check_amount("most_cents", self.most_cents, self.reserve_cents or self.opening_cents)
+        elif self.sealing is Sealing.CLIENT:
+            raise TermsError("most_cents", "must be given when the clients seal")
+        check_whole("opening_s", self.opening_s, 60, MAX_STAGE_S)
+        self._check_final_round()
+
+    def _check_final_round(self) -> None:
+        if self.final_s is None:
+            if self.final_top is not None or self.final_within_bps is not None:
+                raise TermsError("final_s", "must be given for a best-and-final round")
+            return
+        check_whole("final_s", self.final_s, 1, MAX_STAGE_S)
+        if (self.final_top is None) == (self.final_within_bps is None):
+            raise TermsError("final_top", "or final_within_bps must be given, and not both")
+        if self.final_top is not None:
+            check_whole("final_top", self.final_top, 2, MAX_FINALIST_COUNT)
+        if self.final_within_bps is not None:
+            check_whole("final_within_bps", self.final_within_bps, 0, WHOLE_BPS)
+
+    @property
+    def latest_close_at(self) -> datetime:
+        """When the last round and its opening end at the latest, if nothing is late or paused."""
+        opening_s = self.opening_s if self.sealing is Sealing.CLIENT else 0
+        rounds = 1 if self.final_s is None else 2
+        return self.closes_at + timedelta(seconds=rounds * opening_s + (self.final_s or 0))
+
+    @property
+    def least_cents(self) -> int:
+        """The least amount that may be bid."""
+        return self.opening_cents
