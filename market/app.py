@@ -74,7 +74,6 @@ async def _running(app: Litestar) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await live.announce_shutdown()
         await lane.stop()
         await live.stop()
 

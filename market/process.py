@@ -3,9 +3,11 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import structlog
 import uvicorn
@@ -20,6 +22,7 @@ from market.kit.clock import SystemClock
 from market.kit.files import FileStore
 from market.kit.ids import SystemChance
 from market.kit.vault import KeyFileVault
+from market.live import routes as live
 from market.settings import Settings
 
 _log = structlog.get_logger()
@@ -53,7 +56,7 @@ async def opened(settings: Settings) -> AsyncIterator[tuple[Context, RoleUrls]]:
 async def serve(settings: Settings, *, with_worker: bool = True) -> None:
     """Run the server until SIGINT or SIGTERM; the worker runs beside it as a child process."""
     async with opened(settings) as (context, urls):
-        server = uvicorn.Server(server_config(context))
+        server = _Server(server_config(context))
         child = asyncio.create_task(_keep_worker(settings, urls)) if with_worker else None
         for sign in (signal.SIGINT, signal.SIGTERM):
             signal.signal(sign, _hear)
@@ -68,6 +71,15 @@ async def serve(settings: Settings, *, with_worker: bool = True) -> None:
 
 def _hear(_number: int, _frame: object) -> None:
     """Nothing more: uvicorn, once it has ended by a signal, raises it again, which would end us before we tidied up."""
+
+
+class _Server(uvicorn.Server):
+    """Tells every live socket before it hangs up: the application's own shutdown comes when they are closed already."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        app: Any = self.config.app
+        await app.state[live.STATE_KEY].announce_shutdown()
+        await super().shutdown(sockets)
 
 
 def server_config(context: Context) -> uvicorn.Config:
