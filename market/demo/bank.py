@@ -27,7 +27,6 @@ class Bank:
     currency: str
     balance_cents: int = 0
     statement_count: int = 0
-    _wire_count: int = 0
     _waiting: list[Wire] = field(default_factory=list)
 
     def book(self, wire: Wire) -> None:
@@ -48,7 +47,7 @@ class Bank:
         _put(sheet, "CreDtTm", f"{booked_on}T18:00:00Z")
         _put(sheet, "Acct/Id/Othr/Id", self.account_number)
         self._balance(sheet, "OPBD", booked_on)
-        entries = [self._entry(wire, booked_on) for wire in self._waiting]
+        entries = [self._entry(wire, booked_on, place) for place, wire in enumerate(self._waiting, start=1)]
         self.balance_cents += sum(wire.amount_cents for wire in self._waiting)
         self._waiting.clear()
         self._balance(sheet, "CLBD", booked_on)
@@ -62,15 +61,14 @@ class Bank:
         self._amount(balance, self.balance_cents)
         _put(balance, "Dt/Dt", str(on))
 
-    def _entry(self, wire: Wire, on: date) -> ET.Element:
-        self._wire_count += 1
+    def _entry(self, wire: Wire, on: date, place: int) -> ET.Element:
         entry = ET.Element("Ntry")
-        _put(entry, "NtryRef", str(self._wire_count))
+        _put(entry, "NtryRef", str(place))
         self._amount(entry, wire.amount_cents)
         _put(entry, "Sts/Cd", "BOOK")
         _put(entry, "BookgDt/Dt", str(on))
         _put(entry, "ValDt/Dt", str(on))
-        _put(entry, "AcctSvcrRef", f"{on:%y%m%d}{self._wire_count:06d}")
+        _put(entry, "AcctSvcrRef", f"{self.statement_count:06d}{place:04d}")
         _put(entry, "BkTxCd/Prtry/Cd", "WIRE")
         detail = ET.SubElement(ET.SubElement(entry, "NtryDtls"), "TxDtls")
         _put(detail, "Refs/EndToEndId", wire.reference)

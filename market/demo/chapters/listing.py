@@ -56,7 +56,14 @@ async def _cut(world: World) -> Pool:
 async def _publish(world: World, pool: Pool, figures: Figures) -> None:
     pace, currency = world.options.pace, world.bank.currency
     opens_at = world.clock.now() + timedelta(seconds=pace.opens_in_s)
-    await offer.publish(world, pool, figures, opens_at=opens_at, open_for=timedelta(seconds=pace.bidding_s))
+    await offer.publish(
+        world,
+        pool,
+        figures,
+        opens_at=opens_at,
+        open_for=timedelta(seconds=pace.bidding_s),
+        window_s=pace.window_s,
+    )
     world.teller.say(
         f"publishes an English auction of {pool.name!r}: opening {show(figures.opening_cents, currency)}, increment"
         f" {show(figures.increment_cents, currency)}, a secret reserve, deposit {show(figures.deposit_cents, currency)},"

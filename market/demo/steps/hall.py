@@ -56,16 +56,16 @@ class Hall:
 
     async def bid(self, who: Character, amount: Any, *, cid: str | None = None) -> Ack:
         """Bid exactly an amount. Raises `LiveError` for what is no amount."""
-        ack = await self._live[who].bid(self._auction, amount, cid=cid)
-        if ack.status == "accepted":
-            self.acked.append((who, amount, ack))
-        return ack
+        return self._keep(who, amount, await self._live[who].bid(self._auction, amount, cid=cid))
 
     async def proxy(self, who: Character, ceiling_cents: int) -> Ack:
         """Have the engine bid up to a secret ceiling."""
-        ack = await self._live[who].proxy(self._auction, ceiling_cents)
-        if ack.status == "accepted":
-            self.acked.append((who, ceiling_cents, ack))
+        return self._keep(who, ceiling_cents, await self._live[who].proxy(self._auction, ceiling_cents))
+
+    def _keep(self, who: Character, cents: int, ack: Ack) -> Ack:
+        """An answer that names an event is a promise; also when it is a duplicate's, after a reconnection."""
+        if ack.seq is not None and ack.status != "rejected":
+            self.acked.append((who, cents, ack))
         return ack
 
     async def nonsense(self, who: Character, amount: object) -> str:

@@ -20,6 +20,14 @@ async def import_statement(world: World) -> Import:
     return (await world[OPERATOR].import_statement(statement)).statements[0]
 
 
+async def resume_bank(world: World) -> None:
+    """Let the bank go on where its last imported statement ended."""
+    last = next(iter((await world[OPERATOR].statements(limit=1)).items), None)
+    if last is not None:
+        world.bank.balance_cents = last.closing_cents
+        world.bank.statement_count = int(last.statement_ref.rpartition("-")[2])
+
+
 async def transfers(world: World) -> list[LedgerTransfer]:
     """Every transfer in the ledger, oldest first, as the operator sees them."""
     found: list[LedgerTransfer] = []

@@ -34,10 +34,15 @@ def rounded(cents: int) -> int:
     return max(1, cents // unit * unit)
 
 
-async def publish(world: World, pool: Pool, figures: Figures, *, opens_at: datetime, open_for: timedelta) -> None:
-    """An English auction with reserve, increment and soft close; the close may move by as long again."""
-    seller, window_s = world[SELLER], world.options.pace.window_s
-    if pool.auction_id is not None:
+async def publish(
+    world: World, pool: Pool, figures: Figures, *, opens_at: datetime, open_for: timedelta, window_s: int
+) -> None:
+    """An English auction with reserve, increment and soft close; the close may move by as long again.
+
+    A pool that is on offer already keeps its auction.
+    """
+    seller = world[SELLER]
+    if pool.state == "offered" and pool.auction_id is not None:
         world.sale.auction_id = pool.auction_id
         return
     closes_at = opens_at + open_for

@@ -1,10 +1,11 @@
 """Compliance: a party brings evidence, officer A prepares, officer B approves, and a clearance is a dated grant."""
 
-import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
+from market.client.compliance import CaseFile
 from market.client.http import Upload
 from market.compliance.requirements import REQUIREMENTS, Capability, EvidenceType, needed_types
 from market.demo.cast import OFFICER_A, OFFICER_B, Character
@@ -36,31 +37,43 @@ class Paper:
 
 
 async def submit(world: World, who: Character, *capabilities: Capability) -> UUID:
-    """The party opens a case, brings every paper that its capabilities need, and submits; the case's id."""
-    client = world[who]
-    opened = await client.open_case(
+    """The party opens a case, brings every paper that its capabilities need, and submits; the case's id.
+
+    A case that is open already is gone on with.
+    """
+    found = await _open_case(world, who, capabilities)
+    case_id = found.case.case_id
+    issued_on = world.clock.now().date() - timedelta(days=_ISSUED_DAYS_AGO)
+    brought = {paper.type for paper in found.evidence}
+    for kind in needed_types(frozenset(capabilities)):
+        if kind.value not in brought:
+            paper = Paper(kind, issued_on)
+            await world[who].add_evidence(
+                case_id,
+                paper.page(who),
+                type=kind.value,
+                issuer="Specimen Registry",
+                number=f"S-{who.registration_number}",
+                jurisdiction="US-DE",
+                issued_on=paper.issued_on,
+                expires_on=paper.expires_on,
+            )
+    if found.case.state == "draft":
+        await world[who].submit_case(case_id)
+    return case_id
+
+
+async def _open_case(world: World, who: Character, capabilities: Sequence[Capability]) -> CaseFile:
+    for case in (await world[who].cases()).items:
+        if case.state not in {"cleared", "declined"}:
+            return await world[who].case(case.case_id)
+    return await world[who].open_case(
         capabilities=[each.value for each in capabilities],
         states=_EVERY_STATE,
         max_bid_cents=_LIMIT_CENTS,
         currency=world.bank.currency,
         beneficial_owners=[{"name": who.person, "country": who.country, "share_bps": 10_000}],
     )
-    case_id: UUID = opened.case.case_id
-    issued_on = world.clock.now().date() - timedelta(days=_ISSUED_DAYS_AGO)
-    for kind in needed_types(frozenset(capabilities)):
-        paper = Paper(kind, issued_on)
-        await client.add_evidence(
-            case_id,
-            paper.page(who),
-            type=kind.value,
-            issuer="Specimen Registry",
-            number=f"S-{who.registration_number}",
-            jurisdiction="US-DE",
-            issued_on=paper.issued_on,
-            expires_on=paper.expires_on,
-        )
-    await client.submit_case(case_id)
-    return case_id
 
 
 async def prepare(world: World, case_id: UUID) -> int:
@@ -95,8 +108,3 @@ async def clear(world: World, who: Character, *capabilities: Capability) -> None
     case_id = await submit(world, who, *capabilities)
     await prepare(world, case_id)
     await approve(world, case_id)
-
-
-async def submit_all(world: World, *people: tuple[Character, tuple[Capability, ...]]) -> list[UUID]:
-    """Several parties at once."""
-    return list(await asyncio.gather(*(submit(world, who, *capabilities) for who, capabilities in people)))
