@@ -69,17 +69,15 @@ def test_a_reference_is_found_in_what_people_write_around_it(kind, of):
     assert find_references(f"X{ref}") == find_references(f"{ref}9") == frozenset()
 
 
-@settings(max_examples=100)
-@given(st.uuids(), st.data())
-def test_a_reference_with_one_wrong_character_or_two_swapped_is_nobodys(of, data):
+@settings(max_examples=10)
+@given(st.uuids())
+def test_a_reference_with_one_wrong_character_or_two_neighbours_swapped_is_nobodys(of):
     ref = reference("DEP", of)
-    at = data.draw(st.integers(4, len(ref) - 1))
-    wrong = data.draw(st.sampled_from("0123456789ABCDEFGHJKMNPQRSTVWXYZ"))
-    changed = ref[:at] + wrong + ref[at + 1 :]
-    swapped = ref[:at] + ref[at + 1 : at + 2] + ref[at] + ref[at + 2 :]
-    for other in (changed, swapped):
-        if other != ref:
-            assert find_references(other) == frozenset()
+    for at in range(4, len(ref)):
+        others = {ref[:at] + wrong + ref[at + 1 :] for wrong in "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-"}
+        others.add(ref[:at] + ref[at + 1 : at + 2] + ref[at] + ref[at + 2 :])
+        for other in others - {ref}:
+            assert find_references(other) == frozenset(), other
 
 
 def test_the_kind_is_part_of_what_is_checked():
