@@ -296,9 +296,9 @@ async def received_portfolio(context: Context, seller: Party, tape: bytes, **par
         for first in range(0, len(body), 65_536):
             yield body[first : first + 65_536]
 
-    sealed, form = await seal_upload(context, seller.actor, content_type, len(body), stream())
+    sealed = await seal_upload(context, seller.actor, content_type, len(body), stream())
     async with context.db.begin(seller.actor) as tx:
-        return await portfolios.receive_tape(tx, seller.actor, sealed, form, now=context.clock.now())
+        return await portfolios.receive_tape(tx, seller.actor, sealed, now=context.clock.now())
 
 
 async def ready_portfolio(context: Context, seller: Party, tape: bytes, **parts: str) -> Portfolio:

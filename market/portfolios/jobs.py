@@ -290,7 +290,8 @@ async def _compute(claim: _Claim, task: Callable[[Job], Result], job: Job) -> Re
     except BaseException as error:
         if isinstance(error, BrokenProcessPool):
             _processes.cache_clear()
-        await claim.renew(timedelta(0))
+        with suppress(_ClaimLost):
+            await claim.renew(timedelta(0))
         raise
 
 

@@ -71,11 +71,11 @@ async def upload_tape(
     """Needs a clearance to list. The tape is sealed while it comes in; the worker then reads its columns."""
     async with context.db.begin(actor) as tx:
         await service.require_may_list(tx, actor, context.clock.now())
-    tape, form = await upload.seal_upload(
+    tape = await upload.seal_upload(
         context, actor, request.headers.get("content-type", ""), request.content_length, request.stream()
     )
     async with context.db.begin(actor) as tx:
-        portfolio = await service.receive_tape(tx, actor, tape, form, now=context.clock.now())
+        portfolio = await service.receive_tape(tx, actor, tape, now=context.clock.now())
     return schemas.PortfolioView.from_portfolio(portfolio)
 
 

@@ -9,9 +9,12 @@ from typing import Any, assert_never
 from uuid import UUID
 
 from market.kit.errors import Conflict, Forbidden, Malformed, MarketError, TooLarge
+from market.kit.money import is_currency
 
 MAX_ATTEMPT_COUNT = 3
 """A step that ended without an answer this many times is refused for good: the file itself is then the likely cause."""
+_NAME_CHARS = 120
+_EARLIEST_ON = date(1990, 1, 1)
 MAX_POOL_COUNT = 200
 """Of one portfolio, refused ones included."""
 
@@ -111,9 +114,12 @@ class Portfolio:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedTape:
-    """A tape that was sealed while it came in, and its portfolio's wrapped keys."""
+    """A tape that was sealed while it came in, what its seller says about it, and its portfolio's wrapped keys."""
 
     portfolio_id: UUID
+    name: str
+    currency: str
+    cut_off_on: date
     tape: Tape
     wrapped_keys: dict[KeyPurpose, bytes] = field(repr=False)
 
@@ -368,3 +374,29 @@ def turns_of(pool: Pool, pools: Mapping[UUID, Pool]) -> tuple[Turn, ...]:
         Turn(pools[pool_id].selection, tuple(place[other] for other in pools[pool_id].excluded_pool_ids))
         for pool_id in order
     )
+
+
+def checked_name(text: str) -> str:
+    """The name with single blanks. Raises `Malformed`."""
+    name = " ".join(text.split())
+    if not 1 <= len(name) <= _NAME_CHARS or not name.isprintable():
+        raise Malformed(f"a name has 1 to {_NAME_CHARS} printable characters", field="name")
+    return name
+
+
+def checked_currency(text: str) -> str:
+    """An ISO 4217 code that is traded here. Raises `UnknownCurrency`."""
+    if not is_currency(text):
+        raise UnknownCurrency("give the ISO 4217 code of a currency that is traded here, such as USD", field="currency")
+    return text
+
+
+def checked_cut_off(text: str, now: datetime) -> date:
+    """A day written YYYY-MM-DD, not in the future. Raises `Malformed`."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise Malformed("the cut-off date is written YYYY-MM-DD", field="cut_off_on") from None
+    if not _EARLIEST_ON <= day <= now.date():
+        raise Malformed(f"the cut-off date lies between {_EARLIEST_ON} and today", field="cut_off_on")
+    return day

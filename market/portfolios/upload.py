@@ -22,6 +22,9 @@ from market.portfolios.rules import (
     ReceivedTape,
     Tape,
     TapeTooLarge,
+    checked_currency,
+    checked_cut_off,
+    checked_name,
     key_context,
 )
 from market.portfolios.work import tape_header
@@ -135,11 +138,11 @@ def _too_large(max_bytes: int) -> TapeTooLarge:
 
 async def seal_upload(
     context: Context, actor: Actor, content_type: str, content_length: int | None, body: AsyncIterator[bytes]
-) -> tuple[ReceivedTape, dict[str, str]]:
-    """Seal the tape of an upload into the store while it comes in; its sealed form, and the form's other parts.
+) -> ReceivedTape:
+    """Seal the tape of an upload into the store while it comes in.
 
-    The tape's data key and the portfolio's token key are drawn here and leave wrapped. Raises what `receive` raises;
-    then nothing is kept.
+    The tape's data key and the portfolio's token key are drawn here and leave wrapped. Raises what `receive` raises,
+    `UnknownCurrency`, and `Malformed` for a name or date that cannot be taken; then nothing is kept.
     """
     if actor.org_id is None:
         raise AssertionError("a member belongs to an organisation")
@@ -153,8 +156,10 @@ async def seal_upload(
             aad=tape_header(str(portfolio_id), str(actor.org_id)),
         )
         form = await receive(content_type, content_length, body, sealer, max_bytes=context.settings.upload_max_bytes)
+        name, currency = checked_name(form["name"]), checked_currency(form["currency"])
+        cut_off_on = checked_cut_off(form["cut_off_on"], context.clock.now())
         sealed = sealer.finish()
         stored = await asyncio.to_thread(draft.keep)
     tape = Tape(KeptFile(sealed.plain_sha256, sealed.plain_bytes), KeptFile(stored.sha256, stored.size_bytes))
     wrapped = {purpose: context.vault.wrap(key, key_context(purpose, portfolio_id)) for purpose, key in keys.items()}
-    return ReceivedTape(portfolio_id, tape, wrapped), form
+    return ReceivedTape(portfolio_id, name, currency, cut_off_on, tape, wrapped)

@@ -1,3 +1,5 @@
+import itertools
+import string
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from uuid import UUID
@@ -6,6 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from market.kit.actor import Actor, Role
+from market.kit.errors import Forbidden
+from market.kit.money import exponent, is_currency
+from market.portfolios import service
 from market.portfolios.rules import (
     BadSelection,
     KeyPurpose,
@@ -24,6 +30,7 @@ from market.portfolios.rules import (
     turns_of,
     while_claimed,
 )
+from masking.values import EXPONENTS
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 A_PORTFOLIO = Portfolio(
@@ -99,6 +106,25 @@ def test_turns_leave_out_pools_that_took_nothing():
         Turn(Selection(min_age_days=1)),
         Turn(Selection(min_age_days=3), (0,)),
     )
+
+
+def test_every_currency_that_is_traded_can_be_read_from_a_tape_with_the_same_digits():
+    for code in EXPONENTS:
+        if is_currency(code):
+            assert exponent(code) == EXPONENTS[code]
+    assert all(code in EXPONENTS for code in ("USD", "EUR", "JPY", "KWD"))
+    traded = {a + b + c for a, b, c in itertools.product(string.ascii_uppercase, repeat=3) if is_currency(a + b + c)}
+    assert traded <= set(EXPONENTS)
+
+
+async def test_an_api_key_without_the_scope_neither_uploads_nor_looks():
+    reader = Actor(Role.MEMBER, UUID(int=1), UUID(int=2), UUID(int=3), frozenset({"portfolios:read"}))
+    with pytest.raises(Forbidden):
+        await service.require_may_list(None, reader, NOW)
+    with pytest.raises(Forbidden):
+        await service.find_portfolio(None, replace(reader, scopes=frozenset()), UUID(int=1))
+    with pytest.raises(Forbidden):
+        await service.require_may_list(None, Actor(Role.OPERATOR, UUID(int=1)), NOW)
 
 
 @settings(max_examples=60, deadline=None)

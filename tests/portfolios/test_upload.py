@@ -84,10 +84,12 @@ UNFIT_PARTS = [
 
 async def test_a_form_that_cannot_be_taken_names_its_part(context, visit):
     visitor = await visit(await factories.seller(context))
+    before = stored(context)
     for parts, slug, field in UNFIT_PARTS:
         answer = await post(visitor, tapes.tape(10), **parts)
         problem = answer.json()
         assert (answer.status_code, problem["type"], problem.get("field")) == (422, f"/problems/{slug}", field), parts
+    assert stored(context) == before
     assert (await visitor.get("/v1/portfolios")).json()["items"] == []
 
 

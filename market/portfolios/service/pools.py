@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.journal import service as journal
 from market.kit.actor import Actor, Role
-from market.kit.errors import NotFound
+from market.kit.errors import Malformed, NotFound
 from market.kit.ids import Chance
 from market.kit.pages import Page, PageRequest
 from market.parties.rules import require
@@ -21,6 +21,7 @@ from market.portfolios.rules import (
     PoolState,
     SalePackage,
     TapeOnOffer,
+    checked_name,
     key_context,
     require_cuttable,
     require_sound,
@@ -170,7 +171,7 @@ def _existing(pool: Pool | None) -> Pool:
 
 def _name(order: PoolOrder, place: int) -> str:
     require_sound(order.selection)
-    name = " ".join(order.name.split())
-    if not 1 <= len(name) <= 120 or not name.isprintable():
-        raise BadSelection("a pool's name has 1 to 120 printable characters", field=f"pools[{place}].name")
-    return name
+    try:
+        return checked_name(order.name)
+    except Malformed as error:
+        raise BadSelection(error.detail, field=f"pools[{place}].name") from None

@@ -1,6 +1,6 @@
 """Tapes come in, columns are mapped, refused rows are shown."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,8 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from market.compliance import service as compliance
 from market.journal import service as journal
 from market.kit.actor import Actor, Role
-from market.kit.errors import Malformed, NotFound
-from market.kit.money import is_currency
+from market.kit.errors import NotFound
 from market.kit.pages import Page, PageRequest
 from market.parties.rules import require
 from market.portfolios.rules import (
@@ -24,7 +23,7 @@ from market.portfolios.rules import (
     ReceivedTape,
     RefusedAccount,
     Template,
-    UnknownCurrency,
+    checked_name,
     header_digest,
     require_mappable,
 )
@@ -33,8 +32,6 @@ from market.portfolios.store import portfolios as store
 from masking.policy import Mapping, PolicyError
 
 _READ, _WRITE = "portfolios:read", "portfolios:write"
-_NAME_CHARS = 120
-_EARLIEST_ON = date(1990, 1, 1)
 
 
 async def require_may_list(tx: AsyncSession, actor: Actor, now: datetime) -> UUID:
@@ -45,20 +42,15 @@ async def require_may_list(tx: AsyncSession, actor: Actor, now: datetime) -> UUI
     return org_id
 
 
-async def receive_tape(
-    tx: AsyncSession, actor: Actor, tape: ReceivedTape, form: dict[str, str], *, now: datetime
-) -> Portfolio:
-    """A sealed tape becomes a portfolio that waits for the worker.
-
-    Raises `NotCleared`, `UnknownCurrency`, and `Malformed` for a name or date that cannot be taken.
-    """
+async def receive_tape(tx: AsyncSession, actor: Actor, tape: ReceivedTape, *, now: datetime) -> Portfolio:
+    """A sealed tape becomes a portfolio that waits for the worker. Raises `NotCleared`."""
     org_id = await require_may_list(tx, actor, now)
     portfolio = Portfolio(
         portfolio_id=tape.portfolio_id,
         org_id=org_id,
-        name=_name(form["name"]),
-        currency=_currency(form["currency"]),
-        cut_off_on=_cut_off_on(form["cut_off_on"], now),
+        name=tape.name,
+        currency=tape.currency,
+        cut_off_on=tape.cut_off_on,
         state=PortfolioState.RECEIVED,
         created_by=own_user(actor),
         created_at=now,
@@ -172,7 +164,9 @@ def own_user(actor: Actor) -> UUID:
 async def _save(
     tx: AsyncSession, actor: Actor, name: str, mapping: dict[str, Any], *, template_id: UUID, now: datetime
 ) -> Template:
-    template = Template(template_id, own_org(actor), _name(name), header_digest(mapping["columns"]), mapping, now)
+    template = Template(
+        template_id, own_org(actor), checked_name(name), header_digest(mapping["columns"]), mapping, now
+    )
     return await store.save_template(tx, template, own_user(actor))
 
 
@@ -196,26 +190,3 @@ def _require_applicable(mapping: dict[str, Any]) -> None:
         Mapping(**mapping).require_mandatory()
     except PolicyError as error:
         raise BadMapping(str(error), field="columns") from None
-
-
-def _name(text: str) -> str:
-    name = " ".join(text.split())
-    if not 1 <= len(name) <= _NAME_CHARS or not name.isprintable():
-        raise Malformed(f"a name has 1 to {_NAME_CHARS} printable characters", field="name")
-    return name
-
-
-def _currency(text: str) -> str:
-    if not is_currency(text):
-        raise UnknownCurrency("give the ISO 4217 code of a currency that is traded here, such as USD", field="currency")
-    return text
-
-
-def _cut_off_on(text: str, now: datetime) -> date:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise Malformed("the cut-off date is written YYYY-MM-DD", field="cut_off_on") from None
-    if not _EARLIEST_ON <= day <= now.date():
-        raise Malformed(f"the cut-off date lies between {_EARLIEST_ON} and today", field="cut_off_on")
-    return day
