@@ -144,7 +144,7 @@ async def sign_in(context: Context, attempt: SignIn, *, hasher: Hasher = STANDAR
 
 async def _count_try(tx: AsyncSession, account: bytes, address: bytes, now: datetime) -> None:
     """Count the try as failed beforehand, so that parallel guesses wait too; a success forgets it."""
-    failure_count, next_at = await signins.find_delay(tx, account, address) or (0, now)
+    failure_count, next_at = await signins.lock_delay(tx, account, address, now)
     if next_at + rules.DELAY_MEMORY <= now:
         failure_count = 0
     if now < next_at:

@@ -11,14 +11,19 @@ from market.db.tables.parties import PersonRow, SigninDelayRow, UserSessionRow
 from market.kit.actor import Actor, Role
 
 
-async def find_delay(tx: AsyncSession, account: bytes, address: bytes) -> tuple[int, datetime] | None:
-    """(failures, next try counts from). Locks the row: tries of one account from one address take turns."""
-    row = await tx.scalar(
-        select(SigninDelayRow)
-        .where(SigninDelayRow.account_sha256 == account, SigninDelayRow.address_sha256 == address)
-        .with_for_update()
+async def lock_delay(tx: AsyncSession, account: bytes, address: bytes, now: datetime) -> tuple[int, datetime]:
+    """(failures so far, next try counts from). Locks the row, made if need be: tries of one pair take turns."""
+    key = {"account_sha256": account, "address_sha256": address}
+    made = await tx.execute(
+        insert(SigninDelayRow)
+        .values(**key, failure_count=1, next_at=now)
+        .on_conflict_do_nothing()
+        .returning(SigninDelayRow.next_at)
     )
-    return None if row is None else (row.failure_count, row.next_at)
+    if made.first() is not None:
+        return 0, now
+    row = (await tx.scalars(select(SigninDelayRow).filter_by(**key).with_for_update())).one_or_none()
+    return (0, now) if row is None else (row.failure_count, row.next_at)
 
 
 async def keep_delay(
