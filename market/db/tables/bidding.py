@@ -86,7 +86,7 @@ class BidRow(Base):
             ["org_id", "capability", "clearance_id"],
             ["clearance.org_id", "clearance.capability", "clearance.clearance_id"],
         ),
-        Index("ix_bid_org_id_capability_clearance_id", "org_id", "capability", "clearance_id"),
+        Index("ix_bid_capability_clearance_id_org_id", "capability", "clearance_id", "org_id"),
     )
 
 
@@ -131,7 +131,7 @@ class RegistrationRow(Base):
             ["clearance.org_id", "clearance.capability", "clearance.clearance_id"],
         ),
         Index("ix_registration_auction_id_seller_org_id", "auction_id", "seller_org_id"),
-        Index("ix_registration_org_id_capability_clearance_id", "org_id", "capability", "clearance_id"),
+        Index("ix_registration_clearance_id_org_id_capability", "clearance_id", "org_id", "capability"),
     )
 
 
