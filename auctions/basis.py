@@ -63,6 +63,8 @@ class FailureReason(StrEnum):
 
     NO_BIDS = "NO_BIDS"
     RESERVE_NOT_MET = "RESERVE_NOT_MET"
+    NOT_AWARDED = "NOT_AWARDED"
+    """There were offers, and the seller took none."""
     NOT_OPENED = "NOT_OPENED"
     """Nobody brought the sealed bids' contents in time."""
 

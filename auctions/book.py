@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from auctions.moves import Offer, OpenedBid, Stage
+from auctions.moves import Countered, Offer, OpenedBid, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,7 +12,8 @@ class Book:
     """`offers` stand, by their seq; each bidder has at most one. `least_cents` is the least amount to bid now.
 
     `admitted` may bid in this stage (None: everybody), from `begins_at` on. `opened` are the bids that ended the
-    auction, `opened_first` those that a further round followed.
+    auction, `opened_first` those that a further round followed. `counters` are the seller's
+    counter-offers by the seq of the offer that they answer.
     """
 
     least_cents: int
@@ -20,12 +21,17 @@ class Book:
     stage: Stage = Stage.BIDDING
     begins_at: datetime | None = None
     admitted: tuple[str, ...] | None = None
+    counters: Mapping[int, Countered] = field(default_factory=dict)
     opened: tuple[OpenedBid, ...] = ()
     opened_first: tuple[OpenedBid, ...] = ()
 
     def offer_of(self, bidder: str) -> Offer | None:
         """What the bidder has standing."""
         return next((offer for offer in self.offers.values() if offer.bidder == bidder), None)
+
+    def without_counter(self, seq: int | None) -> Mapping[int, Countered]:
+        """The counter-offers but the one to this offer."""
+        return {key: counter for key, counter in self.counters.items() if key != seq}
 
     def without(self, seq: int | None) -> Mapping[int, Offer]:
         """The offers but one."""

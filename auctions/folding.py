@@ -28,7 +28,19 @@ from auctions.messages import (
     PhaseEvent,
     ReserveMet,
 )
-from auctions.moves import BidSealed, BidsOpened, OfferWithdrawn, StageBegan, StepAccepted, StepArmed, StepDisarmed
+from auctions.moves import (
+    BidSealed,
+    BidsOpened,
+    CounterAccepted,
+    Countered,
+    OfferPlaced,
+    OfferTaken,
+    OfferWithdrawn,
+    StageBegan,
+    StepAccepted,
+    StepArmed,
+    StepDisarmed,
+)
 from auctions.terms import EnglishTerms, OtherTerms
 
 
@@ -103,7 +115,7 @@ def _without_bid(auction: Auction, event: BidRefusedBySeller | BidVoided, head: 
         leader_bid_seq=event.leader_bid_seq,
         reserve_met=event.reserve_met,
         struck=auction.struck | {event.bid_seq},
-        book=auction.book and replace(auction.book, offers=auction.book.without(event.bid_seq)),
+        book=auction.book and _without(auction.book, event.bid_seq),
     )
 
 
@@ -157,6 +169,10 @@ def first_book(terms: OtherTerms) -> Book:
     return Book(least_cents=terms.least_cents)
 
 
+def _without(book: Book, seq: int | None) -> Book:
+    return replace(book, offers=book.without(seq), counters=book.without_counter(seq))
+
+
 def _moved(book: Book, by: timedelta) -> Book:
     return book if book.begins_at is None else replace(book, begins_at=book.begins_at + by)
 
@@ -166,11 +182,14 @@ def _with_move(auction: Auction, event: MoveEvent, head: bytes) -> Auction:
     if not isinstance(event, BidsOpened | StageBegan):
         after = replace(after, paddles=_paddles_with(auction, event.bidder, event.paddle))
     match event:
-        case StepArmed() | BidSealed():
-            return replace(after, book=replace(book, offers={**book.without(event.replaces), event.seq: event}))
+        case StepArmed() | BidSealed() | OfferPlaced():
+            rest = _without(book, event.replaces)
+            return replace(after, book=replace(rest, offers={**rest.offers, event.seq: event}))
         case StepDisarmed() | OfferWithdrawn():
-            return replace(after, book=replace(book, offers=book.without(event.bid_seq)))
-        case StepAccepted():
+            return replace(after, book=_without(book, event.bid_seq))
+        case Countered():
+            return replace(after, book=replace(book, counters={**book.counters, event.offer_seq: event}))
+        case StepAccepted() | OfferTaken() | CounterAccepted():
             return replace(after, price_cents=event.price_cents, leader=event.bidder, leader_bid_seq=event.seq)
         case BidsOpened(ends=True):
             return replace(after, book=replace(book, opened=event.opened))

@@ -5,21 +5,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from auctions import descending, sealed
+from auctions import asking, descending, sealed
 from auctions.auction import Auction, Phase
 from auctions.messages import (
     Accepted,
     BidRefusedBySeller,
     BidVoided,
+    BuyNow,
     Decision,
     Event,
+    PlaceBid,
     Reason,
     RefuseBid,
     Refused,
     StrikeCommand,
 )
-from auctions.moves import AcceptStep, ArmStep, Withdraw
-from auctions.terms import DutchTerms, SealedTerms
+from auctions.moves import AcceptCounter, AcceptStep, ArmStep, AwardOffer, CounterOffer, Withdraw
+from auctions.terms import BestOfferTerms, DutchTerms, FixedPriceTerms, SealedTerms
 
 
 def _no_tick(_: Auction, __: datetime) -> tuple[Event, ...]:
@@ -52,6 +54,12 @@ RULES: Mapping[type[Any], Rules] = {
         close=descending.close,
         tick=descending.tick,
         due_at=descending.due_at,
+    ),
+    FixedPriceTerms: Rules(takes=lambda _: (BuyNow,), decide=asking.buy, close=asking.close),
+    BestOfferTerms: Rules(
+        takes=lambda _: (PlaceBid, Withdraw, AwardOffer, CounterOffer, AcceptCounter),
+        decide=asking.decide,
+        close=asking.close,
     ),
     SealedTerms: Rules(takes=sealed.takes, decide=sealed.decide, close=sealed.close),
 }

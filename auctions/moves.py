@@ -84,8 +84,35 @@ class OpenBids:
     opened: tuple[Opened, ...]
 
 
-BidderMove = AcceptStep | ArmStep | Withdraw | SealBid
-OfficeMove = OpenBids
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwardOffer:
+    """The seller sells to the offer `bid_seq`, having seen everything up to event `seq_seen`."""
+
+    bid_seq: int
+    seq_seen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CounterOffer:
+    """The seller would sell to the bidder of the offer `bid_seq` at `price_cents`, until `expires_at` or the close."""
+
+    bid_seq: int
+    price_cents: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptCounter:
+    """Buy at the price of the counter-offer that the seller made as event `counter_seq`."""
+
+    bidder: str
+    cid: str
+    counter_seq: int
+    standing: Standing = IN_GOOD_STANDING
+
+
+BidderMove = AcceptStep | ArmStep | Withdraw | SealBid | AcceptCounter
+OfficeMove = OpenBids | AwardOffer | CounterOffer
 Move = Tick | BidderMove | OfficeMove
 
 
@@ -196,6 +223,58 @@ class StageBegan(Stamp):
     clears: bool
 
 
-Offer = StepArmed | BidSealed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferPlaced(_Standing):
+    """An offer that the office sees, and of the others only its bidder."""
+
+    kind: ClassVar[str] = "offer_placed"
+    amount_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Countered(Stamp):
+    """The seller's price to the bidder of the offer `offer_seq`, good until `expires_at`; a pause does not move that."""
+
+    kind: ClassVar[str] = "countered"
+    bidder: str
+    paddle: int
+    offer_seq: int
+    price_cents: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CounterAccepted(Stamp):
+    kind: ClassVar[str] = "counter_accepted"
+    bidder: str
+    paddle: int
+    cid: str
+    counter_seq: int
+    price_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferTaken(Stamp):
+    """The seller took the offer `taken_seq`, having seen everything up to `seq_seen`."""
+
+    kind: ClassVar[str] = "offer_taken"
+    bidder: str
+    paddle: int
+    taken_seq: int
+    price_cents: int
+    seq_seen: int
+
+
+Offer = StepArmed | BidSealed | OfferPlaced
 """What stands in a book."""
-MoveEvent = Offer | StepDisarmed | StepAccepted | OfferWithdrawn | BidsOpened | StageBegan
+MoveEvent = (
+    Offer
+    | StepDisarmed
+    | StepAccepted
+    | OfferWithdrawn
+    | BidsOpened
+    | StageBegan
+    | Countered
+    | CounterAccepted
+    | OfferTaken
+)

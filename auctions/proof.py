@@ -52,10 +52,17 @@ from auctions.messages import (
     VoidBid,
 )
 from auctions.moves import (
+    AcceptCounter,
     AcceptStep,
     ArmStep,
+    AwardOffer,
     BidSealed,
     BidsOpened,
+    CounterAccepted,
+    Countered,
+    CounterOffer,
+    OfferPlaced,
+    OfferTaken,
     OfferWithdrawn,
     OpenBids,
     Opened,
@@ -190,7 +197,7 @@ def _command_behind(event: LaterEvent) -> Command | Move | None:  # noqa: C901, 
             return _move_behind(event)
 
 
-def _move_behind(event: MoveEvent) -> Command | Move | None:
+def _move_behind(event: MoveEvent) -> Command | Move | None:  # noqa: C901  # one flat match
     match event:
         case StepArmed():
             return ArmStep(bidder=event.bidder, cid=event.cid, step=event.step)
@@ -203,6 +210,15 @@ def _move_behind(event: MoveEvent) -> Command | Move | None:
             return Tick()
         case BidSealed():
             return _bid_behind(event)
+        case OfferPlaced():
+            return PlaceBid(bidder=event.bidder, cid=event.cid, amount_cents=event.amount_cents, confirmed=True)
+        case Countered():
+            cents, expires_at = event.price_cents, event.expires_at
+            return CounterOffer(bid_seq=event.offer_seq, price_cents=cents, expires_at=expires_at)
+        case CounterAccepted():
+            return AcceptCounter(bidder=event.bidder, cid=event.cid, counter_seq=event.counter_seq)
+        case OfferTaken():
+            return AwardOffer(bid_seq=event.taken_seq, seq_seen=event.seq_seen)
         case BidsOpened() if any(bid.salt is not None for bid in event.opened):
             contents = [Opened(bid_seq=b.bid_seq, amount_cents=b.amount_cents, salt=b.salt or "") for b in event.opened]
             return OpenBids(opened=tuple(contents))

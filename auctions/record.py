@@ -103,6 +103,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "bid_kind": BidKind,
     "outcome": Outcome,
     "begins_at": _instant,
+    "expires_at": _instant,
     "stage": Stage,
     "admitted": _tuple,
     "opened": _opened,

@@ -76,6 +76,10 @@ VISIBILITY: Mapping[str, frozenset[str]] = {
     "admitted": frozenset({Role.BIDDER}),
     "invited": OFFICE,
     "envelopes": OFFICE,
+    "offers": OFFICE,
+    "counters": OFFICE,
+    "your_counter": frozenset({Role.BIDDER}),
+    "seq_seen": OFFICE,
     "opened": _IN_THE_ROOM,
     "opened_first": OFFICE,
 }

@@ -1,5 +1,7 @@
 """What makes a command malformed, checked before anything else is asked. Commands come from strangers: types may lie."""
 
+from datetime import datetime
+
 from auctions.increments import is_amount
 from auctions.messages import (
     BidderCommand,
@@ -16,7 +18,20 @@ from auctions.messages import (
     SetCeiling,
     VoidBid,
 )
-from auctions.moves import AcceptStep, ArmStep, BidderMove, Move, OfficeMove, OpenBids, Opened, SealBid, Tick
+from auctions.moves import (
+    AcceptCounter,
+    AcceptStep,
+    ArmStep,
+    AwardOffer,
+    BidderMove,
+    CounterOffer,
+    Move,
+    OfficeMove,
+    OpenBids,
+    Opened,
+    SealBid,
+    Tick,
+)
 
 MAX_CID_CHARS = 64
 MAX_BIDDER_CHARS = 128
@@ -40,7 +55,7 @@ def flaw_in(command: Command | Move) -> str | None:
             return _flaw_in_reason(command.reason)
         case Open() | Resume() | Close() | Tick():
             return None
-        case OpenBids():
+        case OpenBids() | AwardOffer() | CounterOffer():
             return _flaw_in_office_move(command)
         case _:
             return _flaw_in_name(command) or _flaw_in_move(command)
@@ -52,6 +67,8 @@ def _flaw_in_move(command: BidderMove) -> str | None:
             return "price_cents must be a whole number of minor units within bounds"
         case AcceptStep() | ArmStep() if type(command.step) is not int or not 0 <= command.step <= MAX_STEP:
             return f"step must be a whole number from 0 to {MAX_STEP}"
+        case AcceptCounter() if not _is_seq(command.counter_seq):
+            return "counter_seq must be a positive whole number"
         case SealBid() if not _is_name(command.sealed, MAX_SEALED_CHARS):
             return f"sealed must be 1 to {MAX_SEALED_CHARS} printable ASCII characters"
         case SealBid() if not (_is_name(command.commitment, 64) and len(command.commitment) == 64):
@@ -61,6 +78,30 @@ def _flaw_in_move(command: BidderMove) -> str | None:
 
 
 def _flaw_in_office_move(command: OfficeMove) -> str | None:
+    match command:
+        case OpenBids():
+            return _flaw_in_opening(command)
+        case AwardOffer() | CounterOffer() if not _is_seq(command.bid_seq):
+            return "bid_seq must be a positive whole number"
+        case AwardOffer() if not _is_seq(command.seq_seen):
+            return "seq_seen must be a positive whole number"
+        case CounterOffer() if not is_amount(command.price_cents):
+            return "price_cents must be a whole number of minor units within bounds"
+        case CounterOffer() if not _is_instant(command.expires_at):
+            return "expires_at must be an instant with a time zone"
+        case _:
+            return None
+
+
+def _is_seq(value: object) -> bool:
+    return type(value) is int and value >= 1
+
+
+def _is_instant(value: object) -> bool:
+    return isinstance(value, datetime) and value.utcoffset() is not None
+
+
+def _flaw_in_opening(command: OpenBids) -> str | None:
     opened: object = command.opened
     if not (isinstance(opened, tuple) and len(opened) <= MAX_BID_COUNT and all(map(_is_opened, opened))):
         return "opened must be a tuple of Opened"

@@ -11,8 +11,12 @@ from auctions.auction import Auction
 from auctions.moves import (
     BidSealed,
     BidsOpened,
+    CounterAccepted,
+    Countered,
     MoveEvent,
     Offer,
+    OfferPlaced,
+    OfferTaken,
     OfferWithdrawn,
     OpenedBid,
     StageBegan,
@@ -21,15 +25,19 @@ from auctions.moves import (
     StepDisarmed,
 )  # fmt: skip
 from auctions.seats import OFFICE, OFFICER_ONLY, Audience, party
-from auctions.terms import DutchTerms, SealedTerms, instant
+from auctions.terms import BestOfferTerms, DutchTerms, SealedTerms, instant
 
-KEYED = ("armed", "envelopes")
+_OfBidder = Offer | StepDisarmed | OfferWithdrawn | StepAccepted | Countered | CounterAccepted | OfferTaken
+
+KEYED = ("armed", "envelopes", "offers", "counters")
 
 _MAP_OF: Mapping[type[Any], str] = {
     DutchTerms: "armed",
     StepArmed: "armed",
     SealedTerms: "envelopes",
     BidSealed: "envelopes",
+    BestOfferTerms: "offers",
+    OfferPlaced: "offers",
 }
 """Under which name the office sees what stands, by format and by event."""
 
@@ -38,6 +46,8 @@ _TOLD_TO: Mapping[type[Any], frozenset[Any]] = {
     StepDisarmed: OFFICER_ONLY,
     BidSealed: OFFICE,
     OfferWithdrawn: OFFICE,
+    OfferPlaced: OFFICE,
+    Countered: OFFICE,
 }
 """Events that change nothing others may see: told only to the own bidder and these."""
 
@@ -56,12 +66,27 @@ def facts_of_book(auction: Auction, audience: Audience) -> dict[str, Any]:
         facts[name] = {str(offer.seq): _of_office(offer, audience) for offer in book.offers.values()}
         own = None if audience.bidder is None else book.offer_of(audience.bidder)
         facts["your_offer"] = None if own is None else _of_own(own)
-    if not isinstance(auction.terms, DutchTerms):
+    if isinstance(auction.terms, BestOfferTerms):
+        counters = book.counters.values()
+        facts["counters"] = {str(counter.offer_seq): _of_counter(counter, audience) for counter in counters}
+        yours = (_of_counter(counter, audience) for counter in counters if counter.bidder == audience.bidder)
+        facts["your_counter"] = next(yours, None)
+    if isinstance(auction.terms, SealedTerms):
         facts["stage"] = book.stage.value
         facts |= _admission(book.admitted, audience)
         facts["opened"] = _opened(book.opened, audience)
         facts["opened_first"] = _opened(book.opened_first, audience)
     return facts
+
+
+def _of_counter(counter: Countered, audience: Audience) -> dict[str, Any]:
+    return {
+        "bidder": _bidder(counter, audience),
+        "bid_seq": counter.offer_seq,
+        "counter_seq": counter.seq,
+        "price_cents": counter.price_cents,
+        "expires_at": instant(counter.expires_at),
+    }
 
 
 def _admission(admitted: tuple[str, ...] | None, audience: Audience) -> dict[str, Any]:
@@ -83,7 +108,7 @@ def _opened(opened: tuple[OpenedBid, ...], audience: Audience) -> list[dict[str,
 def facts_of_move(event: MoveEvent, audience: Audience) -> dict[str, Any]:
     """What a frame may carry, before the visibility table is applied."""
     match event:
-        case StepArmed() | BidSealed():
+        case StepArmed() | BidSealed() | OfferPlaced():
             return _facts_of_offer(event, audience)
         case StepDisarmed() | OfferWithdrawn():
             return {"bidder": _bidder(event, audience), "cid": event.cid, "bid_seq": event.bid_seq}
@@ -91,6 +116,14 @@ def facts_of_move(event: MoveEvent, audience: Audience) -> dict[str, Any]:
             buyer = _bidder(event, audience)
             facts = {"bidder": buyer, "cid": event.cid, "step": event.step}
             return facts | {"price_cents": event.price_cents, "leader": buyer}
+        case Countered():
+            shown = _of_counter(event, audience)
+            facts = {"bidder": _bidder(event, audience), "counters": {str(event.offer_seq): shown}}
+            return facts | {"your_counter": shown} if audience.bidder == event.bidder else facts
+        case CounterAccepted() | OfferTaken():
+            buyer = _bidder(event, audience)
+            facts = {"bidder": buyer, "price_cents": event.price_cents, "leader": buyer}
+            return facts | ({"cid": event.cid} if isinstance(event, CounterAccepted) else {"seq_seen": event.seq_seen})
         case BidsOpened():
             return {"opened" if event.ends else "opened_first": _opened(event.opened, audience)}
         case StageBegan():
@@ -121,9 +154,9 @@ def merge(after: dict[str, Any], frame: Mapping[str, Any]) -> None:
         if name in after:
             merged = {**after[name], **frame.get(name, {}), str(gone): None}
             after[name] = {key: value for key, value in merged.items() if value is not None}
-    own = after.get("your_offer")
-    if own is not None and own["bid_seq"] == gone:
-        after["your_offer"] = None
+    for name in ("your_offer", "your_counter"):
+        if after.get(name) is not None and after[name]["bid_seq"] == gone:
+            after[name] = None
 
 
 def _facts_of_offer(event: Offer, audience: Audience) -> dict[str, Any]:
@@ -131,6 +164,8 @@ def _facts_of_offer(event: Offer, audience: Audience) -> dict[str, Any]:
     if event.replaces is not None:
         changes[str(event.replaces)] = None
     facts = {"bidder": _bidder(event, audience), "cid": event.cid, _MAP_OF[type(event)]: changes}
+    if isinstance(event, OfferPlaced):
+        facts |= {"counters": {str(event.replaces): None}, "your_counter": None}
     return facts | {"your_offer": _of_own(event)} if audience.bidder == event.bidder else facts
 
 
@@ -147,9 +182,11 @@ def _content(offer: Offer) -> dict[str, Any]:
     match offer:
         case StepArmed():
             return {"step": offer.step, "price_cents": offer.price_cents}
+        case OfferPlaced():
+            return {"amount_cents": offer.amount_cents}
         case BidSealed():
             return {"amount_cents": offer.amount_cents, "sealed": offer.sealed, "commitment": offer.commitment}
 
 
-def _bidder(event: Offer | StepDisarmed | OfferWithdrawn | StepAccepted, audience: Audience) -> dict[str, Any] | None:
+def _bidder(event: _OfBidder, audience: Audience) -> dict[str, Any] | None:
     return party(event.bidder, event.paddle, audience)

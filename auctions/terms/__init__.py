@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from auctions.increments import MAX_CENTS, IncrementStep
+from auctions.terms.asking import BestOfferTerms, FixedPriceTerms
 from auctions.terms.base import TermsError, instant
 from auctions.terms.dutch import DutchTerms
 from auctions.terms.english import EnglishTerms
@@ -11,8 +12,10 @@ from auctions.terms.sealed import Pricing, SealedTerms, Sealing
 
 __all__ = [
     "MAX_CENTS",
+    "BestOfferTerms",
     "DutchTerms",
     "EnglishTerms",
+    "FixedPriceTerms",
     "IncrementStep",
     "OtherTerms",
     "Pricing",
@@ -24,13 +27,15 @@ __all__ = [
     "terms_from_json",
 ]
 
-OtherTerms = DutchTerms | SealedTerms
+OtherTerms = DutchTerms | SealedTerms | FixedPriceTerms | BestOfferTerms
 """The terms of all formats but the ascending one."""
 
 Terms = EnglishTerms | OtherTerms
 """Every format's terms. The engine dispatches on the type."""
 
-_FORMATS: dict[str, type[Terms]] = {cls.format: cls for cls in (EnglishTerms, DutchTerms, SealedTerms)}
+_FORMATS: dict[str, type[Terms]] = {
+    cls.format: cls for cls in (EnglishTerms, DutchTerms, SealedTerms, FixedPriceTerms, BestOfferTerms)
+}
 
 
 def terms_from_json(data: Mapping[str, Any]) -> Terms:

@@ -19,11 +19,24 @@ from auctions.messages import (
     Standing,
     VoidBid,
 )
-from auctions.moves import AcceptStep, ArmStep, OpenBids, Opened, SealBid, Stage, Tick, Withdraw
+from auctions.moves import (
+    AcceptCounter,
+    AcceptStep,
+    ArmStep,
+    AwardOffer,
+    CounterOffer,
+    OpenBids,
+    Opened,
+    SealBid,
+    Stage,
+    Tick,
+    Withdraw,
+)
 from auctions.sealed import commitment_of
-from auctions.terms import DutchTerms, Pricing, SealedTerms, Sealing
+from auctions.terms import BestOfferTerms, DutchTerms, FixedPriceTerms, Pricing, SealedTerms, Sealing
 from auctions.views import OBSERVER, OFFICER, OTHER_BIDDER, PUBLIC, SELLER, Audience, Role
 from tests.auctions.samples import OPENS_AT, US, Hall
+from tests.reference.asking import BestOffer, FixedPrice
 from tests.reference.dutch import Dutch
 from tests.reference.sealed import Sealed
 
@@ -172,9 +185,54 @@ def _read(rng, offer):
     return Opened(bid_seq=offer.seq, amount_cents=int(offer.sealed) if rng.random() < 0.85 else None, salt=salt)
 
 
+# Fixed price and best offer
+
+
+def fixed_price_terms(rng):
+    return FixedPriceTerms(**COMMON, closes_at=OPENS_AT + rng.choice((60, 300)) * S, price_cents=1_000)
+
+
+def fixed_price_command(rng, auction, who, cid, now):
+    if rng.random() < 0.2:
+        return BuyNow(bidder=who, cid=cid, standing=standing(rng))
+    return rng.choice((Tick(), Open(), Pause(reason="because"), Resume(), Withdraw(bidder=who, cid=cid)))
+
+
+def best_offer_terms(rng):
+    return BestOfferTerms(**COMMON, closes_at=OPENS_AT + rng.choice((60, 600)) * S, opening_cents=1_000)
+
+
+def best_offer_command(rng, auction, who, cid, now):
+    what, book = rng.random(), auction.book
+    bid_seq = rng.choice([*book.offers, 2])
+    if what < 0.45:
+        cents = rng.choice((999, 1_000, 1_001, 1_100, 1_500))
+        return PlaceBid(bidder=who, cid=cid, amount_cents=cents, standing=standing(rng))
+    if what < 0.55:
+        return Withdraw(bidder=who, cid=cid, standing=standing(rng))
+    if what < 0.62:
+        return AwardOffer(bid_seq=bid_seq, seq_seen=max(1, auction.seq - rng.choice((0, 0, 1, 3))))
+    if what < 0.85:
+        expires_at = now + rng.choice((US, 5 * S, 100 * S, 1_000 * S, -US))
+        return CounterOffer(bid_seq=bid_seq, price_cents=rng.choice((1_000, 1_101, 1_600)), expires_at=expires_at)
+    counters = [c for c in book.counters.values() if rng.random() < 0.9] or [None]
+    counter = rng.choice(counters)
+    who = who if counter is None or rng.random() < 0.2 else counter.bidder
+    seq = counter.seq if counter else 3
+    return AcceptCounter(bidder=who, cid=cid, counter_seq=seq, standing=standing(rng))
+
+
 FORMATS = [
     Format("dutch", dutch_terms, dutch_command, Dutch, ("AcceptStep", "ArmStep", "Withdraw", "Tick", "VoidBid")),
     Format("sealed", sealed_terms, sealed_command, Sealed, ("PlaceBid", "SealBid", "OpenBids", "Withdraw", "VoidBid")),
+    Format("fixed_price", fixed_price_terms, fixed_price_command, FixedPrice, ("BuyNow",)),
+    Format(
+        "best_offer",
+        best_offer_terms,
+        best_offer_command,
+        BestOffer,
+        ("PlaceBid", "Withdraw", "AwardOffer", "CounterOffer", "AcceptCounter", "RefuseBid"),
+    ),
 ]
 
 
