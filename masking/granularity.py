@@ -1,5 +1,6 @@
 """How coarse a pool's quasi-identifiers must become until no row stands for fewer than k accounts."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,9 @@ QUASI_COLUMNS = ("age_band", "state", "zip3", "country")
 
 SUPPRESSED_SHARE_LIMIT = 0.01
 """At most this share of a pool's rows is left out before the next coarser level is taken."""
+
+LINKAGE_LIMIT = 0.05
+"""At most this share of a preview's rows may be linked rightly to a debtor by what outsiders know."""
 
 COUNT = "count"
 PARTS_LIMIT = 32
@@ -71,8 +75,10 @@ class Choice:
     suppressed_count: int
 
 
-def choose(counts: pa.Table, *, k: int) -> Choice:
+def choose(counts: pa.Table, *, k: int, linkage_limit: float = 1.0) -> Choice:
     """The finest level at which every class has k rows, but for at most 1 % of the rows, which are left out.
+
+    At that level there are also at most `linkage_limit` classes per row, or one class: see `Distribution`.
 
     `counts` has QUASI_COLUMNS and COUNT. Raises RiskRefused if there is no such level: the pool has fewer than k rows.
     """
@@ -83,11 +89,15 @@ def choose(counts: pa.Table, *, k: int) -> Choice:
         )
     states = regroup(counts.select(["state", COUNT]), ["state"])
     rare = frozenset(states.filter(pc.less(states.column(COUNT), k)).column("state").to_pylist()) - {""}
-    for level in _levels(rare):
+    scarce = frozenset(states.filter(pc.less(states.column(COUNT), k / linkage_limit)).column("state").to_pylist()) - {
+        ""
+    }
+    for level in _levels(rare, scarce):
         coarse = pa.table({name: level.coarsen(name, one(counts.column(name))) for name in QUASI_COLUMNS})
         classes = regroup(coarse.append_column(COUNT, counts.column(COUNT)), QUASI_COLUMNS)
         small = classes.filter(pc.less(classes.column(COUNT), k))
-        if _sum(small) <= total * SUPPRESSED_SHARE_LIMIT:
+        shown_count, left = classes.num_rows - small.num_rows, total - _sum(small)
+        if _sum(small) <= total * SUPPRESSED_SHARE_LIMIT and shown_count <= max(1, left * linkage_limit):
             rows = small.select(QUASI_COLUMNS).to_pylist()
             suppressed = frozenset((row["age_band"], row["state"], row["zip3"], row["country"]) for row in rows)
             return Choice(level, suppressed, _sum(small))
@@ -125,25 +135,31 @@ class QuasiCounts:
         return regroup(pa.concat_tables(self._parts), QUASI_COLUMNS)
 
 
-def _levels(rare: frozenset[str]) -> Iterable[Granularity]:
+def _levels(rare: frozenset[str], scarce: frozenset[str]) -> Iterable[Granularity]:
     """From fine to coarse: age and place first, states last, as price and law depend on the state."""
-    for merged in dict.fromkeys((frozenset[str](), rare)):
+    for merged in dict.fromkeys((frozenset[str](), rare, scarce)):
         for width, zip3 in ((5, True), (10, True), (10, False), (20, False), (0, False)):
             yield Granularity(width, zip3, merged_states=merged)
-    yield Granularity(0, zip3=False, country=False, merged_states=rare)
+    yield Granularity(0, zip3=False, country=False, merged_states=scarce)
     yield Granularity(0, zip3=False, state=False)
     yield Granularity(0, zip3=False, state=False, country=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """How many rows stand in classes of which size: smallest class, rows below k, share of rows that are unique."""
+    """How many rows stand in classes of which size: smallest class, rows below k, share of rows that are unique.
+
+    `linkage_share` is the outcome of an attack by somebody who knows the age band, state, ZIP prefix and country of
+    every debtor and knows that they are in the file: who draws one row of the right class is right once per class, so
+    the expected share of right links is the number of classes per row (the prosecutor model).
+    """
 
     rows_count: int
     classes_count: int
     smallest_count: int
     below_k_count: int
     uniques_share: float
+    linkage_share: float = 0.0
 
     @classmethod
     def of(cls, sizes: Iterable[int], *, k: int) -> "Distribution":
@@ -156,4 +172,26 @@ class Distribution:
             smallest_count=min(full, default=0),
             below_k_count=sum(size for size in full if size < k),
             uniques_share=full.count(1) / total if total else 0.0,
+            linkage_share=len(full) / total if total else 0.0,
         )
+
+
+class ClassCounts:
+    """Counts of a masked file's rows by some of its columns, chunk by chunk."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._columns = tuple(columns)
+        self._counts = Counter[tuple[str, ...]]()
+
+    def add(self, chunk: pa.Table) -> None:
+        """Count one chunk; columns that it lacks are ignored."""
+        names = [name for name in self._columns if name in chunk.column_names]
+        if not names:
+            self._counts[()] += chunk.num_rows
+            return
+        for row in chunk.select(names).group_by(names).aggregate([([], "count_all")]).to_pylist():
+            self._counts[tuple(str(row[name]) for name in names)] += row["count_all"]
+
+    def distribution(self, *, k: int) -> Distribution:
+        """The sizes so far."""
+        return Distribution.of(self._counts.values(), k=k)

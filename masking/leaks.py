@@ -2,7 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,10 @@ SHORTEST = 5
 
 LONGEST_PHRASE = 8
 HASH_KEY = bytes(32)  # hashes are compared inside one run and never leave it
+DISTINCT_LIMIT = 100_000
+"""A column of text with more different cells is no category, and is not published: it could not be searched in memory."""
+
+NAMES = frozenset({"debtor_name", "first_name", "last_name", "co_debtor_name", "company_name"})
 CANARIES = ("987-65-4329", "Quixotella Featherstonehaugh", "4000-ZZ-77131")
 
 TOKEN = re.compile(r"(?:[A-Z2-7]{16})?")
@@ -53,66 +58,89 @@ def forms_of(cell: str) -> set[str]:
     return {form for form in found if len(form) >= SHORTEST}
 
 
-class Identifiers:
-    """The hashes of all original identifier values of a tape: 8 bytes each."""
+def identifier_hashes(chunk: pa.Table, mapping: Mapping) -> Iterator[tuple[Hashes, bool]]:
+    """For each identifier column of a tape's chunk: the hashes of its distinct values, and whether they are names."""
+    for header, name in mapping.items():
+        if name and FIELDS[name].cls is FieldClass.IDENTIFIER:
+            yield _reduced_hashes(column(chunk, header)), name in NAMES
 
-    def __init__(self, mapping: Mapping) -> None:
-        self._columns = [
-            (header, name in {"debtor_name", "first_name", "last_name", "co_debtor_name", "company_name"})
-            for header, name in mapping.items()
-            if name and FIELDS[name].cls is FieldClass.IDENTIFIER
-        ]
-        self._codes: list[Hashes] = [_hashes(normalise(pa.array(CANARIES)))]
-        self._names: list[Hashes] = [np.zeros(0, np.uint64)]
+
+def _reduced_hashes(values: pa.Array) -> Hashes:
+    values = normalise(pc.utf8_trim_whitespace(values.unique()))
+    return _hashes(values.filter(pc.greater_equal(pc.utf8_length(values), SHORTEST)))
+
+
+class Words:
+    """The text of a masked file: its headers, and the distinct cells of every column that may hold any text."""
+
+    def __init__(self, headers: Sequence[str]) -> None:
+        self.headers = tuple(headers)
+        self.cells: dict[str, Counter[str]] = {name: Counter() for name in opened_columns(headers)}
+        self.unbounded: set[str] = set()
 
     def add(self, chunk: pa.Table) -> None:
-        """Remember one chunk of the tape."""
-        for header, is_name in self._columns:
-            values = normalise(pc.utf8_trim_whitespace(column(chunk, header)))
-            values = values.filter(pc.greater_equal(pc.utf8_length(values), SHORTEST))
-            (self._names if is_name else self._codes).append(np.unique(_hashes(values)))
+        """Count one chunk; a column with more than DISTINCT_LIMIT texts is named in `unbounded` and not counted on."""
+        for name, counter in self.cells.items():
+            if name in self.unbounded:
+                continue
+            for entry in pc.value_counts(restore(one(chunk.column(name)))).to_pylist():
+                counter[entry["values"]] += entry["counts"]
+            if len(counter) > DISTINCT_LIMIT:
+                self.unbounded.add(name)
+                counter.clear()
 
-    def _known(self, forms: Sequence[str], kept: list[Hashes]) -> npt.NDArray[np.bool_]:
-        return np.isin(_hashes(forms), np.concatenate(kept)) if forms else np.zeros(0, np.bool_)
 
-    def in_cell(self, cells: Sequence[str]) -> tuple[set[str], set[str]]:
-        """(cells that hold a number, address or other code of a debtor, cells that hold a debtor's name)."""
-        pairs = [(cell, form) for cell in cells for form in sorted(forms_of(cell))]
-        forms = [form for _, form in pairs]
-        codes, names = self._known(forms, self._codes), self._known(forms, self._names)
-        return (
-            {cell for (cell, _), hit in zip(pairs, codes, strict=True) if hit},
-            {cell for (cell, _), hit in zip(pairs, names, strict=True) if hit},
-        )
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """One text of a masked file: its column ("header" for a header), and how often it stands there."""
 
-    def leaks(self, headers: Sequence[str], chunks: Iterable[pa.Table], *, k: int) -> dict[str, int]:
-        """Column -> number of cells with an original identifier; "header" for headers.
+    column: str
+    count: int
+
+
+class Search:
+    """Which texts of a masked file quote an original identifier; memory grows with the file's distinct texts alone."""
+
+    def __init__(self, words: Words, forms: Callable[[str], set[str]] = forms_of) -> None:
+        texts = [(_Place("header", 1), header) for header in words.headers]
+        texts += [(_Place(name, count), cell) for name, cells in words.cells.items() for cell, count in cells.items()]
+        self._places = [place for place, _ in texts]
+        pairs = [(number, form) for number, (_, text) in enumerate(texts) for form in sorted(forms(text))]
+        hashes = _hashes([form for _, form in pairs])
+        order = np.argsort(hashes)
+        self._hashes = hashes[order]
+        self._owners = np.array([number for number, _ in pairs], np.int64)[order]
+        self._codes, self._names = set[int](), set[int]()
+        self._unbounded = sorted(words.unbounded)
+
+    def meet(self, originals: Hashes, *, names: bool) -> None:
+        """Look for these original values in every text."""
+        first = np.searchsorted(self._hashes, originals, side="left")
+        past = np.searchsorted(self._hashes, originals, side="right")
+        for place in np.flatnonzero(past > first).tolist():
+            (self._names if names else self._codes).update(self._owners[first[place] : past[place]].tolist())
+
+    def leaks(self, *, k: int) -> dict[str, int]:
+        """Column -> cells that quote an identifier, or every cell (-1) of a column with too many texts to search.
 
         A name that stands in k or more rows of the file, such as a bank's, points at nobody.
         """
-        counts: dict[str, Counter[str]] = {name: Counter() for name in opened_columns(headers)}
-        for chunk in chunks:
-            for name, counter in counts.items():
-                for entry in pc.value_counts(restore(one(chunk.column(name)))).to_pylist():
-                    counter[entry["values"]] += entry["counts"]
-        result = {}
-        for name, counter in counts.items():
-            codes, names = self.in_cell(list(counter))
-            rare = {cell for cell in names if counter[cell] < k}
-            if hits := sum(counter[cell] for cell in codes | rare):
-                result[name] = hits
-        if any(self.in_cell(headers)):
-            result["header"] = 1
-        return result
+        result = Counter[str]()
+        for number in self._codes | self._names:
+            place = self._places[number]
+            if number in self._codes or place.count < k:
+                result[place.column] += place.count
+        return {**result, **dict.fromkeys(self._unbounded, -1)}
 
 
-def found_canaries(identifiers: Identifiers) -> int:
-    """How many planted leaks are *not* found; anything but 0 means that the gate itself is broken."""
-    planted = [
-        form for canary in CANARIES for form in (canary, f"see {canary}, pls", re.sub(r"\W", "", canary).lower())
-    ]
-    codes, _ = identifiers.in_cell(planted)
-    return len(set(planted) - codes)
+def missed_canaries(forms: Callable[[str], set[str]] = forms_of) -> int:
+    """How many planted leaks the search does *not* find; anything but 0 means that the gate itself is broken."""
+    planted = {form for name in CANARIES for form in (name, f"see {name}, pls", re.sub(r"\W", "", name).lower())}
+    words = Words(["planted"])
+    words.add(pa.table({"planted": sorted(planted)}))
+    search = Search(words, forms)
+    search.meet(_reduced_hashes(pa.array(CANARIES)), names=False)
+    return len(planted) - search.leaks(k=2).get("planted", 0)
 
 
 def opened_columns(headers: Sequence[str]) -> list[str]:
@@ -134,14 +162,12 @@ def _form(name: str) -> re.Pattern[str] | None:
     return YES_NO if entry.kind is Kind.FLAG else FORMS.get(entry.kind)
 
 
-def misformed(headers: Sequence[str], chunks: Iterable[pa.Table]) -> set[str]:
+def misformed(chunk: pa.Table) -> set[str]:
     """Columns with a cell that has not its column's form, or that a spreadsheet would run as a formula."""
-    wrong = {name for name in headers if RISKY.match(name)}
-    for chunk in chunks:
-        for name in headers:
-            form = _form(name)
-            cells = one(chunk.column(name))
-            pattern = f"^(?:{form.pattern})$" if form else "^[^=+@\\t\\r\\x00-]|^$"
-            if pc.all(pc.match_substring_regex(cells, pattern)).as_py() is False:
-                wrong.add(name)
+    wrong = {name for name in chunk.column_names if RISKY.match(name)}
+    for name in chunk.column_names:
+        form = _form(name)
+        pattern = f"^(?:{form.pattern})$" if form else "^[^=+@\\t\\r\\x00-]|^$"
+        if pc.all(pc.match_substring_regex(one(chunk.column(name)), pattern)).as_py() is False:
+            wrong.add(name)
     return wrong

@@ -1,6 +1,5 @@
 """From drafts to one stage's masked rows: a plan that is decided once per pool, applied chunk by chunk."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -12,7 +11,7 @@ from masking.accounts import FACE
 from masking.columns import Whole, blank, flags, one, pc, whole
 from masking.drafts import Survey, wanted
 from masking.fields import Kind
-from masking.granularity import QUASI_COLUMNS, Choice, Distribution, choose
+from masking.granularity import LINKAGE_LIMIT, QUASI_COLUMNS, Choice, ClassCounts, choose
 from masking.lanes import in_order
 from masking.policy import Mapping, Policy, PolicyError, Stage, Treatment
 from masking.report import MaskReport
@@ -60,7 +59,7 @@ def plan(survey: Survey, mapping: Mapping, policy: Policy, *, stage: Stage, k: i
         k=k,
         exponent=exponent,
         columns=columns,
-        choice=choose(survey.quasi.table(), k=k),
+        choice=choose(survey.quasi.table(), k=k, linkage_limit=LINKAGE_LIMIT if stage is Stage.PREVIEW else 1.0),
         common=common,
         flags_kept=kept,
         flags_merged=merged,
@@ -163,7 +162,7 @@ class Masker:
     face_suppressed: int = 0
     bound: int = 0
     columns: tuple[str, ...] = ()
-    classes: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    classes: ClassCounts = field(default_factory=lambda: ClassCounts(QUASI_COLUMNS))
 
     def mask(self, draft: pa.Table) -> pa.Table:
         """The masked rows of one draft chunk."""
@@ -183,11 +182,7 @@ class Masker:
         self.face_suppressed += int(face.sum()) - int(kept.sum())
         self._round(kept)
         self.columns = tuple(table.column_names)
-        names = [name for name in QUASI_COLUMNS if name in table.column_names]
-        for row in table.select(names).group_by(names).aggregate([([], "count_all")]).to_pylist() if names else []:
-            self.classes[tuple(row[name] for name in names)] += row["count_all"]
-        if not names:
-            self.classes[()] += table.num_rows
+        self.classes.add(table)
         return table
 
     def _round(self, face: Whole) -> None:
@@ -199,7 +194,6 @@ class Masker:
 
     def report(self) -> MaskReport:
         """The report so far; complete when every draft was masked."""
-        sizes = list(self.classes.values())
         return MaskReport(
             stage=self.made.stage.name.lower(),
             k=self.made.k,
@@ -211,7 +205,7 @@ class Masker:
             suppressed_face_cents=self.face_suppressed,
             rounding_bound_cents=self.bound,
             granularity=self.made.choice.granularity,
-            distribution=Distribution.of(sizes, k=self.made.k),
+            distribution=self.classes.distribution(k=self.made.k),
             merged_values_counts=self.made.merged_counts,
             dropped_columns=self.made.dropped,
             columns=self.columns,

@@ -75,6 +75,7 @@ def prepare_pool(
 ) -> PreparedPool:
     """Read a tape once and write into `out_dir`: preview.csv, vetted.csv, sale.csv.sealed, leaves.bin, report.json.
 
+    The masked files have not passed the leak gate: `publish_pool` does both, and nothing else is for publication.
     The sale file's clear bytes pass from memory through the sealer; they never touch the disk. If anything fails nothing
     is left in `out_dir`. Raises IntakeError, PolicyError, RiskRefused, ValueError (unknown currency).
     """

@@ -16,16 +16,19 @@ from masking.limits import ROW, RefusedRow
 from masking.policy import Mapping, Policy, Stage
 from masking.pools import Selection, Strata, strata
 from masking.preparing import ALL_ACCOUNTS, PoolFiles, PoolKeys, PreparedPool, prepare_pool
+from masking.publishing import LeakGateRefused, PublishedPool, publish_pool
 from masking.report import MaskReport
 
 __all__ = [
     "ALL_ACCOUNTS",
     "FACE",
     "ROW",
+    "LeakGateRefused",
     "Masked",
     "PoolFiles",
     "PoolKeys",
     "PreparedPool",
+    "PublishedPool",
     "RefusedRow",
     "Selection",
     "Strata",
@@ -36,6 +39,7 @@ __all__ = [
     "mask_to",
     "original_rows",
     "prepare_pool",
+    "publish_pool",
     "strata",
     "validate",
     "write_csv",

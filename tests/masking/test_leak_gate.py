@@ -1,6 +1,7 @@
 """The gate reads a finished masked file as a stranger would, and finds what must not be in it."""
 
 import io
+import json
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from masking import detect, intake, tape
+from masking import detect, gate, intake, leaks, tape
 from masking.policy import Mapping, Stage, default_policy
 from masking.risk import leak_gate
 
@@ -31,11 +32,11 @@ class Case:
             currency="USD",
         )
 
-    def failed(self, table: pa.Table | None = None, **changes: object) -> set[str]:
+    def failed(self, table: pa.Table | None = None, token_key: bytes = b"t" * 32, **changes: object) -> set[str]:
         out = io.BytesIO()
         tape.write_csv(self.masked.table if table is None else table, out)
         report = replace(self.masked.report, **changes)
-        checks = leak_gate(self.chunks, out, self.mapping, report, currency="USD")
+        checks = leak_gate(self.chunks, out, self.mapping, report, currency="USD", token_key=token_key)
         return {check.name for check in checks if not check.passed}
 
     def with_cell(self, column: str, cell: str) -> pa.Table:
@@ -43,6 +44,21 @@ class Case:
         cells = table.column(column).to_pylist()
         cells[17] = cell
         return table.set_column(table.column_names.index(column), column, pa.array(cells))
+
+
+def publish(folder: Path, mapping: Mapping, source: Path = TAPE) -> tape.PublishedPool:
+    keys = tape.PoolKeys(token_key=b"t" * 32, data_key=b"d" * 32, commit_key=b"c" * 32, nonce_prefix=b"prefix7")
+    return tape.publish_pool(
+        source,
+        mapping,
+        tape.ALL_ACCOUNTS,
+        keys,
+        folder,
+        portfolio="p",
+        seller="s",
+        cut_off_on=date(2015, 1, 1),
+        currency="USD",
+    )
 
 
 @pytest.fixture(scope="module", params=[Stage.PREVIEW, Stage.VETTED])
@@ -92,3 +108,59 @@ def test_a_lost_row_is_found(case):
 
 def test_an_amount_that_moved_further_than_rounding_can_is_found(case):
     assert "totals" in case.failed(case.with_cell("charge_off_balance", "99000000.00"))
+
+
+def test_tokens_that_were_not_made_with_the_pools_key_are_found(case):
+    assert case.failed(token_key=b"u" * 32) == {"tokens"}
+
+
+def test_one_token_that_no_original_gives_is_found(case):
+    assert "tokens" in case.failed(case.with_cell("account_number", "ABCDEFGHIJKLMNOP"))
+
+
+def test_tokens_that_a_new_key_does_not_change_are_found(case):
+    tokens = gate._Tokens(b"t" * 32, case.mapping)
+    tokens._other = tokens._key
+    tokens.sample(case.masked.table)
+    for chunk in case.chunks:
+        tokens.meet(chunk)
+    assert not tokens.check().passed
+
+
+def test_a_preview_in_which_too_many_rows_can_be_linked_is_found(case):
+    states = [chr(65 + i // 5 // 26 % 26) + chr(65 + i // 5 % 26) for i in range(case.masked.table.num_rows)]
+    place = case.masked.table.column_names.index("state")
+    small = case.masked.table.set_column(place, "state", pa.array(states))
+    assert ("linkage" in case.failed(small)) == (case.masked.report.stage == "preview")
+
+
+def test_a_gate_that_no_longer_finds_planted_leaks_fails_itself():
+    assert leaks.missed_canaries() == 0
+    assert leaks.missed_canaries(lambda cell: {cell}) > 0
+
+
+def test_a_column_with_too_many_texts_to_search_is_not_published(case, monkeypatch):
+    monkeypatch.setattr(leaks, "DISTINCT_LIMIT", 3)
+    many = [f"Bank {i}" for i in range(case.masked.table.num_rows)]
+    place = case.masked.table.column_names.index("original_creditor")
+    table = case.masked.table.set_column(place, "original_creditor", pa.array(many))
+    assert "identifiers" in case.failed(table)
+
+
+def test_a_published_pool_says_that_it_passed_every_check_at_both_stages(tmp_path):
+    made = publish(tmp_path, Case(Stage.PREVIEW).mapping)
+    assert all(check.passed for checks in made.checks.values() for check in checks)
+    names = [check["name"] for check in json.loads(made.pool.files.report.read_text())["checks"]["vetted"]]
+    assert names == ["readable", "identifiers", "canaries", "tokens", "k", "linkage", "form", "totals"]
+
+
+def test_a_pool_that_would_leak_is_refused_and_leaves_no_file(tmp_path):
+    loan = TAPE.read_text().splitlines()[1].split(",")[0]
+    leaking = tmp_path / "tape.csv"
+    leaking.write_text(TAPE.read_text().replace("BANK OF AMERICA NATL ASSOC", f"file {loan}"))
+    (tmp_path / "out").mkdir()
+    with pytest.raises(tape.LeakGateRefused, match="identifiers") as caught:
+        publish(tmp_path / "out", Case(Stage.PREVIEW).mapping, leaking)
+    assert {check.name for _, check in caught.value.failed} == {"identifiers"}
+    assert loan not in str(caught.value)
+    assert list((tmp_path / "out").iterdir()) == []

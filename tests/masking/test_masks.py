@@ -119,7 +119,7 @@ def test_a_new_key_changes_every_token():
 
 
 def test_large_pools_show_more_than_small_ones():
-    small, large = masked(people(60)).report.granularity, masked(people(6_000)).report.granularity
+    small, large = masked(people(60)).report.granularity, masked(people(20_000)).report.granularity
     assert (large.age_width or 99) < (small.age_width or 99)
     assert large.zip3
     assert not small.zip3
