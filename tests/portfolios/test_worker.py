@@ -90,6 +90,22 @@ async def test_a_worker_that_comes_back_late_writes_nothing(context, monkeypatch
     assert (await state_of(context, portfolio)).state is PortfolioState.MAPPING_NEEDED
 
 
+async def test_a_worker_that_comes_back_while_another_is_at_it_writes_nothing(context, monkeypatch):
+    seller = await factories.seller(context)
+    portfolio = await factories.received_portfolio(context, seller, tapes.tape(30))
+    compute = jobs._compute
+
+    async def late(*args):
+        found = await compute(*args)
+        await let_the_lease_end(context)
+        assert (await claim(context, portfolio)).attempt_count == 2
+        return found
+
+    monkeypatch.setattr(jobs, "_compute", late)
+    assert await jobs.inspect_tape(context) is True
+    assert (await state_of(context, portfolio)).state is PortfolioState.INSPECTING
+
+
 async def test_a_killed_child_process_gives_the_tape_back_and_the_next_attempt_succeeds(context):
     seller = await factories.seller(context)
     portfolio = await factories.received_portfolio(context, seller, tapes.tape(30))
