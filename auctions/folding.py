@@ -166,7 +166,7 @@ def _in_phase(auction: Auction, event: PhaseEvent, head: bytes) -> Auction:
 
 def first_book(terms: OtherTerms) -> Book:
     """What is remembered before anything was said."""
-    return Book(least_cents=terms.least_cents)
+    return Book(least_cents=terms.least_cents, stage=terms.first_stage)
 
 
 def _without(book: Book, seq: int | None) -> Book:

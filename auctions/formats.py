@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from auctions import asking, descending, sealed
+from auctions import asking, descending, hybrid, sealed
 from auctions.auction import Auction, Phase
 from auctions.messages import (
     Accepted,
@@ -21,7 +21,7 @@ from auctions.messages import (
     StrikeCommand,
 )
 from auctions.moves import AcceptCounter, AcceptStep, ArmStep, AwardOffer, CounterOffer, Withdraw
-from auctions.terms import BestOfferTerms, DutchTerms, FixedPriceTerms, SealedTerms
+from auctions.terms import BestOfferTerms, DutchTerms, FixedPriceTerms, HybridTerms, SealedTerms
 
 
 def _no_tick(_: Auction, __: datetime) -> tuple[Event, ...]:
@@ -61,6 +61,7 @@ RULES: Mapping[type[Any], Rules] = {
         decide=asking.decide,
         close=asking.close,
     ),
+    HybridTerms: Rules(takes=lambda _: (AcceptStep, PlaceBid), decide=hybrid.decide, close=hybrid.close),
     SealedTerms: Rules(takes=sealed.takes, decide=sealed.decide, close=sealed.close),
 }
 

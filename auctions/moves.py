@@ -17,6 +17,12 @@ class Stage(StrEnum):
     FINAL = "final"
     """The best bidders better their bids, sealed again."""
     FINAL_OPENING = "final_opening"
+    DUTCH = "dutch"
+    """The price falls."""
+    SEALED = "sealed"
+    """All but who stopped the price may seal higher bids."""
+    BEST = "best"
+    """Who stopped the price may exceed the best of them."""
 
 
 # Commands

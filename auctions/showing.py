@@ -25,7 +25,7 @@ from auctions.moves import (
     StepDisarmed,
 )  # fmt: skip
 from auctions.seats import OFFICE, OFFICER_ONLY, Audience, party
-from auctions.terms import BestOfferTerms, DutchTerms, SealedTerms, instant
+from auctions.terms import BestOfferTerms, DutchTerms, HybridTerms, SealedTerms, instant
 
 _OfBidder = Offer | StepDisarmed | OfferWithdrawn | StepAccepted | Countered | CounterAccepted | OfferTaken
 
@@ -35,6 +35,7 @@ _MAP_OF: Mapping[type[Any], str] = {
     DutchTerms: "armed",
     StepArmed: "armed",
     SealedTerms: "envelopes",
+    HybridTerms: "envelopes",
     BidSealed: "envelopes",
     BestOfferTerms: "offers",
     OfferPlaced: "offers",
@@ -71,7 +72,7 @@ def facts_of_book(auction: Auction, audience: Audience) -> dict[str, Any]:
         facts["counters"] = {str(counter.offer_seq): _of_counter(counter, audience) for counter in counters}
         yours = (_of_counter(counter, audience) for counter in counters if counter.bidder == audience.bidder)
         facts["your_counter"] = next(yours, None)
-    if isinstance(auction.terms, SealedTerms):
+    if isinstance(auction.terms, SealedTerms | HybridTerms):
         facts["stage"] = book.stage.value
         facts |= _admission(book.admitted, audience)
         facts["opened"] = _opened(book.opened, audience)

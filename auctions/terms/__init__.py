@@ -8,6 +8,7 @@ from auctions.terms.asking import BestOfferTerms, FixedPriceTerms
 from auctions.terms.base import TermsError, instant
 from auctions.terms.dutch import DutchTerms
 from auctions.terms.english import EnglishTerms
+from auctions.terms.hybrid import HybridTerms
 from auctions.terms.sealed import Pricing, SealedTerms, Sealing
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "DutchTerms",
     "EnglishTerms",
     "FixedPriceTerms",
+    "HybridTerms",
     "IncrementStep",
     "OtherTerms",
     "Pricing",
@@ -27,14 +29,14 @@ __all__ = [
     "terms_from_json",
 ]
 
-OtherTerms = DutchTerms | SealedTerms | FixedPriceTerms | BestOfferTerms
+OtherTerms = DutchTerms | SealedTerms | FixedPriceTerms | BestOfferTerms | HybridTerms
 """The terms of all formats but the ascending one."""
 
 Terms = EnglishTerms | OtherTerms
 """Every format's terms. The engine dispatches on the type."""
 
 _FORMATS: dict[str, type[Terms]] = {
-    cls.format: cls for cls in (EnglishTerms, DutchTerms, SealedTerms, FixedPriceTerms, BestOfferTerms)
+    cls.format: cls for cls in (EnglishTerms, DutchTerms, SealedTerms, FixedPriceTerms, BestOfferTerms, HybridTerms)
 }
 
 

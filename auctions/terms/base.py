@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any, ClassVar, Self
 
 from auctions.increments import MAX_CENTS, is_amount
+from auctions.moves import Stage
 
 MAX_SPAN_S = 86_400
 MAX_STAGE_S = 366 * 86_400
@@ -27,6 +28,7 @@ class CommonTerms:
     """What every format fixes. Amounts are whole minor units of `currency`. Building bad terms raises TermsError."""
 
     format: ClassVar[str]
+    first_stage: ClassVar[Stage] = Stage.BIDDING
     readers: ClassVar[Mapping[str, Callable[[str, Any], Any]]] = {}
     """How a field that JSON cannot hold is read back; instants (names in _at) need no mention."""
 
@@ -53,6 +55,10 @@ class CommonTerms:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """The terms that `to_json` wrote; a term with a default may be left out. Raises TermsError naming the field."""
+        return cls._read(data)
+
+    @classmethod
+    def _read(cls, data: Mapping[str, Any]) -> Self:
         values = {name: value for name, value in data.items() if name != "format"}
         known = {field.name: field for field in fields(cls)}
         for name in sorted(known.keys() ^ values.keys()):

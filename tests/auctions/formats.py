@@ -33,11 +33,12 @@ from auctions.moves import (
     Withdraw,
 )
 from auctions.sealed import commitment_of
-from auctions.terms import BestOfferTerms, DutchTerms, FixedPriceTerms, Pricing, SealedTerms, Sealing
+from auctions.terms import BestOfferTerms, DutchTerms, FixedPriceTerms, HybridTerms, Pricing, SealedTerms, Sealing
 from auctions.views import OBSERVER, OFFICER, OTHER_BIDDER, PUBLIC, SELLER, Audience, Role
 from tests.auctions.samples import OPENS_AT, US, Hall
 from tests.reference.asking import BestOffer, FixedPrice
 from tests.reference.dutch import Dutch
+from tests.reference.hybrid import Hybrid
 from tests.reference.sealed import Sealed
 
 BIDDERS = ("ada", "bob", "cy", "dee")
@@ -222,9 +223,44 @@ def best_offer_command(rng, auction, who, cid, now):
     return AcceptCounter(bidder=who, cid=cid, counter_seq=seq, standing=standing(rng))
 
 
+# Hybrid
+
+
+def hybrid_terms(rng):
+    step_bps = rng.choice((100, 333, 2_500))
+    return HybridTerms(
+        **COMMON,
+        start_cents=rng.choice((999, 10_000, 123_457)),
+        step_bps=step_bps,
+        last_step=rng.choice((1, 2, 9_999 // step_bps)),
+        interval_s=rng.choice((10, 60)),
+        lead_s=rng.choice((0, 30)),
+        pause_s=rng.choice((0, 20)),
+        sealed_s=rng.choice((60, 120)),
+        best_s=rng.choice((30, 60)),
+        strict=rng.random() < 0.3,
+    )
+
+
+def hybrid_command(rng, auction, who, cid, now):
+    terms, book = auction.terms, auction.book
+    if book.stage is Stage.DUTCH or rng.random() < 0.05:
+        if rng.random() < 0.6 or now < auction.closes_at - terms.last_step * terms.interval_s * S:
+            return Tick()
+        began_at = auction.closes_at - (terms.last_step + 1) * terms.interval_s * S
+        step = max(0, (now - began_at) // (terms.interval_s * S) + rng.choice((-1, 0, 0, 0, 0, 1)))
+        price = max(1, terms.price_at(min(step, terms.last_step)) + rng.choice((-1, 0, 0, 0, 1)))
+        return AcceptStep(bidder=who, cid=cid, step=step, price_cents=price, standing=standing(rng, price))
+    if book.stage is Stage.BEST and rng.random() < 0.6:
+        who = book.admitted[0]
+    cents = max(1, book.least_cents + rng.choice((-1, 0, 0, 1, 50, 50)))
+    return PlaceBid(bidder=who, cid=cid, amount_cents=cents, standing=standing(rng, cents))
+
+
 FORMATS = [
     Format("dutch", dutch_terms, dutch_command, Dutch, ("AcceptStep", "ArmStep", "Withdraw", "Tick", "VoidBid")),
     Format("sealed", sealed_terms, sealed_command, Sealed, ("PlaceBid", "SealBid", "OpenBids", "Withdraw", "VoidBid")),
+    Format("hybrid", hybrid_terms, hybrid_command, Hybrid, ("AcceptStep", "PlaceBid", "VoidBid")),
     Format("fixed_price", fixed_price_terms, fixed_price_command, FixedPrice, ("BuyNow",)),
     Format(
         "best_offer",
