@@ -1,9 +1,8 @@
 """The doors of auctions, and of bids for those who do not keep a socket open."""
 
 import hashlib
-import re
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -52,17 +51,14 @@ Web = Request[Any, Any, Any]
 
 @post("/v1/auctions", tags=_AUCTIONS, summary="Put a pool up for auction", operation_id="publish_auction")
 async def publish(
-    request: Web,
     context: NamedDependency[Context],
     actor: NamedDependency[Actor],
     lane: NamedDependency[Lane],
     data: JSONBody[schemas.PublishBody],
 ) -> schemas.AuctionView:
     """Needs a clearance to list and an own, ready pool. The terms never change afterwards."""
-    order = (await _strictly(request, schemas.PublishBody)).to_order()
-    del data
     async with context.db.begin(actor) as tx:
-        found = await service.publish(tx, actor, order, now=context.clock.now(), chance=context.chance)
+        found = await service.publish(tx, actor, data.to_order(), now=context.clock.now(), chance=context.chance)
     return await _view(context, lane, actor, found.auction_id)
 
 
@@ -150,7 +146,6 @@ async def get_log(
 
 @post("/v1/auctions/{auction_id:uuid}/bids", tags=_BIDS, summary="Bid", operation_id="place_bid")
 async def place_bid(
-    request: Web,
     context: NamedDependency[Context],
     actor: NamedDependency[Actor],
     lane: NamedDependency[Lane],
@@ -164,14 +159,12 @@ async def place_bid(
     key was used for another command · 429 too many commands · 503 busy.
     """
     received_at = context.clock.now()
-    del data
-    bid = await _strictly(request, schemas.BidBody)
-    bidder, cents = str(actor.org_id), bid.amount_cents
+    bidder, cents = str(actor.org_id), data.amount_cents
     command: Command
-    if bid.kind == "manual":
-        command = PlaceBid(bidder=bidder, cid=idempotency_key, amount_cents=cents, confirmed=bid.confirmed)
+    if data.kind == "manual":
+        command = PlaceBid(bidder=bidder, cid=idempotency_key, amount_cents=cents, confirmed=data.confirmed)
     else:
-        command = SetCeiling(bidder=bidder, cid=idempotency_key, ceiling_cents=cents, confirmed=bid.confirmed)
+        command = SetCeiling(bidder=bidder, cid=idempotency_key, ceiling_cents=cents, confirmed=data.confirmed)
     return await _bid(context, lane, actor, auction_id, command, received_at)
 
 
@@ -338,19 +331,3 @@ _WORDS = {
     Reason.NO_BUY_NOW: "the terms have no buy-now amount, or the price has reached it",
     Reason.PAUSED: "the operator stopped the clock",
 }
-
-_Body = TypeVar("_Body")
-_AT = re.compile(r" - at `\$\.?(.*?)`$")
-
-
-async def _strictly(request: Web, body: type[_Body]) -> _Body:
-    """The body once more, with no number read out of a text, a fraction or a truth value. Raises `Malformed`.
-
-    The framework converts leniently ("5", 5.0 and 1e3 would all be the integer 5 or 1000): not where money is meant.
-    """
-    try:
-        return msgspec.json.decode(await request.body(), type=body)
-    except msgspec.ValidationError as error:
-        message = str(error)
-        found = _AT.search(message)
-        raise Malformed(_AT.sub("", message), field=found[1] if found else None) from None
