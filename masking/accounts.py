@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from masking.columns import Flags, Whole, flags, pc, whole
+from masking.columns import Flags, Whole, flags, pc, trimmed, upper, whole
 from masking.fields import PAST_FIELDS, FieldClass, Kind
 from masking.lanes import in_order
 from masking.limits import ROW, IntakeError, Limits, RefusedRow
@@ -155,7 +155,7 @@ class Validator:
 
     def _type(self, chunk: pa.Table) -> tuple[pa.Table, list[Problem]]:
         key_column = self.mapping.columns_of(self.mapping.key_field)[0]
-        key = pc.utf8_trim_whitespace(column(chunk, key_column))
+        key = trimmed(column(chunk, key_column))
         arrays: dict[str, pa.Array] = {"key": key}
         problems = [(key_column, "the account number is missing", flags(pc.equal(key, "")))]
         for entry in self.mapping.fields():
@@ -171,9 +171,9 @@ class Validator:
                     arrays[entry.name] = _any_set(chunk, headers)
                 case Kind.TEXT:
                     if entry.cls is FieldClass.ANALYTIC or entry.name in PLACES:
-                        arrays[entry.name] = pc.utf8_upper(pc.utf8_trim_whitespace(column(chunk, headers[0])))
+                        arrays[entry.name] = upper(trimmed(column(chunk, headers[0])))
         if headers := self.mapping.columns_of("currency"):
-            written = pc.utf8_upper(pc.utf8_trim_whitespace(column(chunk, headers[0])))
+            written = upper(trimmed(column(chunk, headers[0])))
             wrong = flags(pc.and_(pc.not_equal(written, self.currency), pc.not_equal(written, "")))
             problems.append((headers[0], f"the currency is not {self.currency}", wrong))
         arrays[FACE] = arrays[self.mapping.face_field]

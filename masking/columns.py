@@ -37,6 +37,35 @@ def text_parts(values: pa.Array) -> tuple[Whole, Whole, Bytes]:
     return offsets[:-1], np.diff(offsets), data
 
 
+def is_ascii(values: pa.Array) -> bool:
+    """Whether a text column holds ASCII alone; a slice of a larger buffer may be said to hold more than it does."""
+    data = values.buffers()[2]
+    return data is None or not data.size or int(np.frombuffer(data, np.uint8).max()) < 128
+
+
+def trimmed(values: pa.Array) -> pa.Array:
+    """Without blanks at both ends, as `str.strip` would leave it."""
+    return pc.ascii_trim_whitespace(values) if is_ascii(values) else pc.utf8_trim_whitespace(values)
+
+
+def upper(values: pa.Array) -> pa.Array:
+    """In upper case."""
+    return pc.ascii_upper(values) if is_ascii(values) else pc.utf8_upper(values)
+
+
+def starts_with_one_of(values: pa.Array, table: Flags) -> Flags:
+    """Which values start with a byte that `table`, 256 flags, marks; an empty value does not."""
+    starts, lengths, data = text_parts(values)
+    return table[data[np.minimum(starts, len(data) - 1)]] & (lengths > 0)
+
+
+def byte_table(marked: bytes) -> Flags:
+    """256 flags, true for the bytes given."""
+    table = np.zeros(256, np.bool_)
+    table[list(marked)] = True
+    return table
+
+
 def flags(mask: pa.Array | Flags) -> Flags:
     """A boolean column as numpy; null counts as false."""
     if isinstance(mask, np.ndarray):

@@ -46,15 +46,18 @@ class _Utf8(io.RawIOBase):
         yield self._checked(b"", final=True)
 
     def _checked(self, raw: bytes, *, final: bool) -> bytes:
-        try:
-            text = self._decoder.decode(raw, final)
-        except UnicodeDecodeError as error:
-            raise IntakeError("undecodable", f"The text is not {error.encoding}.") from None
-        block = raw if self._plain else text.encode()
+        block = raw if self._plain and raw.isascii() and not self._decoder.getstate()[0] else self._decoded(raw, final)
         if b"\0" in block or b"\x1f" in block:
             raise IntakeError("control_character", row=self.newlines_count + 1)
         self._measure(block)
         return block
+
+    def _decoded(self, raw: bytes, final: bool) -> bytes:  # noqa: FBT001  # as the codec calls it
+        try:
+            text = self._decoder.decode(raw, final)
+        except UnicodeDecodeError as error:
+            raise IntakeError("undecodable", f"The text is not {error.encoding}.") from None
+        return raw if self._plain else text.encode()
 
     def _measure(self, block: bytes) -> None:
         first = block.find(b"\n")

@@ -14,7 +14,7 @@ from masking import treatments
 from masking.accounts import FACE
 from masking.columns import one, pc, whole
 from masking.fields import Field, FieldClass, Kind
-from masking.granularity import QuasiCounts
+from masking.granularity import ClassCounts
 from masking.policy import Mapping, Policy, Stage, Treatment
 from masking.tokens import tokenise
 from masking.values import column
@@ -60,7 +60,7 @@ class Survey:
 
     rows_count: int = 0
     face_cents: int = 0
-    quasi: QuasiCounts = field(default_factory=QuasiCounts)
+    quasi: ClassCounts = field(default_factory=ClassCounts)
     texts: dict[str, Counter[str]] = field(default_factory=dict)
     flags: Counter[frozenset[str]] = field(default_factory=Counter)
 

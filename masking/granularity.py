@@ -1,6 +1,5 @@
 """How coarse a pool's quasi-identifiers must become until no row stands for fewer than k accounts."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -113,26 +112,39 @@ def regroup(counts: pa.Table, names: Sequence[str]) -> pa.Table:
     return counts.group_by(list(names)).aggregate([(COUNT, "sum")]).rename_columns([*names, COUNT])
 
 
-class QuasiCounts:
-    """How many rows of a pool have which quasi-identifiers, collected chunk by chunk."""
+class ClassCounts:
+    """How many rows stand in which class of some columns, collected chunk by chunk."""
 
-    def __init__(self) -> None:
+    def __init__(self, columns: Sequence[str] = QUASI_COLUMNS) -> None:
+        self._columns = tuple(columns)
         self._parts: list[pa.Table] = []
 
-    def add(self, draft: pa.Table) -> None:
-        """Count one draft chunk; a column that it lacks counts as empty."""
-        names = draft.column_names
-        columns = [draft.column(name) if name in names else blank(draft.num_rows) for name in QUASI_COLUMNS]
-        counts = pa.table([*columns, pa.array(np.ones(draft.num_rows, np.int64))], names=[*QUASI_COLUMNS, COUNT])
-        self._parts.append(regroup(counts, QUASI_COLUMNS))
+    def add(self, rows: pa.Table) -> None:
+        """Count one chunk; a column that it lacks counts as empty."""
+        self.merge(self.count(rows))
+
+    def count(self, rows: pa.Table) -> pa.Table:
+        """The counts of one chunk, which `merge` takes; changes nothing here."""
+        names = rows.column_names
+        columns = [rows.column(name) if name in names else blank(rows.num_rows) for name in self._columns]
+        counts = pa.table([*columns, pa.array(np.ones(rows.num_rows, np.int64))], names=[*self._columns, COUNT])
+        return regroup(counts, self._columns)
+
+    def merge(self, counts: pa.Table) -> None:
+        """Add the counts of one chunk."""
+        self._parts.append(counts)
         if len(self._parts) == PARTS_LIMIT:
             self._parts = [self.table()]
 
     def table(self) -> pa.Table:
-        """QUASI_COLUMNS and COUNT, one row per class."""
+        """The columns and COUNT, one row per class."""
         if not self._parts:
-            return pa.table({**dict.fromkeys(QUASI_COLUMNS, blank(0)), COUNT: pa.array([], pa.int64())})
-        return regroup(pa.concat_tables(self._parts), QUASI_COLUMNS)
+            return pa.table({**dict.fromkeys(self._columns, blank(0)), COUNT: pa.array([], pa.int64())})
+        return regroup(pa.concat_tables(self._parts), self._columns)
+
+    def distribution(self, *, k: int) -> "Distribution":
+        """The sizes so far."""
+        return Distribution.of(self.table().column(COUNT).to_pylist(), k=k)
 
 
 def _levels(rare: frozenset[str], scarce: frozenset[str]) -> Iterable[Granularity]:
@@ -174,24 +186,3 @@ class Distribution:
             uniques_share=full.count(1) / total if total else 0.0,
             linkage_share=len(full) / total if total else 0.0,
         )
-
-
-class ClassCounts:
-    """Counts of a masked file's rows by some of its columns, chunk by chunk."""
-
-    def __init__(self, columns: Sequence[str]) -> None:
-        self._columns = tuple(columns)
-        self._counts = Counter[tuple[str, ...]]()
-
-    def add(self, chunk: pa.Table) -> None:
-        """Count one chunk; columns that it lacks are ignored."""
-        names = [name for name in self._columns if name in chunk.column_names]
-        if not names:
-            self._counts[()] += chunk.num_rows
-            return
-        for row in chunk.select(names).group_by(names).aggregate([([], "count_all")]).to_pylist():
-            self._counts[tuple(str(row[name]) for name in names)] += row["count_all"]
-
-    def distribution(self, *, k: int) -> Distribution:
-        """The sizes so far."""
-        return Distribution.of(self._counts.values(), k=k)

@@ -150,6 +150,37 @@ def _suppressed(table: pa.Table, made: Plan) -> np.ndarray[tuple[int], np.dtype[
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One masked chunk, and what it adds to the report: rows, face value in minor units, classes."""
+
+    table: pa.Table
+    classes: pa.Table
+    rows_in: int
+    face_in: int
+    face_out: int
+    face_suppressed: int
+    bound: int
+
+    @classmethod
+    def of(cls, draft: pa.Table, made: Plan) -> "Part":
+        """One draft chunk masked and counted."""
+        table, stay = masked_rows(draft, made)
+        face = whole(draft.column(FACE))
+        kept = face if len(stay) == len(face) else face[stay]
+        face_in, face_kept = int(face.sum()), int(kept.sum())
+        rounded = made.face_treatment is Treatment.ROUND
+        return cls(
+            table=table,
+            classes=ClassCounts().count(table),
+            rows_in=draft.num_rows,
+            face_in=face_in,
+            face_out=int(whole(treatments.two_figures(pa.array(kept))).sum()) if rounded else face_kept,
+            face_suppressed=face_in - face_kept,
+            bound=int((treatments.rounding_step(kept) // 2).sum()) if rounded else 0,
+        )
+
+
 @dataclass
 class Masker:
     """Applies a plan and keeps the counts of its report."""
@@ -162,35 +193,26 @@ class Masker:
     face_suppressed: int = 0
     bound: int = 0
     columns: tuple[str, ...] = ()
-    classes: ClassCounts = field(default_factory=lambda: ClassCounts(QUASI_COLUMNS))
+    classes: ClassCounts = field(default_factory=ClassCounts)
 
     def mask(self, draft: pa.Table) -> pa.Table:
         """The masked rows of one draft chunk."""
-        return self._note(draft, *masked_rows(draft, self.made))
+        return self._note(Part.of(draft, self.made))
 
     def mask_all(self, drafts: Iterable[pa.Table]) -> Iterator[pa.Table]:
         """The masked rows of every draft, made in a few threads."""
-        for draft, table, stay in in_order(lambda one: (one, *masked_rows(one, self.made)), drafts):
-            yield self._note(draft, table, stay)
+        return map(self._note, in_order(lambda draft: Part.of(draft, self.made), drafts))
 
-    def _note(self, draft: pa.Table, table: pa.Table, stay: Whole) -> pa.Table:
-        face = whole(draft.column(FACE))
-        kept = face[stay]
-        self.rows_in += draft.num_rows
-        self.rows_out += table.num_rows
-        self.face_in += int(face.sum())
-        self.face_suppressed += int(face.sum()) - int(kept.sum())
-        self._round(kept)
-        self.columns = tuple(table.column_names)
-        self.classes.add(table)
-        return table
-
-    def _round(self, face: Whole) -> None:
-        if self.made.face_treatment is Treatment.ROUND:
-            self.face_out += int(whole(treatments.two_figures(pa.array(face))).sum())
-            self.bound += int((treatments.rounding_step(face) // 2).sum())
-        else:
-            self.face_out += int(face.sum())
+    def _note(self, part: Part) -> pa.Table:
+        self.rows_in += part.rows_in
+        self.rows_out += part.table.num_rows
+        self.face_in += part.face_in
+        self.face_out += part.face_out
+        self.face_suppressed += part.face_suppressed
+        self.bound += part.bound
+        self.columns = tuple(part.table.column_names)
+        self.classes.merge(part.classes)
+        return part.table
 
     def report(self) -> MaskReport:
         """The report so far; complete when every draft was masked."""

@@ -14,10 +14,11 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from masking.columns import Bytes, Whole, pc, text_parts
+from masking.columns import Bytes, Whole, byte_table, is_ascii, pc, text_parts, upper
 
 BLOCK = 16
 TOKEN_CHARS = 16
+ALNUM = byte_table(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 ALPHABET = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", np.uint8)
 
 
@@ -32,16 +33,18 @@ def tokenise(values: pa.Array, *, pool_key: bytes, domain: str) -> pa.Array:
     """One token of 16 base32 characters per value; an empty value stays empty."""
     normal = normalise(values)
     tokens = _as_text(base32(prf(subkey(pool_key, domain), normal)[:, :10]))
-    return pc.if_else(pc.equal(normal, ""), "", tokens)
+    blank = pc.equal(normal, "")
+    return pc.if_else(blank, "", tokens) if blank.true_count else tokens
 
 
 def normalise(values: pa.Array) -> pa.Array:
     """Upper case, letters and digits only, so that 123-45-6789 and 123456789 are one value."""
-    upper = pc.ascii_upper(values) if pc.all(pc.string_is_ascii(values)).as_py() is not False else pc.utf8_upper(values)
-    plain = pc.or_(pc.utf8_is_alnum(upper), pc.equal(upper, ""))
-    if pc.all(plain).as_py() is not False:
-        return upper
-    return pc.replace_substring_regex(upper, r"[^\pL\pN]+", "")
+    capital = upper(values)
+    if is_ascii(capital):
+        _, _, data = text_parts(capital)
+        if ALNUM[data].all() or not capital.nbytes:
+            return capital
+    return pc.replace_substring_regex(capital, r"[^\pL\pN]+", "")
 
 
 def prf(key: bytes, values: pa.Array) -> Bytes:

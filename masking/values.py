@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 import numpy as np
 import pyarrow as pa
 
-from masking.columns import Flags, Whole, flags, one, pc
+from masking.columns import Flags, Whole, byte_table, flags, one, pc, text_parts, trimmed
 
 EXPONENTS = {
     **dict.fromkeys(["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV"], 0),
@@ -28,6 +28,7 @@ EXPONENTS = {
 """Digits after the point of every currency in use (ISO 4217:2015, list one of 2025)."""
 
 AMOUNT_LIMIT = 10**11  # in whole units: the sum of a million such amounts still fits 64 bits
+AMOUNT_BYTES = byte_table(b"0123456789.-")
 SIGNS = re.compile(r"^(?:US\$|[$€£¥₹]|[A-Z]{3}(?=[\s\d(.-]))\s*|\s*(?:[$€£¥₹]|[A-Z]{3})$")
 NO = {"", "n", "no", "false", "f", "0", "none", "null", "na", "n/a", "nein", "non", "-"}
 EARLIEST, LATEST = date(1850, 1, 1), date(2150, 1, 1)
@@ -49,7 +50,9 @@ def exponent_of(currency: str) -> int:
 
 def cents(column: pa.Array, *, exponent: int, decimal_mark: str = ".") -> tuple[pa.Array, Flags]:
     """(int64 minor units with nulls for blank or unreadable cells, which cells are unreadable)."""
-    text = pc.utf8_trim_whitespace(column)
+    text = trimmed(column)
+    if decimal_mark == "." and (plainly := _plain_cents(text, exponent)) is not None:
+        return plainly, np.zeros(len(text), np.bool_)
     blank = flags(pc.equal(text, ""))
     digits = rf"(\.[0-9]{{1,{exponent}}})?" if exponent else ""
     plain = flags(pc.match_substring_regex(text, rf"^-?[0-9]{{1,11}}{digits}$")) & (decimal_mark == ".")
@@ -63,6 +66,18 @@ def cents(column: pa.Array, *, exponent: int, decimal_mark: str = ".") -> tuple[
         bad[i] = amount is None
         numbers[i] = amount or 0
     return pa.array(numbers, mask=blank | bad), bad
+
+
+def _plain_cents(text: pa.Array, exponent: int) -> pa.Array | None:
+    """The minor units of a column in which every cell is plain digits with a point, as in most tapes; else None."""
+    _, lengths, data = text_parts(text)
+    if not len(lengths) or lengths.min() == 0 or text.offset or not AMOUNT_BYTES[data].all():
+        return None
+    with suppress(pa.ArrowInvalid):
+        numbers = _unscaled(text.cast(pa.decimal128(20, exponent)))
+        if lengths.max() <= 18 and np.abs(numbers).max() < AMOUNT_LIMIT * 10**exponent:
+            return pa.array(numbers)
+    return None
 
 
 def _unscaled(amounts: pa.Array) -> Whole:
@@ -99,11 +114,11 @@ def minor_units(text: str, *, exponent: int, decimal_mark: str = ".") -> int | N
 
 def dates(column: pa.Array, *, order: str = "mdy") -> tuple[pa.Array, Flags]:
     """(date32 with nulls for blank or unreadable cells, which cells are unreadable); `order` is mdy, dmy or ymd."""
-    text = pc.utf8_trim_whitespace(column)
+    text = trimmed(column)
     blank = pc.equal(text, "")
     with suppress(pa.ArrowInvalid):  # most tapes write all days of a column as year-month-day
-        plain = pc.if_else(blank, None, text).cast(pa.date32())
-        if pc.all(pc.or_kleene(blank, _in_range(plain))).as_py() is not False:
+        plain = (pc.if_else(blank, None, text) if blank.true_count else text).cast(pa.date32())
+        if plain.null_count == len(plain) or _all_in_range(plain):
             return plain, np.zeros(len(plain), np.bool_)
     encoded = text.dictionary_encode()
     words = encoded.dictionary
@@ -135,6 +150,11 @@ def _fast_dates(words: pa.Array, order: str) -> pa.Array:
     return result
 
 
+def _all_in_range(days: pa.Array) -> bool:
+    ends = pc.min_max(days).as_py()
+    return bool(ends["min"] >= EARLIEST and ends["max"] < LATEST)
+
+
 def _in_range(stamps: pa.Array) -> pa.Array:
     years = pc.year(stamps)
     return pc.and_(pc.greater_equal(years, EARLIEST.year), pc.less(years, LATEST.year))
@@ -157,11 +177,12 @@ def one_date(text: str, *, order: str) -> date | None:
 
 def yes_no(column: pa.Array) -> pa.Array:
     """Boolean: whether a flag is set. What is neither yes nor no, such as a date or a case number, counts as set."""
-    encoded = pc.utf8_trim_whitespace(column).dictionary_encode()
+    encoded = trimmed(column).dictionary_encode()
     set_ = [str(word).casefold() not in NO for word in encoded.dictionary.to_pylist()]
     return pa.array(set_, pa.bool_()).take(encoded.indices)
 
 
 def column(table: pa.Table, name: str) -> pa.Array:
     """One text column of a chunk, contiguous, without nulls."""
-    return pc.fill_null(one(table.column(name)), "")
+    found = one(table.column(name))
+    return pc.fill_null(found, "") if found.null_count else found
