@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from auctions.moves import Countered, Offer, OpenedBid, Stage
+from auctions.moves import Countered, Declined, IndicationPlaced, Offer, OpenedBid, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +13,8 @@ class Book:
 
     `admitted` may bid in this stage (None: everybody), from `begins_at` on. `opened` are the bids that ended the
     auction, `opened_first` those that a further round followed. `counters` are the seller's
-    counter-offers by the seq of the offer that they answer.
+    counter-offers by the seq of the offer that they answer. `tape_version` is the current one, `indications` what the
+    shortlisted had said, by bidder, and `declined` who is not among them.
     """
 
     least_cents: int
@@ -21,6 +22,9 @@ class Book:
     stage: Stage = Stage.BIDDING
     begins_at: datetime | None = None
     admitted: tuple[str, ...] | None = None
+    tape_version: str = ""
+    indications: Mapping[str, IndicationPlaced] = field(default_factory=dict)
+    declined: tuple[Declined, ...] = ()
     counters: Mapping[int, Countered] = field(default_factory=dict)
     opened: tuple[OpenedBid, ...] = ()
     opened_first: tuple[OpenedBid, ...] = ()

@@ -31,15 +31,20 @@ from auctions.messages import (
 from auctions.moves import (
     BidSealed,
     BidsOpened,
+    BindingSealed,
     CounterAccepted,
     Countered,
+    IndicationPlaced,
     OfferPlaced,
     OfferTaken,
     OfferWithdrawn,
+    OfOneBidder,
+    Shortlisted,
     StageBegan,
     StepAccepted,
     StepArmed,
     StepDisarmed,
+    TapeRevised,
 )
 from auctions.terms import EnglishTerms, OtherTerms
 
@@ -166,7 +171,7 @@ def _in_phase(auction: Auction, event: PhaseEvent, head: bytes) -> Auction:
 
 def first_book(terms: OtherTerms) -> Book:
     """What is remembered before anything was said."""
-    return Book(least_cents=terms.least_cents, stage=terms.first_stage)
+    return Book(least_cents=terms.least_cents, stage=terms.first_stage, tape_version=terms.tape_version)
 
 
 def _without(book: Book, seq: int | None) -> Book:
@@ -177,12 +182,12 @@ def _moved(book: Book, by: timedelta) -> Book:
     return book if book.begins_at is None else replace(book, begins_at=book.begins_at + by)
 
 
-def _with_move(auction: Auction, event: MoveEvent, head: bytes) -> Auction:
+def _with_move(auction: Auction, event: MoveEvent, head: bytes) -> Auction:  # noqa: C901  # one flat match
     after, book = replace(auction, seq=event.seq, head=head), auction.the_book
-    if not isinstance(event, BidsOpened | StageBegan):
+    if isinstance(event, OfOneBidder):
         after = replace(after, paddles=_paddles_with(auction, event.bidder, event.paddle))
     match event:
-        case StepArmed() | BidSealed() | OfferPlaced():
+        case StepArmed() | BidSealed() | OfferPlaced() | IndicationPlaced() | BindingSealed():
             rest = _without(book, event.replaces)
             return replace(after, book=replace(rest, offers={**rest.offers, event.seq: event}))
         case StepDisarmed() | OfferWithdrawn():
@@ -197,8 +202,18 @@ def _with_move(auction: Auction, event: MoveEvent, head: bytes) -> Auction:
             return replace(after, book=replace(book, opened_first=event.opened))
         case StageBegan():
             return _in_stage(after, event)
+        case TapeRevised():
+            return replace(after, book=replace(book, tape_version=event.tape_version))
+        case Shortlisted():
+            return replace(after, book=_listed(book, event))
         case _:
             assert_never(event)
+
+
+def _listed(book: Book, event: Shortlisted) -> Book:
+    said = {offer.bidder: offer for offer in book.offers.values() if isinstance(offer, IndicationPlaced)}
+    indications = {name: said[name] for name in event.chosen}
+    return replace(book, indications=indications, declined=event.declined)
 
 
 def _in_stage(auction: Auction, event: StageBegan) -> Auction:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from auctions import asking, descending, hybrid, sealed
+from auctions import asking, descending, hybrid, sealed, two_stage
 from auctions.auction import Auction, Phase
 from auctions.messages import (
     Accepted,
@@ -20,8 +20,19 @@ from auctions.messages import (
     Refused,
     StrikeCommand,
 )
-from auctions.moves import AcceptCounter, AcceptStep, ArmStep, AwardOffer, CounterOffer, Withdraw
-from auctions.terms import BestOfferTerms, DutchTerms, FixedPriceTerms, HybridTerms, SealedTerms
+from auctions.moves import (
+    AcceptCounter,
+    AcceptStep,
+    ArmStep,
+    AwardOffer,
+    CounterOffer,
+    Indicate,
+    PlaceBinding,
+    ReviseTape,
+    Shortlist,
+    Withdraw,
+)
+from auctions.terms import BestOfferTerms, DutchTerms, FixedPriceTerms, HybridTerms, SealedTerms, TwoStageTerms
 
 
 def _no_tick(_: Auction, __: datetime) -> tuple[Event, ...]:
@@ -62,6 +73,11 @@ RULES: Mapping[type[Any], Rules] = {
         close=asking.close,
     ),
     HybridTerms: Rules(takes=lambda _: (AcceptStep, PlaceBid), decide=hybrid.decide, close=hybrid.close),
+    TwoStageTerms: Rules(
+        takes=lambda _: (Indicate, Withdraw, Shortlist, ReviseTape, PlaceBinding),
+        decide=two_stage.decide,
+        close=two_stage.close,
+    ),
     SealedTerms: Rules(takes=sealed.takes, decide=sealed.decide, close=sealed.close),
 }
 

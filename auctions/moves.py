@@ -17,6 +17,10 @@ class Stage(StrEnum):
     FINAL = "final"
     """The best bidders better their bids, sealed again."""
     FINAL_OPENING = "final_opening"
+    INDICATIVE = "indicative"
+    SHORTLISTING = "shortlisting"
+    DUE_DILIGENCE = "due_diligence"
+    BINDING = "binding"
     DUTCH = "dutch"
     """The price falls."""
     SEALED = "sealed"
@@ -117,8 +121,46 @@ class AcceptCounter:
     standing: Standing = IN_GOOD_STANDING
 
 
-BidderMove = AcceptStep | ArmStep | Withdraw | SealBid | AcceptCounter
-OfficeMove = OpenBids | AwardOffer | CounterOffer
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Indicate:
+    """Say roughly what one would pay, from `low_cents` to `high_cents` (equal for a point), and on what conditions."""
+
+    bidder: str
+    cid: str
+    low_cents: int
+    high_cents: int
+    conditions: str = ""
+    standing: Standing = IN_GOOD_STANDING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceBinding:
+    """A binding bid after due diligence; `reason` explains one far below the own indication."""
+
+    bidder: str
+    cid: str
+    amount_cents: int
+    reason: str = ""
+    standing: Standing = IN_GOOD_STANDING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shortlist:
+    """The seller lets the `chosen` bidders go on and tells every other one why not, as pairs of bidder and reason."""
+
+    chosen: tuple[str, ...]
+    declined: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviseTape:
+    """The tape has changed: indications made before are stale."""
+
+    tape_version: str
+
+
+BidderMove = AcceptStep | ArmStep | Withdraw | SealBid | AcceptCounter | Indicate | PlaceBinding
+OfficeMove = OpenBids | AwardOffer | CounterOffer | Shortlist | ReviseTape
 Move = Tick | BidderMove | OfficeMove
 
 
@@ -271,16 +313,49 @@ class OfferTaken(Stamp):
     seq_seen: int
 
 
-Offer = StepArmed | BidSealed | OfferPlaced
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndicationPlaced(_Standing):
+    """An indication for the tape in `tape_version`, seen by the office and its bidder."""
+
+    kind: ClassVar[str] = "indication_placed"
+    low_cents: int
+    high_cents: int
+    conditions: str
+    tape_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindingSealed(_Standing):
+    """A binding bid that nobody but its bidder may see before the opening."""
+
+    kind: ClassVar[str] = "binding_sealed"
+    amount_cents: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declined:
+    """Who is not on the shortlist, and why."""
+
+    bidder: str
+    paddle: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shortlisted(Stamp):
+    kind: ClassVar[str] = "shortlisted"
+    chosen: tuple[str, ...]
+    declined: tuple[Declined, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TapeRevised(Stamp):
+    kind: ClassVar[str] = "tape_revised"
+    tape_version: str
+
+
+Offer = IndicationPlaced | BindingSealed | StepArmed | BidSealed | OfferPlaced
 """What stands in a book."""
-MoveEvent = (
-    Offer
-    | StepDisarmed
-    | StepAccepted
-    | OfferWithdrawn
-    | BidsOpened
-    | StageBegan
-    | Countered
-    | CounterAccepted
-    | OfferTaken
-)
+OfOneBidder = Offer | StepDisarmed | StepAccepted | OfferWithdrawn | Countered | CounterAccepted | OfferTaken
+MoveEvent = OfOneBidder | BidsOpened | StageBegan | Shortlisted | TapeRevised

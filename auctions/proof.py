@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from auctions import engine
 from auctions.auction import Auction
+from auctions.behind import move_behind
 from auctions.messages import (
     Accepted,
     AuctionCancelled,
@@ -40,8 +41,6 @@ from auctions.messages import (
     Command,
     Event,
     LaterEvent,
-    Move,
-    MoveEvent,
     Open,
     Pause,
     PlaceBid,
@@ -51,29 +50,7 @@ from auctions.messages import (
     SetCeiling,
     VoidBid,
 )
-from auctions.moves import (
-    AcceptCounter,
-    AcceptStep,
-    ArmStep,
-    AwardOffer,
-    BidSealed,
-    BidsOpened,
-    CounterAccepted,
-    Countered,
-    CounterOffer,
-    OfferPlaced,
-    OfferTaken,
-    OfferWithdrawn,
-    OpenBids,
-    Opened,
-    SealBid,
-    StageBegan,
-    StepAccepted,
-    StepArmed,
-    StepDisarmed,
-    Tick,
-    Withdraw,
-)  # fmt: skip
+from auctions.moves import Move
 from auctions.record import GENESIS, chain, decode, encode
 
 __all__ = ["GENESIS", "LogError", "Verdict", "chain", "decode", "encode", "line", "read", "verify"]
@@ -194,42 +171,4 @@ def _command_behind(event: LaterEvent) -> Command | Move | None:  # noqa: C901, 
         case ReserveMet() | CloseExtended() | Awarded() | AuctionFailed():
             return None
         case _:
-            return _move_behind(event)
-
-
-def _move_behind(event: MoveEvent) -> Command | Move | None:  # noqa: C901  # one flat match
-    match event:
-        case StepArmed():
-            return ArmStep(bidder=event.bidder, cid=event.cid, step=event.step)
-        case StepDisarmed() | OfferWithdrawn():
-            return Withdraw(bidder=event.bidder, cid=event.cid)
-        case StepAccepted(armed_seq=None):
-            step, price_cents = event.step, event.price_cents
-            return AcceptStep(bidder=event.bidder, cid=event.cid, step=step, price_cents=price_cents)
-        case StepAccepted():
-            return Tick()
-        case BidSealed():
-            return _bid_behind(event)
-        case OfferPlaced():
-            return PlaceBid(bidder=event.bidder, cid=event.cid, amount_cents=event.amount_cents, confirmed=True)
-        case Countered():
-            cents, expires_at = event.price_cents, event.expires_at
-            return CounterOffer(bid_seq=event.offer_seq, price_cents=cents, expires_at=expires_at)
-        case CounterAccepted():
-            return AcceptCounter(bidder=event.bidder, cid=event.cid, counter_seq=event.counter_seq)
-        case OfferTaken():
-            return AwardOffer(bid_seq=event.taken_seq, seq_seen=event.seq_seen)
-        case BidsOpened() if any(bid.salt is not None for bid in event.opened):
-            contents = [Opened(bid_seq=b.bid_seq, amount_cents=b.amount_cents, salt=b.salt or "") for b in event.opened]
-            return OpenBids(opened=tuple(contents))
-        case BidsOpened() | StageBegan():
-            return Close()
-
-
-def _bid_behind(event: BidSealed) -> PlaceBid | SealBid | None:
-    bidder, cid = event.bidder, event.cid
-    if event.amount_cents is not None:
-        return PlaceBid(bidder=bidder, cid=cid, amount_cents=event.amount_cents, confirmed=True)
-    if event.sealed is None or event.commitment is None:
-        return None
-    return SealBid(bidder=bidder, cid=cid, sealed=event.sealed, commitment=event.commitment)
+            return move_behind(event)

@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Any, cast, get_args
 
 from auctions.messages import AuctionFailed, BidKind, Event, FailureReason, Outcome
-from auctions.moves import OpenedBid, Stage
+from auctions.moves import Declined, OpenedBid, Stage
 from auctions.terms import instant, terms_from_json
 from auctions.terms.base import CommonTerms
 from auctions.terms.english import EnglishTerms
@@ -61,7 +61,7 @@ def _plain(value: object) -> Any:
             return instant(value)
         case EnglishTerms() | CommonTerms():
             return value.to_json()
-        case OpenedBid():
+        case OpenedBid() | Declined():
             return asdict(value)
         case _:
             raise TypeError(f"{type(value).__name__} has no place in an event")
@@ -91,6 +91,10 @@ def _tuple(values: list[Any] | None) -> tuple[Any, ...] | None:
     return None if values is None else tuple(values)
 
 
+def _declined(values: list[dict[str, Any]]) -> tuple[Declined, ...]:
+    return tuple(Declined(**value) for value in values)
+
+
 def _opened(values: list[dict[str, Any]]) -> tuple[OpenedBid, ...]:
     return tuple(OpenedBid(**value) for value in values)
 
@@ -107,4 +111,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "stage": Stage,
     "admitted": _tuple,
     "opened": _opened,
+    "chosen": _tuple,
+    "declined": _declined,
 }

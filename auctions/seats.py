@@ -80,6 +80,9 @@ VISIBILITY: Mapping[str, frozenset[str]] = {
     "counters": OFFICE,
     "your_counter": frozenset({Role.BIDDER}),
     "seq_seen": OFFICE,
+    "tape_version": _ALL,
+    "declined": OFFICE,
+    "your_refusal": frozenset({Role.BIDDER}),
     "opened": _IN_THE_ROOM,
     "opened_first": OFFICE,
 }

@@ -25,11 +25,15 @@ from auctions.moves import (
     AwardOffer,
     BidderMove,
     CounterOffer,
+    Indicate,
     Move,
     OfficeMove,
     OpenBids,
     Opened,
+    PlaceBinding,
+    ReviseTape,
     SealBid,
+    Shortlist,
     Tick,
 )
 
@@ -55,18 +59,28 @@ def flaw_in(command: Command | Move) -> str | None:
             return _flaw_in_reason(command.reason)
         case Open() | Resume() | Close() | Tick():
             return None
-        case OpenBids() | AwardOffer() | CounterOffer():
+        case OpenBids() | AwardOffer() | CounterOffer() | Shortlist() | ReviseTape():
             return _flaw_in_office_move(command)
         case _:
             return _flaw_in_name(command) or _flaw_in_move(command)
 
 
-def _flaw_in_move(command: BidderMove) -> str | None:
+def _flaw_in_move(command: BidderMove) -> str | None:  # noqa: C901  # one flat match
     match command:
         case AcceptStep() if not is_amount(command.price_cents):
             return "price_cents must be a whole number of minor units within bounds"
         case AcceptStep() | ArmStep() if type(command.step) is not int or not 0 <= command.step <= MAX_STEP:
             return f"step must be a whole number from 0 to {MAX_STEP}"
+        case Indicate():
+            if not (is_amount(command.low_cents) and is_amount(command.high_cents)):
+                return "low_cents and high_cents must be whole numbers of minor units within bounds"
+            if command.low_cents > command.high_cents:
+                return "low_cents must not exceed high_cents"
+            return None if _is_text(command.conditions, 2_000) else "conditions must be up to 2,000 characters"
+        case PlaceBinding() if not _is_text(command.reason, MAX_REASON_CHARS):
+            return f"reason must be up to {MAX_REASON_CHARS} characters"
+        case PlaceBinding() if not is_amount(command.amount_cents):
+            return "amount_cents must be a whole number of minor units within bounds"
         case AcceptCounter() if not _is_seq(command.counter_seq):
             return "counter_seq must be a positive whole number"
         case SealBid() if not _is_name(command.sealed, MAX_SEALED_CHARS):
@@ -81,6 +95,10 @@ def _flaw_in_office_move(command: OfficeMove) -> str | None:
     match command:
         case OpenBids():
             return _flaw_in_opening(command)
+        case Shortlist():
+            return _flaw_in_shortlist(command)
+        case ReviseTape() if not _is_name(command.tape_version, MAX_BIDDER_CHARS):
+            return f"tape_version must be 1 to {MAX_BIDDER_CHARS} printable ASCII characters"
         case AwardOffer() | CounterOffer() if not _is_seq(command.bid_seq):
             return "bid_seq must be a positive whole number"
         case AwardOffer() if not _is_seq(command.seq_seen):
@@ -91,6 +109,23 @@ def _flaw_in_office_move(command: OfficeMove) -> str | None:
             return "expires_at must be an instant with a time zone"
         case _:
             return None
+
+
+def _flaw_in_shortlist(command: Shortlist) -> str | None:
+    chosen: object = command.chosen
+    declined: object = command.declined
+    if not (isinstance(chosen, tuple) and chosen and all(_is_name(name, MAX_BIDDER_CHARS) for name in chosen)):
+        return "chosen must be a tuple of bidders"
+    pairs = isinstance(declined, tuple) and all(isinstance(pair, tuple) and len(pair) == 2 for pair in declined)
+    if not (isinstance(declined, tuple) and pairs and all(_is_name(pair[0], MAX_BIDDER_CHARS) for pair in declined)):
+        return "declined must be a tuple of pairs of bidder and reason"
+    if len({*chosen, *(pair[0] for pair in declined)}) != len(chosen) + len(declined):
+        return "a bidder is named twice"
+    return next((flaw for _, reason in declined if (flaw := _flaw_in_reason(reason))), None)
+
+
+def _is_text(value: object, most: int) -> bool:
+    return isinstance(value, str) and len(value) <= most and "\0" not in value and value.isprintable()
 
 
 def _is_seq(value: object) -> bool:

@@ -11,23 +11,27 @@ from auctions.auction import Auction
 from auctions.moves import (
     BidSealed,
     BidsOpened,
+    BindingSealed,
     CounterAccepted,
     Countered,
+    Declined,
+    IndicationPlaced,
     MoveEvent,
     Offer,
     OfferPlaced,
     OfferTaken,
     OfferWithdrawn,
+    OfOneBidder,
     OpenedBid,
+    Shortlisted,
     StageBegan,
     StepAccepted,
     StepArmed,
     StepDisarmed,
+    TapeRevised,
 )  # fmt: skip
 from auctions.seats import OFFICE, OFFICER_ONLY, Audience, party
-from auctions.terms import BestOfferTerms, DutchTerms, HybridTerms, SealedTerms, instant
-
-_OfBidder = Offer | StepDisarmed | OfferWithdrawn | StepAccepted | Countered | CounterAccepted | OfferTaken
+from auctions.terms import BestOfferTerms, DutchTerms, HybridTerms, SealedTerms, TwoStageTerms, instant
 
 KEYED = ("armed", "envelopes", "offers", "counters")
 
@@ -39,6 +43,9 @@ _MAP_OF: Mapping[type[Any], str] = {
     BidSealed: "envelopes",
     BestOfferTerms: "offers",
     OfferPlaced: "offers",
+    TwoStageTerms: "offers",
+    IndicationPlaced: "offers",
+    BindingSealed: "offers",
 }
 """Under which name the office sees what stands, by format and by event."""
 
@@ -48,6 +55,8 @@ _TOLD_TO: Mapping[type[Any], frozenset[Any]] = {
     BidSealed: OFFICE,
     OfferWithdrawn: OFFICE,
     OfferPlaced: OFFICE,
+    IndicationPlaced: OFFICE,
+    BindingSealed: OFFICE,
     Countered: OFFICE,
 }
 """Events that change nothing others may see: told only to the own bidder and these."""
@@ -72,12 +81,21 @@ def facts_of_book(auction: Auction, audience: Audience) -> dict[str, Any]:
         facts["counters"] = {str(counter.offer_seq): _of_counter(counter, audience) for counter in counters}
         yours = (_of_counter(counter, audience) for counter in counters if counter.bidder == audience.bidder)
         facts["your_counter"] = next(yours, None)
-    if isinstance(auction.terms, SealedTerms | HybridTerms):
+    if isinstance(auction.terms, TwoStageTerms):
+        facts["tape_version"] = book.tape_version
+        facts |= _declined(book.declined, audience)
+    if isinstance(auction.terms, SealedTerms | HybridTerms | TwoStageTerms):
         facts["stage"] = book.stage.value
         facts |= _admission(book.admitted, audience)
         facts["opened"] = _opened(book.opened, audience)
         facts["opened_first"] = _opened(book.opened_first, audience)
     return facts
+
+
+def _declined(declined: tuple[Declined, ...], audience: Audience) -> dict[str, Any]:
+    reasons = (one.reason for one in declined if one.bidder == audience.bidder)
+    shown = [{"bidder": party(one.bidder, one.paddle, audience), "reason": one.reason} for one in declined]
+    return {"declined": shown, "your_refusal": next(reasons, None)}
 
 
 def _of_counter(counter: Countered, audience: Audience) -> dict[str, Any]:
@@ -109,7 +127,7 @@ def _opened(opened: tuple[OpenedBid, ...], audience: Audience) -> list[dict[str,
 def facts_of_move(event: MoveEvent, audience: Audience) -> dict[str, Any]:
     """What a frame may carry, before the visibility table is applied."""
     match event:
-        case StepArmed() | BidSealed() | OfferPlaced():
+        case StepArmed() | BidSealed() | OfferPlaced() | IndicationPlaced() | BindingSealed():
             return _facts_of_offer(event, audience)
         case StepDisarmed() | OfferWithdrawn():
             return {"bidder": _bidder(event, audience), "cid": event.cid, "bid_seq": event.bid_seq}
@@ -129,6 +147,10 @@ def facts_of_move(event: MoveEvent, audience: Audience) -> dict[str, Any]:
             return {"opened" if event.ends else "opened_first": _opened(event.opened, audience)}
         case StageBegan():
             return _facts_of_stage(event, audience)
+        case Shortlisted():
+            return _declined(event.declined, audience)
+        case TapeRevised():
+            return {"tape_version": event.tape_version}
 
 
 def _facts_of_stage(event: StageBegan, audience: Audience) -> dict[str, Any]:
@@ -176,7 +198,7 @@ def _of_own(offer: Offer) -> dict[str, Any]:
 
 def _of_office(offer: Offer, audience: Audience) -> dict[str, Any]:
     shown = {"bidder": _bidder(offer, audience)}
-    return shown if isinstance(offer, BidSealed) else shown | _content(offer)
+    return shown if isinstance(offer, BidSealed | BindingSealed) else shown | _content(offer)
 
 
 def _content(offer: Offer) -> dict[str, Any]:
@@ -185,9 +207,14 @@ def _content(offer: Offer) -> dict[str, Any]:
             return {"step": offer.step, "price_cents": offer.price_cents}
         case OfferPlaced():
             return {"amount_cents": offer.amount_cents}
+        case BindingSealed():
+            return {"amount_cents": offer.amount_cents, "reason": offer.reason}
+        case IndicationPlaced():
+            said = {"low_cents": offer.low_cents, "high_cents": offer.high_cents, "conditions": offer.conditions}
+            return said | {"tape_version": offer.tape_version}
         case BidSealed():
             return {"amount_cents": offer.amount_cents, "sealed": offer.sealed, "commitment": offer.commitment}
 
 
-def _bidder(event: _OfBidder, audience: Audience) -> dict[str, Any] | None:
+def _bidder(event: OfOneBidder, audience: Audience) -> dict[str, Any] | None:
     return party(event.bidder, event.paddle, audience)

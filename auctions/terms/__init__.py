@@ -10,6 +10,7 @@ from auctions.terms.dutch import DutchTerms
 from auctions.terms.english import EnglishTerms
 from auctions.terms.hybrid import HybridTerms
 from auctions.terms.sealed import Pricing, SealedTerms, Sealing
+from auctions.terms.two_stage import TwoStageTerms
 
 __all__ = [
     "MAX_CENTS",
@@ -25,18 +26,20 @@ __all__ = [
     "Sealing",
     "Terms",
     "TermsError",
+    "TwoStageTerms",
     "instant",
     "terms_from_json",
 ]
 
-OtherTerms = DutchTerms | SealedTerms | FixedPriceTerms | BestOfferTerms | HybridTerms
+OtherTerms = DutchTerms | SealedTerms | FixedPriceTerms | BestOfferTerms | HybridTerms | TwoStageTerms
 """The terms of all formats but the ascending one."""
 
 Terms = EnglishTerms | OtherTerms
 """Every format's terms. The engine dispatches on the type."""
 
 _FORMATS: dict[str, type[Terms]] = {
-    cls.format: cls for cls in (EnglishTerms, DutchTerms, SealedTerms, FixedPriceTerms, BestOfferTerms, HybridTerms)
+    cls.format: cls
+    for cls in (EnglishTerms, DutchTerms, SealedTerms, FixedPriceTerms, BestOfferTerms, HybridTerms, TwoStageTerms)
 }
 
 

@@ -25,21 +25,35 @@ from auctions.moves import (
     ArmStep,
     AwardOffer,
     CounterOffer,
+    Indicate,
     OpenBids,
     Opened,
+    PlaceBinding,
+    ReviseTape,
     SealBid,
+    Shortlist,
     Stage,
     Tick,
     Withdraw,
 )
 from auctions.sealed import commitment_of
-from auctions.terms import BestOfferTerms, DutchTerms, FixedPriceTerms, HybridTerms, Pricing, SealedTerms, Sealing
+from auctions.terms import (
+    BestOfferTerms,
+    DutchTerms,
+    FixedPriceTerms,
+    HybridTerms,
+    Pricing,
+    SealedTerms,
+    Sealing,
+    TwoStageTerms,
+)
 from auctions.views import OBSERVER, OFFICER, OTHER_BIDDER, PUBLIC, SELLER, Audience, Role
 from tests.auctions.samples import OPENS_AT, US, Hall
 from tests.reference.asking import BestOffer, FixedPrice
 from tests.reference.dutch import Dutch
 from tests.reference.hybrid import Hybrid
 from tests.reference.sealed import Sealed
+from tests.reference.two_stage import TwoStage
 
 BIDDERS = ("ada", "bob", "cy", "dee")
 AUDIENCES = [*(Audience(Role.BIDDER, name) for name in BIDDERS), OTHER_BIDDER, OBSERVER, SELLER, OFFICER, PUBLIC]
@@ -60,6 +74,7 @@ class Format:
     reference: Any
     must_hold: tuple = ()
     runs: int = 600
+    count: int = 40
     waits: tuple = (US, US, S, 7 * S, 31 * S)
 
     def play(self, rng, hall, count, watch):
@@ -257,10 +272,56 @@ def hybrid_command(rng, auction, who, cid, now):
     return PlaceBid(bidder=who, cid=cid, amount_cents=cents, standing=standing(rng, cents))
 
 
+# Two stages
+
+
+def two_stage_terms(rng):
+    return TwoStageTerms(
+        **COMMON,
+        opening_cents=1_000,
+        reserve_cents=rng.choice((None, 1_200)),
+        indicative_s=rng.choice((30, 60)),
+        shortlist_s=120,
+        shortlist_most=rng.choice((1, 2, 3)),
+        due_diligence_s=rng.choice((1, 20)),
+        binding_s=rng.choice((30, 60)),
+        deviation_bps=rng.choice((0, 1_000)),
+    )
+
+
+def two_stage_command(rng, auction, who, cid, now):
+    stage, what, cents = auction.book.stage, rng.random(), rng.choice((999, 1_000, 1_080, 1_199, 1_200, 1_500))
+    if what < 0.05:
+        return ReviseTape(tape_version=rng.choice(("tape-1", "tape-2")))
+    if what < 0.12:
+        return Withdraw(bidder=who, cid=cid, standing=standing(rng))
+    if stage is Stage.DUE_DILIGENCE and what < 0.7:
+        return Close()
+    if stage is Stage.SHORTLISTING and what < 0.8:
+        names = sorted(offer.bidder for offer in auction.book.offers.values())
+        rng.shuffle(names)
+        count = rng.randint(1, 3)
+        chosen, rest = tuple(names[:count]) or ("eve",), names[count:] if rng.random() < 0.9 else []
+        return Shortlist(chosen=chosen, declined=tuple((name, "too low") for name in rest))
+    if stage is Stage.BINDING and what < 0.95:
+        reason = rng.choice(("", " ", "worse than it looked"))
+        return PlaceBinding(bidder=who, cid=cid, amount_cents=cents, reason=reason, standing=standing(rng, 1_200))
+    return Indicate(bidder=who, cid=cid, low_cents=cents, high_cents=cents + 100, standing=standing(rng))
+
+
 FORMATS = [
     Format("dutch", dutch_terms, dutch_command, Dutch, ("AcceptStep", "ArmStep", "Withdraw", "Tick", "VoidBid")),
     Format("sealed", sealed_terms, sealed_command, Sealed, ("PlaceBid", "SealBid", "OpenBids", "Withdraw", "VoidBid")),
     Format("hybrid", hybrid_terms, hybrid_command, Hybrid, ("AcceptStep", "PlaceBid", "VoidBid")),
+    Format(
+        "two_stage",
+        two_stage_terms,
+        two_stage_command,
+        TwoStage,
+        ("Indicate", "Shortlist", "PlaceBinding", "Withdraw", "ReviseTape"),
+        runs=400,
+        count=90,
+    ),
     Format("fixed_price", fixed_price_terms, fixed_price_command, FixedPrice, ("BuyNow",)),
     Format(
         "best_offer",

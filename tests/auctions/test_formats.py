@@ -40,7 +40,7 @@ def test_the_engine_agrees_with_the_naive_rules(form):
             assert state_of(hall.auction) == reference.state(), (seed, command, at)
             counts[type(command).__name__, said] += 1
 
-        form.play(rng, hall, 40, compare)
+        form.play(rng, hall, form.count, compare)
         counts[hall.auction.phase] += 1
     assert counts[Phase.AWARDED] > form.runs // 20, counts
     assert counts[Phase.FAILED] > form.runs // 50, counts

@@ -1,0 +1,102 @@
+"""Winner determination agrees with trying everything, also in its ties."""
+
+import random
+from itertools import combinations
+
+import pytest
+
+from auctions.allocation import NOTHING, Package, allocate, needed_cents
+
+
+def everything(bids, *, exclusive):
+    """All sets of bids that could win together, tried one by one."""
+    best = (0, 0, 0, 0, ())
+    for count in range(1, len(bids) + 1):
+        for chosen in combinations(bids, count):
+            pools = [pool for bid in chosen for pool in bid.pools]
+            names = [bid.bidder for bid in chosen]
+            if len(set(pools)) < len(pools) or (exclusive and len(set(names)) < len(names)):
+                continue
+            latest_first = tuple(sorted((bid.seq for bid in chosen), reverse=True))
+            rank = (sum(bid.amount_cents for bid in chosen), len(pools), count)
+            if rank > best[:3] or (rank == best[:3] and latest_first < best[4]):
+                best = (*rank, 0, latest_first)
+    return tuple(sorted(best[4])), best[0]
+
+
+def drawn(rng, pool_count, bid_count):
+    bids = []
+    for seq in range(2, 2 + bid_count):
+        pools = frozenset(rng.sample(range(pool_count), rng.randint(1, pool_count)))
+        bids.append(Package(seq, rng.choice("abcd"), pools, len(pools) * rng.choice((10, 10, 11, 12))))
+    return bids
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_the_allocation_is_the_one_that_trying_everything_finds(exclusive):
+    for seed in range(1_500):
+        rng = random.Random(seed)
+        bids = drawn(rng, rng.randint(1, 5), rng.randint(0, 9))
+        found = allocate(bids, exclusive=exclusive)
+        assert (found.winning, found.worth.revenue_cents) == everything(bids, exclusive=exclusive), seed
+
+
+def test_no_bids_sell_nothing():
+    assert allocate([], exclusive=True) == ((), NOTHING)
+
+
+A, B, AB = frozenset({0}), frozenset({1}), frozenset({0, 1})
+
+
+def test_two_small_bids_beat_a_package_only_if_they_bring_more():
+    bids = [Package(3, "ada", AB, 100), Package(4, "bob", A, 60), Package(5, "cy", B, 39)]
+    assert allocate(bids, exclusive=True).winning == (3,)
+    assert allocate([*bids, Package(6, "cy", B, 41)], exclusive=True).winning == (4, 6)
+
+
+def test_of_equal_revenue_fewer_pools_stay_unsold():
+    assert allocate([Package(3, "ada", A, 100), Package(4, "bob", AB, 100)], exclusive=True).winning == (4,)
+
+
+def test_of_equal_revenue_and_pools_more_bidders_win():
+    bids = [Package(3, "ada", AB, 100), Package(4, "bob", A, 60), Package(5, "cy", B, 40)]
+    assert allocate(bids, exclusive=True).winning == (4, 5)
+
+
+def test_of_equals_in_all_that_the_earlier_wins():
+    assert allocate([Package(4, "bob", A, 60), Package(3, "ada", A, 60)], exclusive=True).winning == (3,)
+
+
+def test_a_bidder_wins_one_of_its_exclusive_bids_and_all_of_its_others():
+    bids = [Package(3, "ada", A, 60), Package(4, "ada", B, 50)]
+    assert allocate(bids, exclusive=True).winning == (3,)
+    assert allocate(bids, exclusive=False).winning == (3, 4)
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_who_bids_what_is_needed_wins_and_who_bids_less_than_that_by_two_does_not(exclusive):
+    for seed in range(400):
+        rng = random.Random(seed)
+        bids = drawn(rng, 4, rng.randint(1, 7))
+        pools = frozenset(rng.sample(range(4), rng.randint(1, 4)))
+        cents = needed_cents(bids, "zoe", pools, exclusive=exclusive)
+        assert 99 in allocate([*bids, Package(99, "zoe", pools, cents)], exclusive=exclusive).winning
+        if cents > 2:
+            assert 99 not in allocate([*bids, Package(99, "zoe", pools, cents - 2)], exclusive=exclusive).winning
+
+
+def test_twenty_pools_and_sixty_bids_are_allocated_exactly_in_reasonable_time():
+    rng = random.Random(7)
+    bids = []
+    for seq in range(2, 62):
+        pools = frozenset(rng.sample(range(20), rng.randint(1, 6)))
+        bids.append(Package(seq, f"bidder-{seq % 12}", pools, len(pools) * rng.randint(900, 1_100)))
+    found = allocate(bids, exclusive=True)
+    chosen = [bid for bid in bids if bid.seq in found.winning]
+    assert sum(bid.amount_cents for bid in chosen) == found.worth.revenue_cents
+    assert len({bid.bidder for bid in chosen}) == len(chosen)
+
+
+def test_more_pools_than_can_be_allocated_exactly_are_refused():
+    with pytest.raises(ValueError, match="20 pools"):
+        allocate([Package(3, "ada", frozenset(range(21)), 1)], exclusive=True)
