@@ -33,13 +33,12 @@ from market.portfolios.rules import (
     Portfolio,
     PortfolioState,
     Refusal,
-    Turn,
     key_context,
-    turns_of,
     while_claimed,
 )
 from market.portfolios.store import pools as pool_store
 from market.portfolios.store import portfolios as store
+from market.portfolios.turns import Turn, turns_of
 
 LEASE = timedelta(seconds=30)
 _RENEW_S = 10.0

@@ -170,14 +170,6 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """One pool's turn to choose: it takes what its selection meets and none of the turns `after` (places in a list) took."""
-
-    selection: Selection
-    after: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class PoolOrder:
     """A pool that a seller asks for."""
 
@@ -356,24 +348,6 @@ def header_digest(columns: Iterable[str]) -> str:
 def key_context(purpose: KeyPurpose, owner_id: UUID) -> str:
     """What a key's wrap is bound to: it opens for no other owner and no other purpose."""
     return f"{purpose.value}/{owner_id}"
-
-
-def turns_of(pool: Pool, pools: Mapping[UUID, Pool]) -> tuple[Turn, ...]:
-    """The turns that decide what `pool` holds, in the order in which they choose; the last one is its own.
-
-    `pools` are the portfolio's pools by id. A pool excludes only pools that were asked for before it.
-    """
-    needed, open_ids = {pool.pool_id}, [pool.pool_id]
-    while open_ids:
-        found = {other for other in pools[open_ids.pop()].excluded_pool_ids if other not in needed}
-        needed |= found
-        open_ids += found
-    order = sorted(needed)
-    place = {pool_id: number for number, pool_id in enumerate(order)}
-    return tuple(
-        Turn(pools[pool_id].selection, tuple(place[other] for other in pools[pool_id].excluded_pool_ids))
-        for pool_id in order
-    )
 
 
 def checked_name(text: str) -> str:

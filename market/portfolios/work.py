@@ -16,7 +16,8 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from market.kit.files import FileStore
-from market.portfolios.rules import KeptFile, Refusal, Selection, Turn, header_digest
+from market.portfolios.rules import KeptFile, Refusal, Selection, header_digest
+from market.portfolios.turns import Turn
 from masking import intake
 from masking.columns import Flags
 from masking.detect import detect, suggest

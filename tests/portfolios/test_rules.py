@@ -21,15 +21,14 @@ from market.portfolios.rules import (
     PortfolioNotThere,
     PortfolioState,
     Selection,
-    Turn,
     header_digest,
     key_context,
     require_cuttable,
     require_mappable,
     require_sound,
-    turns_of,
     while_claimed,
 )
+from market.portfolios.turns import Turn, turns_of
 from masking.values import EXPONENTS
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
