@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+from sqlalchemy import text
 
 from auctions.messages import Cancel
 from market.bidding import service as bidding
@@ -8,11 +9,12 @@ from market.bidding.lane import BidOrder, Lane
 from market.kit.actor import SYSTEM
 from market.kit.errors import Forbidden, Malformed
 from market.settlement import moves, service
+from market.settlement.moves import CLEARING_OUT, Outcome, cash
 from market.settlement.rules import DepositHeld, InsufficientFunds, find_references, reference
 from market.settlement.store import bank as bank_store
 from market.settlement.store import ledger
 from tests import factories
-from tests.settlement.books import balance, books_hold
+from tests.settlement.books import balance, books_hold, move, resolve
 from tests.settlement.wires import Wire
 
 
@@ -48,19 +50,37 @@ async def test_the_same_key_answers_the_same_and_another_key_is_refused(bank):
 
 
 async def test_of_many_deposits_at_once_one_is_held(bank):
-    party = bank.buyers[0]
+    context, party = bank.context, bank.buyers[0]
     await bank.pay_in(party, 1_000_00)
-    auction = await factories.published_auction(bank.context, bank.seller, deposit_cents=100_00)
+    auction = await factories.published_auction(context, bank.seller, deposit_cents=100_00)
+    await factories.accept_nda(context, party, auction)
     before = await free(bank, party)
-    keys = ["a", "a", "b", "c", "d"]
-    results = await asyncio.gather(
-        *(factories.deposit_for(bank.context, party, auction, key=key) for key in keys), return_exceptions=True
-    )
+
+    async def place(key):
+        async with context.db.begin(party.actor) as tx:
+            return await service.place_deposit(tx, party.actor, auction.auction_id, key, now=context.clock.now())
+
+    # All have looked at what is held, and found nothing, before the first may reserve.
+    async with context.db.begin(SYSTEM) as tx:
+        passing = move(cash(party.org_id), CLEARING_OUT, 1, pending=True)
+        await ledger.apply(tx, [passing, resolve(passing, Outcome.VOIDED)])
+        tasks = [asyncio.create_task(place(key)) for key in ("a", "a", "b", "c", "d")]
+        while await _waiting_count(context) < len(tasks):
+            await asyncio.sleep(0.01)
+    results = await asyncio.gather(*tasks, return_exceptions=True)
     assert await free(bank, party) == before - 100_00
     held = {each.transfer_id for each in results if isinstance(each, service.Deposit)}
     assert len(held) == 1
     assert all(isinstance(each, (service.Deposit, DepositHeld)) for each in results), results
-    assert await books_hold(bank.context)
+    assert await books_hold(context)
+
+
+async def _waiting_count(context):
+    async with context.db.begin(SYSTEM) as tx:
+        return await tx.scalar(
+            text("""SELECT count(*) FROM pg_stat_activity
+                WHERE datname = current_database() AND wait_event_type = 'Lock'""")
+        )
 
 
 async def test_too_little_money_says_how_much_is_missing_and_how_to_pay_it(bank):
