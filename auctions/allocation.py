@@ -6,6 +6,7 @@ every bidder wins at most one of its bids; otherwise each bid stands for itself.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 from typing import NamedTuple
 
 MAX_POOL_COUNT = 20
@@ -93,7 +94,7 @@ def _groups(bids: Sequence[Package], *, exclusive: bool) -> list[list[Package]]:
 def _greedy_revenue(groups: Sequence[Sequence[Package]]) -> int:
     ranked = sorted(
         ((bid, place) for place, group in enumerate(groups) for bid in group),
-        key=lambda pair: -pair[0].amount_cents / len(pair[0].pools),
+        key=lambda pair: Fraction(-pair[0].amount_cents, len(pair[0].pools)),
     )
     sold: set[int] = set()
     done: set[int] = set()

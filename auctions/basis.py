@@ -69,6 +69,27 @@ class FailureReason(StrEnum):
     """Nobody brought the sealed bids' contents in time."""
 
 
+class Stage(StrEnum):
+    """Where an auction in several parts stands; most formats have one part only."""
+
+    BIDDING = "bidding"
+    OPENING = "opening"
+    """Bids sealed by the clients are being opened."""
+    FINAL = "final"
+    """The best bidders better their bids, sealed again."""
+    FINAL_OPENING = "final_opening"
+    INDICATIVE = "indicative"
+    SHORTLISTING = "shortlisting"
+    DUE_DILIGENCE = "due_diligence"
+    BINDING = "binding"
+    DUTCH = "dutch"
+    """The price falls."""
+    SEALED = "sealed"
+    """All but who stopped the price may seal higher bids."""
+    BEST = "best"
+    """Who stopped the price may exceed the best of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What the shell found out about a bidder: `refusal` if it may not bid, the most it may bid, and a detail."""

@@ -9,6 +9,7 @@ from auctions.moves import (
     BidSealed,
     BidsOpened,
     BindingSealed,
+    BoardChanged,
     CounterAccepted,
     Countered,
     CounterOffer,
@@ -19,7 +20,10 @@ from auctions.moves import (
     OfferWithdrawn,
     OpenBids,
     Opened,
+    PackageBid,
     PlaceBinding,
+    PlacePackageBid,
+    PoolsAwarded,
     ReviseTape,
     SealBid,
     Shortlist,
@@ -54,6 +58,11 @@ def move_behind(event: MoveEvent) -> Command | Move | None:  # noqa: C901, PLR09
         case BindingSealed():
             cents, reason = event.amount_cents, event.reason
             return PlaceBinding(bidder=event.bidder, cid=event.cid, amount_cents=cents, reason=reason)
+        case PackageBid():
+            pools, cents = event.pools, event.amount_cents
+            return PlacePackageBid(bidder=event.bidder, cid=event.cid, pools=pools, amount_cents=cents)
+        case BoardChanged() | PoolsAwarded():
+            return None
         case Shortlisted():
             return Shortlist(chosen=event.chosen, declined=tuple((one.bidder, one.reason) for one in event.declined))
         case TapeRevised():

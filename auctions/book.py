@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from auctions.moves import Countered, Declined, IndicationPlaced, Offer, OpenedBid, Stage
+from auctions.moves import Countered, Declined, IndicationPlaced, Offer, OpenedBid, PoolAward, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +14,8 @@ class Book:
     `admitted` may bid in this stage (None: everybody), from `begins_at` on. `opened` are the bids that ended the
     auction, `opened_first` those that a further round followed. `counters` are the seller's
     counter-offers by the seq of the offer that they answer. `tape_version` is the current one, `indications` what the
-    shortlisted had said, by bidder, and `declined` who is not among them.
+    shortlisted had said, by bidder, and `declined` who is not among them. Where pools are sold together, `winning` are the
+    seqs that win now, `revenue_cents` what they bring, and `awards` how it ended; a bidder may have several bids.
     """
 
     least_cents: int
@@ -22,6 +23,9 @@ class Book:
     stage: Stage = Stage.BIDDING
     begins_at: datetime | None = None
     admitted: tuple[str, ...] | None = None
+    winning: tuple[int, ...] = ()
+    revenue_cents: int = 0
+    awards: tuple[PoolAward, ...] = ()
     tape_version: str = ""
     indications: Mapping[str, IndicationPlaced] = field(default_factory=dict)
     declined: tuple[Declined, ...] = ()

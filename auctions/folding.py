@@ -32,6 +32,7 @@ from auctions.moves import (
     BidSealed,
     BidsOpened,
     BindingSealed,
+    BoardChanged,
     CounterAccepted,
     Countered,
     IndicationPlaced,
@@ -39,6 +40,8 @@ from auctions.moves import (
     OfferTaken,
     OfferWithdrawn,
     OfOneBidder,
+    PackageBid,
+    PoolsAwarded,
     Shortlisted,
     StageBegan,
     StepAccepted,
@@ -182,7 +185,7 @@ def _moved(book: Book, by: timedelta) -> Book:
     return book if book.begins_at is None else replace(book, begins_at=book.begins_at + by)
 
 
-def _with_move(auction: Auction, event: MoveEvent, head: bytes) -> Auction:  # noqa: C901  # one flat match
+def _with_move(auction: Auction, event: MoveEvent, head: bytes) -> Auction:  # noqa: C901, PLR0912  # one flat match
     after, book = replace(auction, seq=event.seq, head=head), auction.the_book
     if isinstance(event, OfOneBidder):
         after = replace(after, paddles=_paddles_with(auction, event.bidder, event.paddle))
@@ -190,6 +193,14 @@ def _with_move(auction: Auction, event: MoveEvent, head: bytes) -> Auction:  # n
         case StepArmed() | BidSealed() | OfferPlaced() | IndicationPlaced() | BindingSealed():
             rest = _without(book, event.replaces)
             return replace(after, book=replace(rest, offers={**rest.offers, event.seq: event}))
+        case PackageBid():
+            rest = _without(book, event.replaces)
+            return replace(after, book=_won(replace(rest, offers={**rest.offers, event.seq: event}), event))
+        case BoardChanged():
+            return replace(after, book=_won(book, event))
+        case PoolsAwarded():
+            sold = replace(book, awards=event.awards)
+            return replace(after, phase=Phase.AWARDED, hammer_cents=event.hammer_cents, book=sold)
         case StepDisarmed() | OfferWithdrawn():
             return replace(after, book=_without(book, event.bid_seq))
         case Countered():
@@ -208,6 +219,10 @@ def _with_move(auction: Auction, event: MoveEvent, head: bytes) -> Auction:  # n
             return replace(after, book=_listed(book, event))
         case _:
             assert_never(event)
+
+
+def _won(book: Book, event: PackageBid | BoardChanged) -> Book:
+    return replace(book, winning=event.winning, revenue_cents=event.revenue_cents)
 
 
 def _listed(book: Book, event: Shortlisted) -> Book:

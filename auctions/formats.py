@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from auctions import asking, descending, hybrid, sealed, two_stage
+from auctions import asking, descending, hybrid, packages, sealed, two_stage
 from auctions.auction import Auction, Phase
 from auctions.messages import (
     Accepted,
@@ -28,11 +28,20 @@ from auctions.moves import (
     CounterOffer,
     Indicate,
     PlaceBinding,
+    PlacePackageBid,
     ReviseTape,
     Shortlist,
     Withdraw,
 )
-from auctions.terms import BestOfferTerms, DutchTerms, FixedPriceTerms, HybridTerms, SealedTerms, TwoStageTerms
+from auctions.terms import (
+    BestOfferTerms,
+    DutchTerms,
+    FixedPriceTerms,
+    HybridTerms,
+    PackageTerms,
+    SealedTerms,
+    TwoStageTerms,
+)
 
 
 def _no_tick(_: Auction, __: datetime) -> tuple[Event, ...]:
@@ -78,6 +87,7 @@ RULES: Mapping[type[Any], Rules] = {
         decide=two_stage.decide,
         close=two_stage.close,
     ),
+    PackageTerms: Rules(takes=lambda _: (PlacePackageBid,), decide=packages.decide, close=packages.close),
     SealedTerms: Rules(takes=sealed.takes, decide=sealed.decide, close=sealed.close),
 }
 
@@ -122,4 +132,6 @@ def strike(auction: Auction, command: StrikeCommand, now: datetime) -> Decision:
         leader_bid_seq=auction.leader_bid_seq,
         reserve_met=auction.reserve_met,
     )
+    if isinstance(auction.terms, PackageTerms):
+        return Accepted((struck, packages.after_strike(auction, offer.seq, struck.seq + 1, now)))
     return Accepted((struck,))

@@ -2,32 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import ClassVar
 
 from auctions.basis import IN_GOOD_STANDING, Stamp, Standing
-
-
-class Stage(StrEnum):
-    """Where an auction in several parts stands; most formats have one part only."""
-
-    BIDDING = "bidding"
-    OPENING = "opening"
-    """Bids sealed by the clients are being opened."""
-    FINAL = "final"
-    """The best bidders better their bids, sealed again."""
-    FINAL_OPENING = "final_opening"
-    INDICATIVE = "indicative"
-    SHORTLISTING = "shortlisting"
-    DUE_DILIGENCE = "due_diligence"
-    BINDING = "binding"
-    DUTCH = "dutch"
-    """The price falls."""
-    SEALED = "sealed"
-    """All but who stopped the price may seal higher bids."""
-    BEST = "best"
-    """Who stopped the price may exceed the best of them."""
-
+from auctions.basis import Stage as Stage  # noqa: PLC0414  # a word of the moves, too
 
 # Commands
 
@@ -159,7 +137,18 @@ class ReviseTape:
     tape_version: str
 
 
-BidderMove = AcceptStep | ArmStep | Withdraw | SealBid | AcceptCounter | Indicate | PlaceBinding
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacePackageBid:
+    """Bid `amount_cents` for all the named pools or none."""
+
+    bidder: str
+    cid: str
+    pools: tuple[str, ...]
+    amount_cents: int
+    standing: Standing = IN_GOOD_STANDING
+
+
+BidderMove = AcceptStep | ArmStep | Withdraw | SealBid | AcceptCounter | Indicate | PlaceBinding | PlacePackageBid
 OfficeMove = OpenBids | AwardOffer | CounterOffer | Shortlist | ReviseTape
 Move = Tick | BidderMove | OfficeMove
 
@@ -355,7 +344,47 @@ class TapeRevised(Stamp):
     tape_version: str
 
 
-Offer = IndicationPlaced | BindingSealed | StepArmed | BidSealed | OfferPlaced
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageBid(_Standing):
+    """An open bid for a set of pools, and the seqs of the bids that win now, with what they bring together."""
+
+    kind: ClassVar[str] = "package_bid"
+    pools: tuple[str, ...]
+    amount_cents: int
+    winning: tuple[int, ...]
+    revenue_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardChanged(Stamp):
+    """What wins after a bid was struck out."""
+
+    kind: ClassVar[str] = "board_changed"
+    winning: tuple[int, ...]
+    revenue_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolAward:
+    """What one winning bid takes, at which amount."""
+
+    bid_seq: int
+    bidder: str
+    paddle: int
+    pools: tuple[str, ...]
+    hammer_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolsAwarded(Stamp):
+    """Several winners; `hammer_cents` is what they pay together."""
+
+    kind: ClassVar[str] = "pools_awarded"
+    awards: tuple[PoolAward, ...]
+    hammer_cents: int
+
+
+Offer = PackageBid | IndicationPlaced | BindingSealed | StepArmed | BidSealed | OfferPlaced
 """What stands in a book."""
 OfOneBidder = Offer | StepDisarmed | StepAccepted | OfferWithdrawn | Countered | CounterAccepted | OfferTaken
-MoveEvent = OfOneBidder | BidsOpened | StageBegan | Shortlisted | TapeRevised
+MoveEvent = OfOneBidder | BidsOpened | StageBegan | Shortlisted | TapeRevised | BoardChanged | PoolsAwarded

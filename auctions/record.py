@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Any, cast, get_args
 
 from auctions.messages import AuctionFailed, BidKind, Event, FailureReason, Outcome
-from auctions.moves import Declined, OpenedBid, Stage
+from auctions.moves import Declined, OpenedBid, PoolAward, Stage
 from auctions.terms import instant, terms_from_json
 from auctions.terms.base import CommonTerms
 from auctions.terms.english import EnglishTerms
@@ -61,7 +61,7 @@ def _plain(value: object) -> Any:
             return instant(value)
         case EnglishTerms() | CommonTerms():
             return value.to_json()
-        case OpenedBid() | Declined():
+        case OpenedBid() | Declined() | PoolAward():
             return asdict(value)
         case _:
             raise TypeError(f"{type(value).__name__} has no place in an event")
@@ -95,6 +95,10 @@ def _declined(values: list[dict[str, Any]]) -> tuple[Declined, ...]:
     return tuple(Declined(**value) for value in values)
 
 
+def _awards(values: list[dict[str, Any]]) -> tuple[PoolAward, ...]:
+    return tuple(PoolAward(**{**value, "pools": tuple(value["pools"])}) for value in values)
+
+
 def _opened(values: list[dict[str, Any]]) -> tuple[OpenedBid, ...]:
     return tuple(OpenedBid(**value) for value in values)
 
@@ -112,5 +116,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "admitted": _tuple,
     "opened": _opened,
     "chosen": _tuple,
+    "pools": _tuple,
+    "winning": _tuple,
+    "awards": _awards,
     "declined": _declined,
 }

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from auctions.allocation import MAX_POOL_COUNT
 from auctions.increments import is_amount
 from auctions.messages import (
     BidderCommand,
@@ -31,6 +32,7 @@ from auctions.moves import (
     OpenBids,
     Opened,
     PlaceBinding,
+    PlacePackageBid,
     ReviseTape,
     SealBid,
     Shortlist,
@@ -65,7 +67,7 @@ def flaw_in(command: Command | Move) -> str | None:
             return _flaw_in_name(command) or _flaw_in_move(command)
 
 
-def _flaw_in_move(command: BidderMove) -> str | None:  # noqa: C901  # one flat match
+def _flaw_in_move(command: BidderMove) -> str | None:  # noqa: C901, PLR0912  # one flat match
     match command:
         case AcceptStep() if not is_amount(command.price_cents):
             return "price_cents must be a whole number of minor units within bounds"
@@ -79,6 +81,10 @@ def _flaw_in_move(command: BidderMove) -> str | None:  # noqa: C901  # one flat 
             return None if _is_text(command.conditions, 2_000) else "conditions must be up to 2,000 characters"
         case PlaceBinding() if not _is_text(command.reason, MAX_REASON_CHARS):
             return f"reason must be up to {MAX_REASON_CHARS} characters"
+        case PlacePackageBid() if not _are_pools(command.pools):
+            return "pools must be a tuple of names, none of them twice"
+        case PlacePackageBid() if not is_amount(command.amount_cents):
+            return "amount_cents must be a whole number of minor units within bounds"
         case PlaceBinding() if not is_amount(command.amount_cents):
             return "amount_cents must be a whole number of minor units within bounds"
         case AcceptCounter() if not _is_seq(command.counter_seq):
@@ -122,6 +128,12 @@ def _flaw_in_shortlist(command: Shortlist) -> str | None:
     if len({*chosen, *(pair[0] for pair in declined)}) != len(chosen) + len(declined):
         return "a bidder is named twice"
     return next((flaw for _, reason in declined if (flaw := _flaw_in_reason(reason))), None)
+
+
+def _are_pools(pools: object) -> bool:
+    if not (isinstance(pools, tuple) and 1 <= len(pools) <= MAX_POOL_COUNT):
+        return False
+    return all(_is_name(name, MAX_BIDDER_CHARS) for name in pools) and len(set(pools)) == len(pools)
 
 
 def _is_text(value: object, most: int) -> bool:

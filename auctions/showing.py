@@ -7,11 +7,12 @@ names what no longer stands, wherever it is shown.
 from collections.abc import Mapping
 from typing import Any
 
-from auctions.auction import Auction
+from auctions.auction import Auction, Phase
 from auctions.moves import (
     BidSealed,
     BidsOpened,
     BindingSealed,
+    BoardChanged,
     CounterAccepted,
     Countered,
     Declined,
@@ -23,6 +24,9 @@ from auctions.moves import (
     OfferWithdrawn,
     OfOneBidder,
     OpenedBid,
+    PackageBid,
+    PoolAward,
+    PoolsAwarded,
     Shortlisted,
     StageBegan,
     StepAccepted,
@@ -31,9 +35,9 @@ from auctions.moves import (
     TapeRevised,
 )  # fmt: skip
 from auctions.seats import OFFICE, OFFICER_ONLY, Audience, party
-from auctions.terms import BestOfferTerms, DutchTerms, HybridTerms, SealedTerms, TwoStageTerms, instant
+from auctions.terms import BestOfferTerms, DutchTerms, HybridTerms, PackageTerms, SealedTerms, TwoStageTerms, instant
 
-KEYED = ("armed", "envelopes", "offers", "counters")
+KEYED = ("armed", "envelopes", "offers", "counters", "board")
 
 _MAP_OF: Mapping[type[Any], str] = {
     DutchTerms: "armed",
@@ -44,6 +48,8 @@ _MAP_OF: Mapping[type[Any], str] = {
     BestOfferTerms: "offers",
     OfferPlaced: "offers",
     TwoStageTerms: "offers",
+    PackageTerms: "board",
+    PackageBid: "board",
     IndicationPlaced: "offers",
     BindingSealed: "offers",
 }
@@ -76,6 +82,10 @@ def facts_of_book(auction: Auction, audience: Audience) -> dict[str, Any]:
         facts[name] = {str(offer.seq): _of_office(offer, audience) for offer in book.offers.values()}
         own = None if audience.bidder is None else book.offer_of(audience.bidder)
         facts["your_offer"] = None if own is None else _of_own(own)
+    if isinstance(auction.terms, PackageTerms):
+        del facts["your_offer"]
+        facts |= {"winning": list(book.winning), "revenue_cents": book.revenue_cents}
+        facts["awards"] = _awards(book.awards, audience)
     if isinstance(auction.terms, BestOfferTerms):
         counters = book.counters.values()
         facts["counters"] = {str(counter.offer_seq): _of_counter(counter, audience) for counter in counters}
@@ -96,6 +106,18 @@ def _declined(declined: tuple[Declined, ...], audience: Audience) -> dict[str, A
     reasons = (one.reason for one in declined if one.bidder == audience.bidder)
     shown = [{"bidder": party(one.bidder, one.paddle, audience), "reason": one.reason} for one in declined]
     return {"declined": shown, "your_refusal": next(reasons, None)}
+
+
+def _awards(awards: tuple[PoolAward, ...], audience: Audience) -> list[dict[str, Any]]:
+    return [
+        {
+            "bid_seq": award.bid_seq,
+            "winner": party(award.bidder, award.paddle, audience),
+            "pools": list(award.pools),
+            "hammer_cents": award.hammer_cents,
+        }
+        for award in awards
+    ]
 
 
 def _of_counter(counter: Countered, audience: Audience) -> dict[str, Any]:
@@ -124,7 +146,7 @@ def _opened(opened: tuple[OpenedBid, ...], audience: Audience) -> list[dict[str,
     ]
 
 
-def facts_of_move(event: MoveEvent, audience: Audience) -> dict[str, Any]:
+def facts_of_move(event: MoveEvent, audience: Audience) -> dict[str, Any]:  # noqa: C901  # one flat match
     """What a frame may carry, before the visibility table is applied."""
     match event:
         case StepArmed() | BidSealed() | OfferPlaced() | IndicationPlaced() | BindingSealed():
@@ -145,6 +167,14 @@ def facts_of_move(event: MoveEvent, audience: Audience) -> dict[str, Any]:
             return facts | ({"cid": event.cid} if isinstance(event, CounterAccepted) else {"seq_seen": event.seq_seen})
         case BidsOpened():
             return {"opened" if event.ends else "opened_first": _opened(event.opened, audience)}
+        case PackageBid():
+            facts = _facts_of_offer(event, audience)
+            return facts | {"winning": list(event.winning), "revenue_cents": event.revenue_cents}
+        case BoardChanged():
+            return {"winning": list(event.winning), "revenue_cents": event.revenue_cents}
+        case PoolsAwarded():
+            awards = _awards(event.awards, audience)
+            return {"phase": Phase.AWARDED.value, "hammer_cents": event.hammer_cents, "awards": awards}
         case StageBegan():
             return _facts_of_stage(event, audience)
         case Shortlisted():
@@ -207,6 +237,8 @@ def _content(offer: Offer) -> dict[str, Any]:
             return {"step": offer.step, "price_cents": offer.price_cents}
         case OfferPlaced():
             return {"amount_cents": offer.amount_cents}
+        case PackageBid():
+            return {"pools": list(offer.pools), "amount_cents": offer.amount_cents}
         case BindingSealed():
             return {"amount_cents": offer.amount_cents, "reason": offer.reason}
         case IndicationPlaced():

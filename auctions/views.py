@@ -29,7 +29,7 @@ from auctions.messages import (
     Outcome,
     ReserveMet,
 )
-from auctions.moves import BidsOpened, Shortlisted, StageBegan
+from auctions.moves import BidsOpened, PoolsAwarded, Shortlisted, StageBegan
 from auctions.seats import (
     OBSERVER,
     OFFICER,
@@ -123,6 +123,8 @@ def concerned(event: Event) -> frozenset[str]:
             return frozenset({event.winner})
         case BidsOpened():
             return frozenset(bid.bidder for bid in event.opened)
+        case PoolsAwarded():
+            return frozenset(award.bidder for award in event.awards)
         case Shortlisted():
             return frozenset(one.bidder for one in event.declined)
         case StageBegan():

@@ -9,6 +9,7 @@ from auctions.terms.base import TermsError, instant
 from auctions.terms.dutch import DutchTerms
 from auctions.terms.english import EnglishTerms
 from auctions.terms.hybrid import HybridTerms
+from auctions.terms.packages import PackageTerms, Packaging, PoolOffer
 from auctions.terms.sealed import Pricing, SealedTerms, Sealing
 from auctions.terms.two_stage import TwoStageTerms
 
@@ -21,6 +22,9 @@ __all__ = [
     "HybridTerms",
     "IncrementStep",
     "OtherTerms",
+    "PackageTerms",
+    "Packaging",
+    "PoolOffer",
     "Pricing",
     "SealedTerms",
     "Sealing",
@@ -31,7 +35,7 @@ __all__ = [
     "terms_from_json",
 ]
 
-OtherTerms = DutchTerms | SealedTerms | FixedPriceTerms | BestOfferTerms | HybridTerms | TwoStageTerms
+OtherTerms = DutchTerms | SealedTerms | FixedPriceTerms | BestOfferTerms | HybridTerms | TwoStageTerms | PackageTerms
 """The terms of all formats but the ascending one."""
 
 Terms = EnglishTerms | OtherTerms
@@ -39,7 +43,16 @@ Terms = EnglishTerms | OtherTerms
 
 _FORMATS: dict[str, type[Terms]] = {
     cls.format: cls
-    for cls in (EnglishTerms, DutchTerms, SealedTerms, FixedPriceTerms, BestOfferTerms, HybridTerms, TwoStageTerms)
+    for cls in (
+        EnglishTerms,
+        DutchTerms,
+        SealedTerms,
+        FixedPriceTerms,
+        BestOfferTerms,
+        HybridTerms,
+        TwoStageTerms,
+        PackageTerms,
+    )
 }
 
 

@@ -29,6 +29,7 @@ from auctions.moves import (
     OpenBids,
     Opened,
     PlaceBinding,
+    PlacePackageBid,
     ReviseTape,
     SealBid,
     Shortlist,
@@ -42,6 +43,9 @@ from auctions.terms import (
     DutchTerms,
     FixedPriceTerms,
     HybridTerms,
+    PackageTerms,
+    Packaging,
+    PoolOffer,
     Pricing,
     SealedTerms,
     Sealing,
@@ -52,6 +56,7 @@ from tests.auctions.samples import OPENS_AT, US, Hall
 from tests.reference.asking import BestOffer, FixedPrice
 from tests.reference.dutch import Dutch
 from tests.reference.hybrid import Hybrid
+from tests.reference.packages import Packages
 from tests.reference.sealed import Sealed
 from tests.reference.two_stage import TwoStage
 
@@ -309,6 +314,31 @@ def two_stage_command(rng, auction, who, cid, now):
     return Indicate(bidder=who, cid=cid, low_cents=cents, high_cents=cents + 100, standing=standing(rng))
 
 
+# Pools and packages
+
+
+def package_terms(rng):
+    closes_at = OPENS_AT + rng.choice((60, 300)) * S
+    return PackageTerms(
+        **COMMON,
+        closes_at=closes_at,
+        latest_close_at=closes_at + rng.choice((0, 90)) * S,
+        packaging=rng.choice(tuple(Packaging)),
+        pools=tuple(PoolOffer(pool=name, least_cents=rng.choice((10, 20))) for name in "pqr"),
+        increment_cents=rng.choice((1, 5)),
+        soft_close_window_s=rng.choice((0, 30)),
+        soft_close_extension_s=rng.choice((0, 30)),
+    )
+
+
+def package_command(rng, auction, who, cid, now):
+    count = rng.choice((1, 1, 1, 2, 3))
+    pools, cents = tuple(rng.sample("pqr", count)), count * rng.choice((9, 20, 20, 21, 25, 30)) + rng.choice((0, 0, 1))
+    if rng.random() < 0.05:
+        pools = ("x",)
+    return PlacePackageBid(bidder=who, cid=cid, pools=pools, amount_cents=cents, standing=standing(rng, 25))
+
+
 FORMATS = [
     Format("dutch", dutch_terms, dutch_command, Dutch, ("AcceptStep", "ArmStep", "Withdraw", "Tick", "VoidBid")),
     Format("sealed", sealed_terms, sealed_command, Sealed, ("PlaceBid", "SealBid", "OpenBids", "Withdraw", "VoidBid")),
@@ -322,6 +352,7 @@ FORMATS = [
         runs=400,
         count=90,
     ),
+    Format("packages", package_terms, package_command, Packages, ("PlacePackageBid", "VoidBid")),
     Format("fixed_price", fixed_price_terms, fixed_price_command, FixedPrice, ("BuyNow",)),
     Format(
         "best_offer",

@@ -1,0 +1,145 @@
+"""Pools and packages: open bids for sets of pools, and the set of bids that brings the most wins.
+
+Bids stand: they are bettered, never withdrawn. Which of them win is decided anew after every bid (`auctions.allocation`)
+and written into its event; a bid that changes it extends the whole board.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from auctions.allocation import Allocation, Package, allocate, needed_cents
+from auctions.auction import Auction
+from auctions.messages import (
+    Accepted,
+    AuctionClosed,
+    AuctionFailed,
+    CloseExtended,
+    Decision,
+    Event,
+    FailureReason,
+    Reason,
+    Refused,
+)  # fmt: skip
+from auctions.moves import BoardChanged, PackageBid, PlacePackageBid, PoolAward, PoolsAwarded
+from auctions.terms import PackageTerms, Packaging
+
+MAX_STANDING_COUNT = 200
+
+
+def decide(auction: Auction, command: object, now: datetime) -> Decision:
+    """The answer to a well-formed bid of a bidder in good standing."""
+    assert isinstance(command, PlacePackageBid)
+    terms = _terms(auction)
+    if refused := _refuse(auction, terms, command):
+        return refused
+    before = _same(auction, terms, command)
+    own_before = before if before is not None and before.bidder == command.bidder else None
+    stand = [bid for bid in _bids(auction) if bid is not own_before]
+    seq, pools = auction.seq + 1, tuple(sorted(command.pools))
+    new = Package(seq, command.bidder, terms.numbers_of(pools), command.amount_cents)
+    found = _allocate(terms, [*(_package_of(terms, bid) for bid in stand), new])
+    bid = PackageBid(
+        auction_id=auction.auction_id,
+        seq=seq,
+        at=now,
+        bidder=command.bidder,
+        paddle=auction.paddle_of(command.bidder),
+        cid=command.cid,
+        replaces=None if own_before is None else own_before.seq,
+        pools=pools,
+        amount_cents=command.amount_cents,
+        winning=found.winning,
+        revenue_cents=found.worth.revenue_cents,
+    )
+    changed = found.winning != auction.the_book.winning
+    return Accepted((bid, *_extension(auction, terms, now)) if changed else (bid,))
+
+
+def _refuse(auction: Auction, terms: PackageTerms, command: PlacePackageBid) -> Refused | None:
+    count = len(command.pools)
+    if len(terms.numbers_of(command.pools)) != count:
+        return Refused(Reason.NO_SUCH_BID, None, "one of the pools is not on the board")
+    sizes = {Packaging.POOLS_ONLY: {1}, Packaging.ENTIRETY_VS_POOLS: {1, len(terms.pools)}}
+    if count not in sizes.get(terms.packaging, {count}):
+        return Refused(Reason.NO_SUCH_BID, None, "this set of pools cannot be bid for here")
+    before = _same(auction, terms, command)
+    least_cents = terms.least_for(command.pools)
+    if before is not None:
+        least_cents = max(least_cents, before.amount_cents + terms.increment_cents)
+    if command.amount_cents < least_cents:
+        return Refused(Reason.BID_TOO_LOW, least_cents)
+    limit_cents = command.standing.limit_cents
+    if limit_cents is not None and command.amount_cents > limit_cents:
+        return Refused(Reason.LIMIT, least_cents, command.standing.detail)
+    if len(auction.the_book.offers) >= MAX_STANDING_COUNT:
+        return Refused(Reason.LIMIT, None, "the board is full")
+    return None
+
+
+def _same(auction: Auction, terms: PackageTerms, command: PlacePackageBid) -> PackageBid | None:
+    """The bid to better: the own one for the same pools, or anybody's best where bids for the same pools compete."""
+    rivals = [bid for bid in _bids(auction) if set(bid.pools) == set(command.pools)]
+    if terms.packaging is Packaging.XOR_PACKAGES:
+        rivals = [bid for bid in rivals if bid.bidder == command.bidder]
+    return max(rivals, key=lambda bid: bid.amount_cents, default=None)
+
+
+def needed(auction: Auction, bidder: str, pools: Iterable[str]) -> int:
+    """What the board shows a bidder: the least amount in cents with which it would surely win these pools now."""
+    terms, names = _terms(auction), tuple(pools)
+    bids = [_package_of(terms, bid) for bid in _bids(auction)]
+    exclusive = terms.packaging is Packaging.XOR_PACKAGES
+    cents = needed_cents(bids, bidder, terms.numbers_of(names), exclusive=exclusive)
+    return max(cents, terms.least_for(names))
+
+
+def after_strike(auction: Auction, struck_seq: int, seq: int, now: datetime) -> BoardChanged:
+    """What wins without a bid that was struck out, as event `seq`."""
+    terms = _terms(auction)
+    stand = [_package_of(terms, bid) for bid in _bids(auction) if bid.seq != struck_seq]
+    found = _allocate(terms, stand)
+    revenue_cents = found.worth.revenue_cents
+    return BoardChanged(
+        auction_id=auction.auction_id, seq=seq, at=now, winning=found.winning, revenue_cents=revenue_cents
+    )
+
+
+def close(auction: Auction, now: datetime) -> tuple[Event, ...]:
+    """The award of every pool that a winning bid takes."""
+    book, name, seq = auction.the_book, auction.auction_id, auction.seq
+    closed = AuctionClosed(auction_id=name, seq=seq + 1, at=now)
+    if not book.winning:
+        return (closed, AuctionFailed(auction_id=name, seq=seq + 2, at=now, reason=FailureReason.NO_BIDS))
+    won = [bid for bid in _bids(auction) if bid.seq in book.winning]
+    awards = tuple(
+        PoolAward(bid_seq=b.seq, bidder=b.bidder, paddle=b.paddle, pools=b.pools, hammer_cents=b.amount_cents)
+        for b in won
+    )
+    total_cents = sum(award.hammer_cents for award in awards)
+    return (closed, PoolsAwarded(auction_id=name, seq=seq + 2, at=now, awards=awards, hammer_cents=total_cents))
+
+
+def _extension(auction: Auction, terms: PackageTerms, now: datetime) -> tuple[Event, ...]:
+    if auction.closes_at - now > timedelta(seconds=terms.soft_close_window_s):
+        return ()
+    closes_at = min(now + timedelta(seconds=terms.soft_close_extension_s), auction.latest_close_at)
+    if closes_at <= auction.closes_at:
+        return ()
+    return (CloseExtended(auction_id=auction.auction_id, seq=auction.seq + 2, at=now, closes_at=closes_at),)
+
+
+def _allocate(terms: PackageTerms, bids: Iterable[Package]) -> Allocation:
+    return allocate(bids, exclusive=terms.packaging is Packaging.XOR_PACKAGES)
+
+
+def _bids(auction: Auction) -> list[PackageBid]:
+    return [offer for _, offer in sorted(auction.the_book.offers.items()) if isinstance(offer, PackageBid)]
+
+
+def _package_of(terms: PackageTerms, bid: PackageBid) -> Package:
+    return Package(bid.seq, bid.bidder, terms.numbers_of(bid.pools), bid.amount_cents)
+
+
+def _terms(auction: Auction) -> PackageTerms:
+    assert isinstance(auction.terms, PackageTerms)
+    return auction.terms

@@ -1,0 +1,152 @@
+"""Pools and packages, live: what may be bid, who wins the board, and when the board is extended."""
+
+from datetime import timedelta
+
+import pytest
+
+from auctions.messages import Pause, Reason, Standing, VoidBid
+from auctions.moves import PlacePackageBid
+from auctions.packages import needed
+from auctions.terms import PackageTerms, Packaging, PoolOffer, TermsError
+from auctions.views import OBSERVER, PUBLIC, snapshot
+from tests.auctions.formats import COMMON
+from tests.auctions.samples import CLOSES_AT, LATEST_CLOSE_AT, OPENS_AT, US, Hall, kinds, reason
+
+USUAL = COMMON | {
+    "closes_at": CLOSES_AT,
+    "latest_close_at": LATEST_CLOSE_AT,
+    "packaging": Packaging.XOR_PACKAGES,
+    "pools": (PoolOffer(pool="p", least_cents=100), PoolOffer(pool="q", least_cents=100)),
+    "increment_cents": 10,
+}
+
+
+class Board(Hall):
+    def offer(self, bidder, pools, cents, at=None, **more):
+        return self.say(
+            PlacePackageBid(bidder=bidder, cid=self._cid(), pools=tuple(pools), amount_cents=cents, **more), at
+        )
+
+    @property
+    def winning(self):
+        return self.auction.book.winning
+
+
+def board(**changes):
+    return Board(PackageTerms(**(USUAL | changes)))
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        ("closes_at", {"closes_at": OPENS_AT}),
+        ("latest_close_at", {"latest_close_at": CLOSES_AT - US}),
+        ("packaging", {"packaging": "xor_packages"}),
+        ("pools", {"pools": ()}),
+        ("pools", {"pools": USUAL["pools"][:1]}),
+        ("pools", {"pools": USUAL["pools"][:1] * 2}),
+        ("pools", {"pools": (PoolOffer(pool="", least_cents=1), PoolOffer(pool="q", least_cents=1))}),
+        ("pools", {"pools": (PoolOffer(pool="p", least_cents=0), PoolOffer(pool="q", least_cents=1))}),
+        ("pools", {"pools": tuple(PoolOffer(pool=f"p{n}", least_cents=1) for n in range(21))}),
+        ("increment_cents", {"increment_cents": 0}),
+        ("soft_close_window_s", {"soft_close_window_s": -1}),
+    ],
+)
+def test_nonsense_is_refused_and_the_field_named(field, changes):
+    with pytest.raises(TermsError) as caught:
+        board(**changes)
+    assert caught.value.field == field
+
+
+def test_bids_for_pools_together_beat_a_package_and_each_pays_its_bid():
+    hall = board()
+    hall.offer("ada", "pq", 300)
+    hall.offer("bob", "p", 160)
+    assert hall.winning == (3,)
+    hall.offer("cy", "q", 150)
+    assert hall.winning == (4, 5)
+    assert kinds(hall.close()) == ["auction_closed", "pools_awarded"]
+    assert [(award.bidder, award.pools, award.hammer_cents) for award in hall.auction.book.awards] == [
+        ("bob", ("p",), 160),
+        ("cy", ("q",), 150),
+    ]
+    assert hall.auction.hammer_cents == 310
+
+
+def test_every_pool_has_its_reserve_and_a_package_the_sum_of_them():
+    refused = board().offer("ada", "pq", 199)
+    assert (reason(refused), refused.min_next_cents) == (Reason.BID_TOO_LOW, 200)
+
+
+def test_a_bidder_wins_one_of_its_exclusive_bids():
+    hall = board()
+    hall.offer("ada", "p", 200)
+    hall.offer("ada", "q", 300)
+    assert hall.winning == (4,)
+
+
+def test_pools_only_takes_no_package_and_lets_one_bidder_win_several():
+    hall = board(packaging=Packaging.POOLS_ONLY)
+    assert reason(hall.offer("ada", "pq", 900)) is Reason.NO_SUCH_BID
+    hall.offer("ada", "p", 200)
+    hall.offer("ada", "q", 300)
+    assert hall.winning == (3, 4)
+    refused = hall.offer("bob", "p", 209)
+    assert (reason(refused), refused.min_next_cents) == (Reason.BID_TOO_LOW, 210)
+
+
+def test_entirety_against_pools_takes_one_pool_or_all():
+    three = (*USUAL["pools"], PoolOffer(pool="r", least_cents=100))
+    hall = board(packaging=Packaging.ENTIRETY_VS_POOLS, pools=three)
+    assert reason(hall.offer("ada", "pq", 900)) is Reason.NO_SUCH_BID
+    hall.offer("ada", "pqr", 500)
+    hall.offer("bob", "p", 400)
+    assert hall.winning == (3,)
+    hall.offer("cy", "q", 110)
+    assert hall.winning == (4, 5)
+
+
+def test_the_board_shows_what_is_needed_to_win():
+    hall = board()
+    hall.offer("ada", "pq", 300)
+    hall.offer("bob", "p", 160)
+    assert needed(hall.auction, "cy", "q") == 141
+    hall.offer("cy", "q", 141)
+    assert hall.winning == (4, 5)
+
+
+def test_a_bid_that_changes_the_allocation_extends_the_whole_board_and_another_does_not():
+    hall = board()
+    late = CLOSES_AT - timedelta(seconds=1)
+    assert kinds(hall.offer("ada", "pq", 300, at=late)) == ["auction_opened", "package_bid", "close_extended"]
+    closes_at = hall.auction.closes_at
+    assert kinds(hall.offer("bob", "p", 160, at=closes_at - US)) == ["package_bid"]
+    assert hall.auction.closes_at == closes_at
+
+
+def test_a_struck_bid_leaves_the_board_to_the_others_and_extends_nothing():
+    hall = board()
+    hall.offer("ada", "pq", 300)
+    hall.offer("bob", "p", 160)
+    hall.say(Pause(reason="x"))
+    assert kinds(hall.say(VoidBid(seq=3, reason="x"))) == ["bid_voided", "board_changed"]
+    assert hall.winning == (4,)
+
+
+def test_pools_that_the_board_does_not_know_and_limits():
+    hall = board()
+    assert reason(hall.offer("ada", ("x",), 900)) is Reason.NO_SUCH_BID
+    assert reason(hall.offer("ada", "p", 200, standing=Standing(limit_cents=199))) is Reason.LIMIT
+    for pools in ((), ("p", "p"), ("",)):
+        assert reason(hall.offer("ada", pools, 200)) is Reason.MALFORMED
+    hall.close()
+    assert hall.auction.phase_reason == "NO_BIDS"
+
+
+def test_the_room_sees_every_bid_and_the_public_only_the_awards():
+    hall = board()
+    hall.offer("ada", "p", 160)
+    assert snapshot(hall.auction, OBSERVER)["board"]["3"]["amount_cents"] == 160
+    assert "board" not in snapshot(hall.auction, PUBLIC)
+    hall.close()
+    assert snapshot(hall.auction, PUBLIC)["awards"][0]["hammer_cents"] == 160
