@@ -1,23 +1,35 @@
 """Which column holds what: headers first, then the values' form and check digits; and what may not be uploaded at all."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pyarrow as pa
-from stdnum import iban, luhn
 
+from masking import forms
 from masking.columns import one
-from masking.fields import ALIASES, FIELDS, FORBIDDEN_HEADERS, Kind, reduce
+from masking.fields import ALIASES, FIELDS, FORBIDDEN_HEADERS, FieldClass, Kind, reduce
+from masking.forms import is_card_number, share
 from masking.limits import IntakeError
 from masking.policy import Mapping
 from masking.values import minor_units, one_date
+from masking.vocabulary import STEMS, table
 
 CARD_SHARE = 0.05
 """A column of which this share are card numbers refuses the upload."""
 
+CODES = "identity_document"
+"""What a column of codes is called until the seller says whose they are: it is dropped at every stage."""
+
+UNKNOWN: tuple[str | None, float, str] = (None, 0.0, "unknown: dropped until mapped")
+GUESSES = (
+    ("postal_code", "form of postal codes", forms.looks_like_postal_codes),
+    (CODES, "codes that are all different", forms.looks_like_codes),
+    ("debtor_name", "words as names have", forms.looks_like_names),
+    ("notes", "sentences", forms.looks_like_sentences),
+)
+STEM_TABLE = table(STEMS)
 SURE, LIKELY, GUESS = 0.95, 0.8, 0.6
 STATES = frozenset(
     "AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA RI SC "
@@ -54,27 +66,6 @@ PREFIXES |= {
     "orig",
     "original",
 }
-PATTERNS = (
-    ("email", re.compile(r"[^@\s]+@[^@\s]+\.[a-z]{2,}", re.IGNORECASE)),
-    ("national_id", re.compile(r"(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}")),
-    ("phone", re.compile(r"(?:\+?1[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}")),
-    (
-        "street_address",
-        re.compile(
-            r"\d+[a-z]? .*\b(?:st|street|ave|avenue|rd|road|blvd|ln|lane|dr|drive|ct|way|apt)\b.*", re.IGNORECASE
-        ),
-    ),
-)
-CARD_FORM = re.compile(r"[0-9][0-9 -]{11,22}[0-9]")
-# Issuer ranges by first digits and lengths (ISO/IEC 7812-1:2017 and the networks' published ranges).
-CARD_RANGES = (
-    (re.compile(r"4"), {13, 16, 19}),
-    (re.compile(r"5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720"), {16}),
-    (re.compile(r"3[47]"), {15}),
-    (re.compile(r"6011|65|64[4-9]"), {16, 19}),
-    (re.compile(r"3(?:0[0-5]|[68])"), {14, 16}),
-    (re.compile(r"35(?:2[89]|[3-8])"), {16}),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +83,20 @@ def detect(columns: Sequence[str], sample: pa.Table) -> list[Finding]:
     cells = {column: _filled(sample, column) for column in columns}
     refuse_forbidden(columns, cells)
     findings = [_find(column, cells[column]) for column in columns]
-    return _one_column_per_field(findings)
+    return _one_column_per_field(_name_the_key(findings, cells))
+
+
+def _name_the_key(findings: list[Finding], cells: dict[str, list[str]]) -> list[Finding]:
+    """Where no header tells the account number, the first column of codes that are all different is taken for it."""
+    if any(finding.field in {"account_number", "invoice_number"} for finding in findings):
+        return findings
+    result = list(findings)
+    for place, finding in enumerate(findings):
+        values = cells[finding.column]
+        if finding.field == CODES and finding.confidence == GUESS and len(set(values)) == len(values):
+            result[place] = Finding(finding.column, "account_number", GUESS, finding.why)
+            break
+    return result
 
 
 def refuse_forbidden(columns: Sequence[str], cells: dict[str, list[str]]) -> None:
@@ -103,15 +107,6 @@ def refuse_forbidden(columns: Sequence[str], cells: dict[str, list[str]]) -> Non
         values = cells[column]
         if values and sum(map(is_card_number, values)) >= max(CARD_SHARE * len(values), 1):
             raise IntakeError("forbidden_column", "Its values are payment-card numbers.", column=column)
-
-
-def is_card_number(text: str) -> bool:
-    """Whether a text is a payment-card number: an issuer's range, its length, and the Luhn check digit."""
-    if not CARD_FORM.fullmatch(text):
-        return False
-    digits = re.sub(r"[ -]", "", text)
-    known = any(len(digits) in lengths and form.match(digits) for form, lengths in CARD_RANGES)
-    return known and luhn.is_valid(digits)
 
 
 def suggest(findings: Sequence[Finding], sample: pa.Table, *, least: float = 0.5) -> Mapping:
@@ -148,9 +143,24 @@ def _filled(sample: pa.Table, column: str) -> list[str]:
 def _find(column: str, cells: list[str]) -> Finding:
     name, confidence, why = _by_header(column)
     if name is None:
-        name, confidence, why = _by_values(cells)
-    elif cells and not _agrees(FIELDS[name].kind, cells):
+        return Finding(column, *_by_values(cells))
+    entry = FIELDS[name]
+    if not cells or (entry.cls is FieldClass.QUASI and entry.kind is Kind.TEXT):
+        return Finding(column, name, confidence, why)
+    if entry.cls in {FieldClass.ANALYTIC, FieldClass.QUASI, FieldClass.SENSITIVE} and (
+        held := forms.strong_form(cells)
+    ):
+        return Finding(column, held, LIKELY, f"the header says {name}, the form of the values says {held}")
+    if not _agrees(entry.kind, cells):
         return Finding(column, None, 0.3, f"the header says {name}, its values are of another kind")
+    if (
+        entry.cls is FieldClass.ANALYTIC
+        and entry.kind is Kind.TEXT
+        and (hidden := sum(map(forms.holds_identifier, cells)))
+    ):
+        return Finding(
+            column, None, 0.3, f"the header says {name}, but {hidden} of {len(cells)} cells hold a number or address"
+        )
     return Finding(column, name, confidence, why)
 
 
@@ -166,40 +176,42 @@ def _by_header(column: str) -> tuple[str | None, float, str]:
         words = words[:-1]
         if name := ALIASES.get(reduce("".join(words))):
             return name, LIKELY, "known header before a common last word"
+    return _by_stem(column)
+
+
+def _by_stem(column: str) -> tuple[str | None, float, str]:
+    """Personal columns by the beginning of a word; what is analytic must be known as a whole."""
+    words = [reduce(word) for word in re.split(r"[\W_\d]+|(?<=[a-z])(?=[A-Z])", column)]
+    for name, stems in STEM_TABLE.items():
+        if any(word.startswith(stems) for word in words if word):
+            return name, LIKELY, "a word of the header"
     return None, 0.0, ""
 
 
 def _by_values(cells: list[str]) -> tuple[str | None, float, str]:
     if not cells:
         return None, 0.0, "unknown header and no values: dropped until mapped"
-    for name, pattern in PATTERNS:
-        if _share(cells, partial(_fits, pattern)) >= LIKELY:
-            return name, LIKELY, "form of the values"
-    if _share(cells, iban.is_valid) >= LIKELY:
-        return "bank_account", SURE, "IBAN check digits"
-    if len(set(cells)) > 1 and _share(cells, STATES.__contains__) >= SURE:
+    if name := forms.strong_form(cells):
+        return name, LIKELY, "form and check digits of the values"
+    if len(set(cells)) > 1 and share(cells, STATES.__contains__) >= SURE:
         return "state", GUESS, "codes of US states"
-    return None, 0.0, "unknown: dropped until mapped"
-
-
-def _fits(pattern: re.Pattern[str], cell: str) -> bool:
-    return pattern.fullmatch(cell) is not None
-
-
-def _share(cells: list[str], holds: Callable[[str], bool]) -> float:
-    return sum(map(holds, cells)) / len(cells)
+    if share(cells, forms.is_date) >= LIKELY:
+        years = forms.years_of(cells)
+        if years[-1] - years[0] > 30 and years[len(years) // 2] < 1995:
+            return "date_of_birth", GUESS, "days over more than thirty years"
+        return None, 0.0, "days, but of what: dropped until mapped"
+    if share(cells, forms.has_decimals) >= LIKELY:
+        return None, 0.0, "amounts, but of what: dropped until mapped"
+    return next(((name, GUESS, why) for name, why, holds in GUESSES if holds(cells)), UNKNOWN)
 
 
 def _agrees(kind: Kind, cells: list[str]) -> bool:
     """Whether most values can be read as the kind that the header promises."""
     match kind:
         case Kind.AMOUNT:
-            return (
-                _share(cells, lambda c: any(minor_units(c, exponent=3, decimal_mark=m) is not None for m in ".,"))
-                >= 0.5
-            )
+            return share(cells, forms.is_amount) >= 0.5
         case Kind.DATE:
-            return _share(cells, lambda c: any(one_date(c, order=o) is not None for o in ("mdy", "dmy", "ymd"))) >= 0.5
+            return share(cells, forms.is_date) >= 0.5
         case _:
             return True
 

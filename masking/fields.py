@@ -4,9 +4,12 @@ Classes: I identifier, Q quasi-identifier, S sensitive flag, F free text, A anal
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+
+from masking.vocabulary import ABROAD, table
 
 
 class FieldClass(Enum):
@@ -225,9 +228,11 @@ FORBIDDEN_HEADERS = {
 
 
 def reduce(header: str) -> str:
-    """A header without case, spaces and signs: `Chg Off Dt.` and `chg_off_dt` are one."""
-    return re.sub(r"[^a-z0-9]+", "", header.casefold().replace("ß", "ss"))
+    """A header without case, accents, spaces and signs: `Chg Off Dt.` and `chg_off_dt` are one."""
+    plain = unicodedata.normalize("NFKD", header.casefold().replace("ß", "ss").replace("ł", "l").replace("º", "o"))
+    return re.sub(r"[^a-z0-9]+", "", plain)
 
 
-ALIASES = {reduce(alias): field.name for field in CATALOGUE for alias in (*field.aliases, field.name)}
+ALIASES = {reduce(alias): name for name, aliases in table(ABROAD).items() for alias in aliases}
+ALIASES |= {reduce(alias): field.name for field in CATALOGUE for alias in (*field.aliases, field.name)}
 """Reduced header -> canonical name. House names with units, such as face_value_cents, are none of a seller's."""

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from masking.columns import Flags, Whole, byte_table, flags, pc, starts_with_one_of, text_parts, trimmed, whole
+from masking.columns import Flags, Whole, byte_table, pc, starts_with_one_of, text_parts, trimmed, whole
 
 OTHER = "OTHER"
 OLDEST_AGE = 90  # HIPAA, 45 CFR 164.514(b)(2)(i)(C): ages over 89 are pooled
@@ -35,7 +35,7 @@ def _filled(column: pa.Array) -> Flags:
 
 
 def yes_no_text(flag: pa.Array | Flags) -> pa.Array:
-    return pa.array(["no", "yes"]).take(pa.array(flags(flag).view(np.int8)))
+    return pc.if_else(pa.array(flag) if isinstance(flag, np.ndarray) else flag, "yes", "no")
 
 
 def month(days: pa.Array) -> pa.Array:
