@@ -1,4 +1,4 @@
-"""`python -m auctions replay LOG` and `python -m auctions verify LOG`: an auction's log, with no database."""
+"""`python -m auctions replay LOG`, `verify LOG` and `simulate TERMS.json [COMMANDS.json]`, with no database."""
 
 import argparse
 import json
@@ -8,23 +8,45 @@ from pathlib import Path
 from auctions.auction import Auction
 from auctions.engine import evolve
 from auctions.proof import GENESIS, LogError, Verdict, read, verify
+from auctions.simulate import read_script, simulate
+from auctions.terms import terms_from_json
 from auctions.views import OFFICER, project, snapshot
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 if the log holds, 1 if it does not (and says which seq is wrong), 2 for wrong usage."""
-    parser = argparse.ArgumentParser(prog="python -m auctions", description="Replay or verify an auction's log.")
+    parser = argparse.ArgumentParser(
+        prog="python -m auctions", description="Replay or verify an auction's log, or try out terms."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     replaying = commands.add_parser("replay", help="print every event, then the state they add up to, as JSON lines")
     verifying = commands.add_parser("verify", help="check hashes, order and rules; print the award")
     verifying.add_argument("--head", type=_head, help="the head that the log must end at, 64 hexadecimal digits")
     for command in (replaying, verifying):
         command.add_argument("log", type=Path, metavar="LOG", help="JSON lines, one event a line")
+    trying = commands.add_parser("simulate", help="show what terms would do with sample commands, as JSON lines")
+    trying.add_argument("terms", type=Path, metavar="TERMS.json", help="terms of any format")
+    trying.add_argument(
+        "script", type=Path, nargs="?", metavar="COMMANDS.json", help="a list of commands with instants"
+    )
     options = parser.parse_args(arguments)
+    if options.command == "simulate":
+        return _simulate(parser, options.terms, options.script)
     try:
         return _replay(options.log) if options.command == "replay" else _verify(options.log, options.head)
     except OSError as error:
         parser.error(f"cannot read {options.log}: {error.strerror}")
+
+
+def _simulate(parser: argparse.ArgumentParser, terms: Path, script: Path | None) -> int:
+    try:
+        fixed = terms_from_json(json.loads(terms.read_text()))
+        commands = read_script([] if script is None else json.loads(script.read_text()))
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    for frame in simulate(fixed, commands):
+        _say(json.dumps(frame))
+    return 0
 
 
 def _head(text: str) -> bytes:
