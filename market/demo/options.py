@@ -17,7 +17,7 @@ class Pace(Enum):
     @property
     def opens_in_s(self) -> int:
         """From publication to opening: time for buyers to look."""
-        return 4 if self is Pace.FAST else 15
+        return 6 if self is Pace.FAST else 15
 
     @property
     def bidding_s(self) -> int:

@@ -44,7 +44,7 @@ def demo_settings(settings: Settings, folder: Path, *, database_name: str) -> Se
         smtp_url=None,
         requests_per_minute=max(settings.requests_per_minute, 6_000),
         signins_per_minute=max(settings.signins_per_minute, 240),
-        worker_poll_ms=50,
+        worker_poll_ms=150,
         log_level="warning",
     )
 

@@ -128,7 +128,7 @@ async def _killed_while_bidding(stage: Stage) -> None:
     """Three bidders overbid each other without pause; the server dies among their bids, and again at the close."""
     world = stage.world
     async with Hall(world, SELLER, *BUYERS) as hall:
-        await hall.until_heard("auction_opened")
+        await hall.until_open()
         bidding = [asyncio.create_task(_overbid(hall, who)) for who in BUYERS]
         await asyncio.sleep(1)
         before = len(hall.acked)
@@ -139,10 +139,12 @@ async def _killed_while_bidding(stage: Stage) -> None:
         await hall.sleep_until(hall.closes_at - timedelta(milliseconds=200))
         await stage.server.kill()
         await hall.sleep_until(hall.closes_at + timedelta(milliseconds=200))
+        stage.server._worker = False  # so that nobody opens the settlement before the next kill
         await stage.server.start()
         assert (await hall.until_over()).kind == "awarded"
         await asyncio.gather(*bidding)
-        await stage.server.kill()  # the award is there; the worker may not have opened the settlement yet
+        await stage.server.kill()
+        stage.server._worker = True
         stage.acked = {ack.cid: (who, cents, ack.seq) for who, cents, ack in hall.acked}
     await stage.server.start()
 

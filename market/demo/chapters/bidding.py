@@ -18,7 +18,7 @@ async def tell(world: World, figures: Figures) -> None:
     """From the first refused bid to the award."""
     world.teller.chapter(4, "Live bids over /v1/live")
     async with Hall(world, SELLER, BUYER_A, BUYER_B, BUYER_C) as hall:
-        await hall.until_heard("auction_opened")
+        await hall.until_open()
         await _refusals(world, hall, figures)
         await _newcomer(world, hall, figures)
         await _duel(world, hall, figures)
@@ -69,16 +69,16 @@ async def _duel(world: World, hall: Hall, figures: Figures) -> None:
     teller, checks, currency = world.teller, world.checks, world.bank.currency
     teller.say(f"sets a secret ceiling of {show(figures.step(5), currency)}", who=BUYER_B.label)
     await hall.proxy(BUYER_B, figures.step(5))
-    await _bid(world, hall, BUYER_A, figures.step(3))
-    checks.equal(
-        "the proxy answers with one increment more", expected=figures.step(4), seen=hall.state(BUYER_C)["price_cents"]
-    )
+    answered = await _bid(world, hall, BUYER_A, figures.step(3))
+    seen = await hall.caught_up(BUYER_C, answered.seq)
+    checks.equal("the proxy answers with one increment more", expected=figures.step(4), seen=seen["price_cents"])
     slip = await _bid(world, hall, BUYER_A, figures.step(4) * 20)
     checks.refused("an amount that looks like a slip of the finger", expected="CONFIRM_NEEDED", seen=slip.code)
     checks.equal("the reserve is not met yet", expected=False, seen=hall.state(BUYER_A)["reserve_met"])
     await _bid(world, hall, BUYER_A, figures.reserve_cents)
-    await hall.until_heard("reserve_met")
-    checks.equal("the mark «reserve met» appears to a bidder", expected=True, seen=hall.state(BUYER_A)["reserve_met"])
+    mark = await hall.until_heard("reserve_met")
+    seen = await hall.caught_up(BUYER_A, mark.seq)
+    checks.equal("the mark «reserve met» appears to a bidder", expected=True, seen=seen["reserve_met"])
 
 
 async def _late_bid(world: World, hall: Hall, figures: Figures) -> None:

@@ -76,9 +76,20 @@ class Hall:
             return f"{error.code} {error.field}"
         return ack.code or ack.status
 
+    async def until_open(self, *, timeout_s: float = 60) -> None:
+        """Until the first watcher sees the auction open, whether it heard that happen or came later."""
+        async with asyncio.timeout(timeout_s), self._news:
+            await self._news.wait_for(lambda: self.state(self._people[0])["phase"] == "open")
+
     async def until_heard(self, kind: str, *, timeout_s: float = 60) -> Event:
         """The first event of a kind, by the first watcher's feed. Raises `TimeoutError`."""
         return await self._until(frozenset({kind}), timeout_s)
+
+    async def caught_up(self, who: Character, seq: int | None, *, timeout_s: float = 30) -> dict[str, Any]:
+        """The auction as somebody sees it once it has heard event `seq`. Raises `TimeoutError`."""
+        async with asyncio.timeout(timeout_s), self._news:
+            await self._news.wait_for(lambda: self.state(who)["seq"] >= (seq or 0))
+        return self.state(who)
 
     async def until_over(self, *, timeout_s: float = 120) -> Event:
         """How the auction ended, once every watcher has heard it. Raises `TimeoutError`."""
