@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from msgspec import UNSET, Meta, Struct, UnsetType, to_builtins
+from msgspec import UNSET, Meta, Struct, UnsetType, field, to_builtins
 
 from auctions.auction import Phase
 from auctions.increments import MAX_CENTS, MAX_STEPS
@@ -52,7 +52,7 @@ class PublishBody(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True)
     format: Literal["english"] = "english"
     deposit_cents: Annotated[int, Meta(ge=0, le=MAX_CENTS)] = 0
     circle: Circle = Circle.OPEN
-    invited: Annotated[tuple[UUID, ...], Meta(max_length=200)] = ()
+    invited: Annotated[list[UUID], Meta(max_length=200)] = field(default_factory=list)
     commission: dict[str, Any] | None = None
 
     def to_order(self) -> PublishOrder:
@@ -62,7 +62,7 @@ class PublishBody(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True)
             terms=_DEFAULTS | to_builtins(self.terms),
             deposit_cents=self.deposit_cents,
             circle=self.circle,
-            invited=self.invited,
+            invited=tuple(self.invited),
             commission=self.commission,
         )
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from litestar import Request, get, post, put
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
@@ -21,7 +20,6 @@ from litestar.types import ControllerRouterHandler
 
 from market.db.context import Context
 from market.kit.actor import Actor
-from market.kit.errors import Malformed
 from market.kit.pages import MAX_LIMIT, PageRequest
 from market.parties import service as parties
 from market.portfolios import schemas, service, upload
@@ -220,15 +218,13 @@ async def save_template(
     operation_id="cutPools",
 )
 async def cut_pools(
-    request: Request[Any, Any, Any],
     context: NamedDependency[Context],
     actor: NamedDependency[Actor],
     portfolio_id: FromPath[UUID],
     data: JSONBody[schemas.PoolsPost],
 ) -> schemas.PoolList:
     """The first selection that an account meets takes it; the worker then cuts each pool, or refuses it with a reason."""
-    orders = (await _strictly(request)).to_orders()
-    del data
+    orders = data.to_orders()
     async with context.db.begin(actor) as tx:
         pools = await service.cut_pools(tx, actor, portfolio_id, orders, now=context.clock.now(), chance=context.chance)
     return schemas.PoolList([schemas.PoolView.from_pool(pool, actor.org_id) for pool in pools])
@@ -313,15 +309,6 @@ async def list_downloads(
         page = await service.downloads(tx, actor, pool_id, PageRequest.parse(limit, cursor))
         names = await parties.display_names(tx, sorted({item.org_id for item in page.items}))
     return schemas.DownloadPage.from_page(page, names)
-
-
-async def _strictly(request: Request[Any, Any, Any]) -> schemas.PoolsPost:
-    """The body once more, with no number read out of a text or a fraction, as the framework's lenient reading would."""
-    try:
-        return msgspec.json.decode(await request.body(), type=schemas.PoolsPost)
-    except msgspec.ValidationError as error:
-        detail, _, place = str(error).partition(" - at `$.")
-        raise Malformed(detail, field=place.rstrip("`") or None) from None
 
 
 def _masked(context: Context, file: KeptFile, name: str) -> Stream:
