@@ -5,9 +5,10 @@ SHA-256(0x00 | salt | row); the row's cells are joined by the unit separator, wh
 The salt of row i is AES-256-CMAC(commit key, i): without the key a leaf reveals nothing about its row.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,7 @@ from masking.tokens import prf
 LEAF, NODE = b"\x00", b"\x01"
 SEPARATOR = "\x1f"
 EMPTY_ROOT = sha256(b"").digest()
+LEAF_BYTES = 32
 BLOCK_LEAVES = 1 << 14
 
 
@@ -136,6 +138,30 @@ class SaleFileCheck:
     rows_count: int
     first_wrong: int | None
     reason: str = ""
+
+
+def differing_rows(rows: Iterable[pa.Table], *, commit_key: bytes, published: BinaryIO) -> Iterator[int]:
+    """The index, from 0, of every row that is not the one committed to, was added or is missing; leaves are read as needed.
+
+    That the leaves lead to the root is for the caller to check: `root_of`.
+    """
+    count = 0
+    for chunk in rows:
+        for made in leaves(chunk, commit_key=commit_key, first=count):
+            if published.read(LEAF_BYTES) != made:
+                yield count
+            count += 1
+    while published.read(LEAF_BYTES):
+        yield count
+        count += 1
+
+
+def root_of(published: BinaryIO) -> bytes:
+    """The root over a file of leaves, in bounded memory."""
+    tree = Growing()
+    while block := published.read(BLOCK_LEAVES * LEAF_BYTES):
+        tree.add([block[i : i + LEAF_BYTES] for i in range(0, len(block), LEAF_BYTES)])
+    return tree.root() if tree.count else EMPTY_ROOT
 
 
 def verify_sale_file(

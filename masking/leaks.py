@@ -148,6 +148,11 @@ def opened_columns(headers: Sequence[str]) -> list[str]:
     return [name for name in headers if _form(name) is None]
 
 
+def token_columns(headers: Sequence[str]) -> list[str]:
+    """The columns of a masked file that hold tokens."""
+    return [name for name in headers if _form(name) is TOKEN]
+
+
 def _form(name: str) -> re.Pattern[str] | None:
     """The form that every cell of a masked column has, or None for text."""
     if name in FORMS:

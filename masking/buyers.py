@@ -1,0 +1,94 @@
+"""Tokens of one's own for every buyer: two buyers cannot join their files, and a leaked file names who had it.
+
+A buyer's token is the pool's token once more under a key of the buyer's label, so that nothing else in the file differs.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from masking import intake
+from masking.columns import one, pc
+from masking.csvout import write_csv
+from masking.leaks import token_columns
+from masking.limits import ROW
+from masking.tokens import subkey, tokenise
+
+LEAKED_COUNT = 10_000
+TOKEN_CELL = "^[A-Z2-7]{16}$"  # noqa: S105  # a form
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """How many of the tokens looked for in a leaked file are those of one buyer; `count` is how many were looked for."""
+
+    buyer: str
+    matched_count: int
+    count: int
+
+
+def buyer_key(token_key: bytes, buyer: str) -> bytes:
+    """The 32-byte key of one buyer of one pool; raises ValueError for a label without a letter or digit."""
+    if not re.search(r"\w", buyer):
+        raise ValueError("a buyer's label has letters or digits")
+    return subkey(token_key, "buyer|" + buyer)
+
+
+def rekey(masked: intake.Source, sink: BinaryIO, *, token_key: bytes, buyer: str) -> None:
+    """The masked file with this buyer's tokens, chunk by chunk; every other cell stays as it is."""
+    key = buyer_key(token_key, buyer)
+    write_csv((_rekeyed(chunk, key) for chunk in _chunks(masked)), sink)
+
+
+def _rekeyed(chunk: pa.Table, key: bytes) -> pa.Table:
+    for name in token_columns(chunk.column_names):
+        place = chunk.column_names.index(name)
+        chunk = chunk.set_column(place, name, _again(one(chunk.column(name)), key))
+    return chunk
+
+
+def _again(tokens: pa.Array, key: bytes) -> pa.Array:
+    return tokenise(tokens, pool_key=key, domain="token")
+
+
+def _chunks(source: intake.Source) -> Iterator[pa.Table]:
+    info = intake.inspect(source)
+    for chunk in intake.read_chunks(source, info, on_ragged=lambda _: None):
+        yield chunk.drop_columns([ROW])
+
+
+def trace(
+    leak: intake.Source, masked: intake.Source, *, token_key: bytes, candidates: Sequence[str]
+) -> list[Suspicion]:
+    """Whose file leaked, the likeliest first: `masked` is the file before any buyer's tokens, `leak` any part of a copy.
+
+    Columns may be renamed, moved or lost, as long as one with tokens is left. A single match is no chance: tokens have
+    80 bits. Raises IntakeError for files that cannot be read, ValueError for a bad label.
+    """
+    wanted = _tokens_in(_chunks(leak))
+    keys = {buyer: buyer_key(token_key, buyer) for buyer in candidates}
+    left = dict.fromkeys(candidates, wanted)
+    for chunk in _chunks(masked) if len(wanted) else ():
+        for name in token_columns(chunk.column_names):
+            tokens = one(chunk.column(name)).unique()
+            for buyer, key in keys.items():
+                known = pc.is_in(left[buyer], value_set=_again(tokens, key))
+                left[buyer] = left[buyer].filter(pc.invert(known))
+    found = [Suspicion(buyer, len(wanted) - len(rest), len(wanted)) for buyer, rest in left.items()]
+    return sorted(found, key=lambda suspicion: (-suspicion.matched_count, suspicion.buyer))
+
+
+def _tokens_in(chunks: Iterable[pa.Table]) -> pa.Array:
+    """Up to LEAKED_COUNT distinct cells that have the form of a token, from any column."""
+    found = pa.array([], pa.string())
+    for chunk in chunks:
+        for column in chunk.columns:
+            cells = one(column).unique()
+            cells = cells.filter(pc.match_substring_regex(cells, TOKEN_CELL))
+            found = pa.concat_arrays([found, cells]).unique().slice(0, LEAKED_COUNT)
+        if len(found) == LEAKED_COUNT:
+            break
+    return found

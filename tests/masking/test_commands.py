@@ -1,0 +1,103 @@
+"""The commands that need no server: what they print, and what they refuse."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from masking import envelope, progress
+from masking.__main__ import load_keys, main
+
+TAPE = Path(__file__).parents[1] / "data" / "sba_chargeoffs_ca.csv"
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("pool")
+    (folder / "keys").write_bytes(bytes(range(103)))
+    (folder / "out").mkdir()
+    keys = ["--key-file", str(folder / "keys")]
+    assert main(["apply", str(TAPE), str(folder / "out"), "--cut-off", "2015-01-01", *keys]) == 0
+    return folder
+
+
+def keys(pool: Path) -> list[str]:
+    return ["--key-file", str(pool / "keys")]
+
+
+def opened(pool: Path) -> list[str]:
+    out = io.BytesIO()
+    with (pool / "out" / "sale.csv.sealed").open("rb") as sealed:
+        header = envelope.read_header(sealed)
+        sealed.seek(0)
+        envelope.open_sealed(sealed, out, data_key=load_keys(pool / "keys").data_key, expected=header)
+    return out.getvalue().decode().splitlines(keepends=True)
+
+
+def test_a_preview_shows_masked_rows_and_writes_nothing(pool, capsys):
+    assert main(["preview", str(TAPE), "--cut-off", "2015-01-01", "--rows", "3", *keys(pool)]) == 0
+    shown = capsys.readouterr().out
+    assert len(shown.splitlines()) == 4
+    assert "SUPERIOR BROKERS" not in shown
+
+
+def test_what_was_applied_passed_the_gate(pool):
+    checks = json.loads((pool / "out" / "report.json").read_text())["checks"]
+    assert {check["passed"] for stage in checks.values() for check in stage} == {True}
+
+
+def test_the_risk_report_says_how_unique_rows_are_and_which_column_costs_most(pool, capsys):
+    assert main(["risk", str(pool / "out" / "preview.csv")]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["distribution"]["smallest_count"] >= 5
+    assert said["distribution"]["linkage_share"] <= 0.05
+    assert all(share <= said["distribution"]["linkage_share"] for share in said["linkage_share_without"].values())
+
+
+def test_the_sealed_and_the_opened_sale_file_verify(pool, tmp_path):
+    (tmp_path / "sale.csv").write_text("".join(opened(pool)))
+    for sale in (pool / "out" / "sale.csv.sealed", tmp_path / "sale.csv"):
+        assert main(["verify", str(sale), str(pool / "out" / "preview.csv"), *keys(pool)]) == 0
+
+
+@pytest.mark.parametrize("change", ["swap", "lose", "add", "alter"])
+def test_every_changed_row_of_a_sale_file_is_found(pool, tmp_path, capsys, change):
+    lines = opened(pool)
+    match change:
+        case "swap":
+            lines[5], lines[9] = lines[9], lines[5]
+        case "lose":
+            del lines[-1]
+        case "add":
+            lines.append(lines[-1])
+        case "alter":
+            lines[5] = lines[5].replace("CA", "NV")
+    expected = {"swap": "6, 10", "lose": "687", "add": "688", "alter": "6"}[change]
+    (tmp_path / "sale.csv").write_text("".join(lines))
+    assert main(["verify", str(tmp_path / "sale.csv"), str(pool / "out"), *keys(pool)]) == 1
+    assert capsys.readouterr().err.strip().endswith(f"the first: {expected}")
+
+
+def test_leaves_that_do_not_lead_to_the_root_are_refused(pool, capsys):
+    sale = str(pool / "out" / "sale.csv.sealed")
+    assert main(["verify", sale, str(pool / "out"), "--root", "00" * 32, *keys(pool)]) == 1
+    assert "root" in capsys.readouterr().err
+
+
+def test_a_rekeyed_copy_is_traced_to_its_buyer(pool, tmp_path, capsys):
+    vetted, copy = str(pool / "out" / "vetted.csv"), str(tmp_path / "copy.csv")
+    assert main(["rekey", vetted, copy, "--buyer", "Alpha", *keys(pool)]) == 0
+    assert main(["trace", copy, vetted, "--buyer", "Beta", "--buyer", "Alpha", *keys(pool)]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["buyer"] == "Alpha"
+    assert main(["trace", copy, vetted, "--buyer", "Beta", *keys(pool)]) == 1
+
+
+def test_the_bar_grows_to_the_end(capsys):
+    bar = progress.Watched(io.BytesIO(bytes(5_000)), readings=1)
+    while bar.read(100):
+        pass
+    bar.finish()
+    drawn = capsys.readouterr().err
+    assert drawn.count("\r") == 51
+    assert drawn.endswith("100 %\n")
