@@ -142,6 +142,9 @@ class Lane:
             except asyncio.CancelledError:
                 self._send_back(tickets, Transient("the node is stopping; send the same key again"))
                 raise
+            except Exception as error:  # noqa: BLE001 - the lane must outlive whatever goes wrong in it
+                _log.error("fault in the lane", exc_info=error)
+                self._send_back(tickets, Transient("the outcome is not known; send the same key again"))
 
     async def _settle(self, tickets: Sequence[_Ticket]) -> None:
         """Decide the tickets, whatever happens; one that spoils the others' transaction is found by halving."""
