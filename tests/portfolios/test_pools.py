@@ -255,17 +255,17 @@ async def test_a_pool_that_cannot_be_cut_in_three_attempts_is_refused(context, v
 
 
 async def test_a_masked_file_that_would_leak_is_refused_by_the_gate(context, visit):
-    """The account numbers are mapped, by mistake, as the creditor as well."""
+    """In every second row an address stands, by mistake, where the creditor should: too few for the column to be known."""
     seller = await factories.seller(context)
     rows = tapes.rows(60)
-    for place, row in enumerate(rows):
-        row["Orig Creditor"] = rows[place // 6]["SSN"]
+    for place, row in enumerate(rows[::2]):
+        row["Orig Creditor"] = rows[place // 6]["Addr1"]
     portfolio = await factories.ready_portfolio(context, seller, tapes.text(rows))
     (pool,) = await cut(context, await visit(seller), portfolio, {"everything": True})
     assert (pool["state"], pool["refusal"]["code"]) == ("refused", "leak_gate")
     assert "identifiers" in pool["refusal"]["message"]
     assert pool["preview_sha256"] is None
-    assert not any(row["SSN"] in pool["refusal"]["message"] for row in rows)
+    assert not any(row["Addr1"] in pool["refusal"]["message"] for row in rows)
 
 
 async def test_lists_show_ones_own_pools_and_what_is_on_offer(context, visit):
