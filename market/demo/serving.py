@@ -33,6 +33,7 @@ from market.settings import Settings, SettingsError
 
 _OPEN_FOR = timedelta(hours=6)
 _WINDOW_S = 180
+_POLL_S = 0.2
 _LOGINS = "demo-logins.json"
 _READY = "demo-ready"
 """Exists once the parties are there, so that later starts need no invitations."""
@@ -103,6 +104,7 @@ async def _prepare(world: World, invitations: dict[Character, str]) -> None:
         await _come_in(world, invitations)
         pool = await _offer(world)
         await _let_buyers_in(world)
+        await _until_open(world)
     except httpx.TransportError:
         world.teller.say("The server stopped before the demo's parties were set up; the next start goes on with it.")
         return
@@ -163,6 +165,11 @@ async def _let_buyers_in(world: World) -> None:
     await money.import_statement(world)
     for who in (BUYER_A, BUYER_B):
         await offer.place_deposit(world, who)
+
+
+async def _until_open(world: World) -> None:
+    while (await world[BUYER_A].auction(world.sale.auction_id)).phase == "scheduled":  # noqa: ASYNC110 - over HTTP
+        await asyncio.sleep(_POLL_S)
 
 
 def _print_logins(world: World, pool: Pool) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from market.client.portfolios import Pool
@@ -62,6 +63,7 @@ async def stage(context: Context, urls: RoleUrls) -> AsyncIterator[Stage]:
     await server.stop()
 
 
+@pytest.mark.usefixtures("demos")  # they begin to run meanwhile
 async def test_a_sale_survives_kill_9_at_every_step(stage: Stage, tmp_path: Path) -> None:
     world = stage.world
     await _come_in(world)
