@@ -117,9 +117,18 @@ def masked(source: Path, out: Path, mapping: Mapping) -> None:
 
 def prepared(source: Path, out: Path, mapping: Mapping) -> None:
     """Everything that a pool needs."""
+    _pool(tape.prepare_pool, source, out, mapping)
+
+
+def published(source: Path, out: Path, mapping: Mapping) -> None:
+    """The same, and every check of the leak gate over both masked files."""
+    _pool(tape.publish_pool, source, out, mapping)
+
+
+def _pool(make: Callable[..., object], source: Path, out: Path, mapping: Mapping) -> None:
     folder = out.with_suffix(".pool")
     folder.mkdir(exist_ok=True)
-    tape.prepare_pool(
+    make(
         source,
         mapping,
         tape.ALL_ACCOUNTS,
@@ -159,14 +168,15 @@ def _side(what: str, source: Path, out: Path) -> Callable[[], None]:
     info = intake.inspect(source)
     sample = intake.sample(source, info)
     mapping = detect.suggest(detect.detect(info.columns, sample), sample)
-    return (lambda: masked(source, out, mapping)) if what == "masked" else lambda: prepared(source, out, mapping)
+    work = {"masked": masked, "prepared": prepared, "published": published}[what]
+    return lambda: work(source, out, mapping)
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=["plain", "masked", "prepared"])
+    parser.add_argument("--only", choices=["plain", "masked", "prepared", "published"])
     parser.add_argument("--file", type=Path)
     chosen = parser.parse_args(arguments)
     if chosen.only:
@@ -175,7 +185,10 @@ def main(arguments: list[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "tape.csv"
         pa.csv.write_csv(synthetic(chosen.rows), source)
-        sides = {what: _side(what, source, Path(folder) / f"{what}.csv") for what in ("plain", "masked", "prepared")}
+        sides = {
+            what: _side(what, source, Path(folder) / f"{what}.csv")
+            for what in ("plain", "masked", "prepared", "published")
+        }
         times: dict[str, list[tuple[float, float]]] = {what: [] for what in sides}
         for _ in range(max(chosen.rounds, 3)):
             for what, work in sides.items():  # side by side, so that noise falls on all
@@ -192,6 +205,7 @@ def main(arguments: list[str] | None = None) -> None:
             ("plain", "parse and write (pyarrow read_csv, write_csv)"),
             ("masked", "mask preview + seal + hash the original"),
             ("prepared", "whole pool: 2 stages, sealed sale file, Merkle root"),
+            ("published", "whole pool, and the leak gate over both stages"),
         ):
             wall = statistics.median(taken for taken, _ in times[what])
             cpu = statistics.median(used for _, used in times[what])
