@@ -14,6 +14,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetVisibleEnum, ZipError
 
+from masking.extent import Extent
 from masking.limits import IntakeError, Limits
 
 PIECE_BYTES = 64 << 10
@@ -78,12 +79,12 @@ def _check_kind(archive: zipfile.ZipFile) -> None:
 
 
 def _search(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], limits: Limits) -> list[str]:
-    """Unpack every member in pieces: count, forbid DTDs, note hidden rows and columns."""
+    """Unpack every member in pieces: count, forbid DTDs and vast empty sheets, note hidden rows and columns."""
     unpacked = 0
     hidden: set[bytes] = set()
     for member in members:
         is_xml = member.filename.casefold().endswith((".xml", ".rels", ".vml"))
-        tail = b""
+        tail, extent = b"", Extent()
         with archive.open(member) as stream:
             while piece := stream.read(PIECE_BYTES):
                 unpacked += len(piece)
@@ -93,7 +94,9 @@ def _search(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], limits: Li
                     window = tail + piece
                     _forbid(window, first=not tail)
                     hidden.update(found[1] for found in HIDDEN_CELLS.finditer(window))
+                    extent.feed(window)
                     tail = window[-OVERLAP_BYTES:]
+        extent.check(limits)
     words = {b"row": "rows", b"col": "columns"}
     return [f"The workbook has hidden {words[kind]}; they are read like all others." for kind in sorted(hidden)]
 

@@ -165,6 +165,24 @@ def test_a_workbook_is_read_as_text():
     assert cells == {"Acct No": ["007", "008"], "Bal": ["12.5", "3"], ROW: [2, 3]}
 
 
+@pytest.mark.parametrize(("place", "expected"), [("Z1048576", "archive_bomb"), ("XFD1048576", "too_many_columns")])
+@pytest.mark.parametrize("where", ["first sheet", "second sheet"])
+def test_a_few_cells_that_span_a_vast_sheet_are_refused_before_a_parser_lays_it_out(place, expected, where):
+    def stretch(book):
+        sheet = book.active if where == "first sheet" else book.create_sheet("more")
+        sheet[place] = "x"
+
+    with pytest.raises(IntakeError) as caught:
+        read(workbook(ROWS, stretch))
+    assert caught.value.code == expected
+
+
+def test_a_long_and_wide_sheet_whose_cells_are_there_is_read():
+    wide = [[f"c{n}" for n in range(200)], *([[n] * 200 for n in range(300)])]
+    _, cells, _ = read(workbook(wide))
+    assert len(cells["c199"]) == 300
+
+
 def test_hidden_rows_columns_and_sheets_are_said():
     def hide(book):
         book.active.row_dimensions[2].hidden = True
