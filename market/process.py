@@ -99,6 +99,7 @@ def server_config(context: Context) -> uvicorn.Config:
         log_config=None,
         server_header=False,
         date_header=True,
+        timeout_keep_alive=75,  # longer than clients keep idle connections, or both would let go of one at the same moment
         timeout_graceful_shutdown=5,
         lifespan="on",
     )
