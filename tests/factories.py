@@ -17,7 +17,7 @@ from auctions.messages import BuyNow
 from market.bidding import service as bidding
 from market.bidding.commission import Payer, Schedule
 from market.bidding.lane import BidOrder, Lane
-from market.bidding.rules import Auction, Circle
+from market.bidding.rules import Auction
 from market.compliance import service as compliance
 from market.compliance.requirements import REQUIREMENTS, Capability, EvidenceType, needed_types
 from market.compliance.rules import Description, Grant, Owner
@@ -31,7 +31,7 @@ from market.parties.rules import Registration
 from market.portfolios import jobs as portfolio_jobs
 from market.portfolios import service as portfolios
 from market.portfolios.nda import NDA_VERSION
-from market.portfolios.rules import KeyPurpose, MappingOrder, Pool, PoolOrder, Portfolio, Selection, key_context
+from market.portfolios.rules import Circle, KeyPurpose, MappingOrder, Pool, PoolOrder, Portfolio, Selection, key_context
 from market.portfolios.upload import seal_upload
 from market.settlement import jobs as settlement_jobs
 from market.settlement import service as settlements

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -26,16 +25,12 @@ from auctions.messages import (
 )
 from market.kit.actor import Actor, Role
 from market.kit.errors import Conflict, Forbidden, MarketError
+from market.portfolios.rules import Circle
 
 PSA_VERSION = "2026-11"
 """The purchase and sale agreement that auctions published now are held under."""
 
 ENDED = frozenset({"closed", "awarded", "failed", "cancelled"})
-
-
-class Circle(StrEnum):
-    OPEN = "open"
-    INVITED = "invited"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,11 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field, to_builtins
 from auctions.auction import Phase
 from auctions.increments import MAX_CENTS, MAX_STEPS
 from market.bidding.orders import Answer
-from market.bidding.rules import Auction, Award, Circle
+from market.bidding.rules import Auction, Award
 from market.bidding.service import PublishOrder
 from market.bidding.service.looking import OwnStanding
 from market.kit.pages import Page
+from market.portfolios.rules import Circle
 
 Cents = Annotated[int, Meta(ge=1, le=MAX_CENTS)]
 _Span = Annotated[int, Meta(ge=0, le=86_400)]

@@ -40,6 +40,13 @@ class PoolState(StrEnum):
     SOLD = "sold"
 
 
+class Circle(StrEnum):
+    """To whom a pool is offered: to everyone signed in, or to the invited."""
+
+    OPEN = "open"
+    INVITED = "invited"
+
+
 class Disclosure(StrEnum):
     """The two stages that have a masked file."""
 

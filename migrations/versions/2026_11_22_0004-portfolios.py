@@ -1,6 +1,6 @@
 """Tapes, portfolios, pools and the data room."""
 
-from migrations.guard import append_only, grant, own_rows_only, run
+from migrations.guard import APP, append_only, grant, own_rows_only, run
 
 revision = "0004"
 down_revision = "0003"
@@ -21,14 +21,21 @@ def upgrade() -> None:
     grant("masked_download", app="SELECT, INSERT", officer="SELECT")
     for table in ("portfolio", "tape", "portfolio_key", "refused_account", "mapping_template", "pool_key"):
         own_rows_only(table)
-    own_rows_only("pool", also="offered_at IS NOT NULL AND app_org_id() IS NOT NULL")
+    # Pools offered to an invited circle are shown by a policy that comes with the invitations.
+    own_rows_only("pool", also="offered_at IS NOT NULL AND circle = 'open' AND app_org_id() IS NOT NULL")
     for table in ("nda_acceptance", "masked_download"):
         own_rows_only(
             table,
             also=f"EXISTS (SELECT FROM pool p WHERE p.pool_id = {table}.pool_id AND p.org_id = app_org_id())",
         )
         append_only(table)
+        # Nobody accepts terms for, or takes a file of, a pool that it may not see.
+        run(
+            f"CREATE POLICY {table}_of_seen_pool ON {table} AS RESTRICTIVE FOR INSERT TO {APP}"
+            f" WITH CHECK (EXISTS (SELECT FROM pool p WHERE p.pool_id = {table}.pool_id))"
+        )
     append_only("tape")
+    run(*_OFFERED_ELSEWHERE)
 
 
 def downgrade() -> None:
@@ -146,6 +153,7 @@ _POOL = (
         leaves_size_bytes bigint CHECK (leaves_size_bytes > 0),
         offered_at timestamptz,
         auction_id uuid,
+        circle text CHECK (circle IN ('open', 'invited')),
         sold_at timestamptz,
         created_by uuid NOT NULL CONSTRAINT fk_pool_created_by_person REFERENCES person,
         created_at timestamptz NOT NULL,
@@ -154,7 +162,7 @@ _POOL = (
             account_count, face_value_cents, debtor_states, strata, report, commitment_root,
             preview_sha256, preview_size_bytes, vetted_sha256, vetted_size_bytes,
             sale_sha256, sale_size_bytes, leaves_sha256, leaves_size_bytes) = 0),
-        CONSTRAINT ck_pool_offered CHECK (state NOT IN ('offered', 'sold') OR num_nulls(offered_at, auction_id) = 0),
+        CONSTRAINT ck_pool_offered CHECK (state NOT IN ('offered', 'sold') OR num_nulls(offered_at, auction_id, circle) = 0),
         CONSTRAINT ck_pool_sold CHECK ((state = 'sold') = (sold_at IS NOT NULL))
     )""",
     "CREATE INDEX ix_pool_portfolio_id ON pool (portfolio_id)",
@@ -196,4 +204,14 @@ _DATA_ROOM = (
     "CREATE INDEX ix_masked_download_pool_id ON masked_download (pool_id)",
     "CREATE INDEX ix_masked_download_org_id ON masked_download (org_id)",
     "CREATE INDEX ix_masked_download_user_id ON masked_download (user_id)",
+)
+
+# A seller does not see all pools on offer, and yet must not offer a tape that is on offer elsewhere.
+_OFFERED_ELSEWHERE = (
+    """CREATE FUNCTION tape_offered_elsewhere(a_tape_version text, a_portfolio_id uuid) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+    RETURN EXISTS (SELECT FROM public.pool p WHERE p.tape_version = a_tape_version
+        AND p.portfolio_id <> a_portfolio_id AND p.state IN ('offered', 'sold'))""",
+    "REVOKE ALL ON FUNCTION tape_offered_elsewhere FROM PUBLIC",
+    f"GRANT EXECUTE ON FUNCTION tape_offered_elsewhere TO {APP}",
 )

@@ -48,6 +48,10 @@ def _row_level_security() -> None:
     own_rows_only("registration", also="seller_org_id = app_org_id()")
     own_rows_only("invitation", column="seller_org_id", also="org_id = app_org_id()")
     own_rows_only("award", column="seller_org_id", also="winner_org_id = app_org_id()")
+    run(
+        f"""CREATE POLICY pool_read_invited ON pool FOR SELECT TO {APP} USING (circle = 'invited' AND EXISTS (
+            SELECT FROM invitation i WHERE i.auction_id = pool.auction_id AND i.org_id = app_org_id()))"""
+    )
     # Events hold ceilings and the reserve: only the platform reads them, and shows each what is for him to see. A
     # seller writes the first event of its own auction; all others come from the lane.
     run(

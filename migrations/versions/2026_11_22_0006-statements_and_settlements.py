@@ -119,8 +119,12 @@ _BANK = (
         outcome text NOT NULL,
         reference text,
         org_id uuid,
+        corrects_entry_id uuid,
         CONSTRAINT pk_bank_entry PRIMARY KEY (entry_id),
         CONSTRAINT uq_bank_entry_bank_account_entry_ref UNIQUE (bank_account, entry_ref),
+        CONSTRAINT uq_bank_entry_corrects_entry_id UNIQUE (corrects_entry_id),
+        CONSTRAINT fk_bank_entry_corrects_entry_id_bank_entry
+            FOREIGN KEY (corrects_entry_id) REFERENCES bank_entry (entry_id),
         CONSTRAINT fk_bank_entry_statement_id_bank_statement
             FOREIGN KEY (statement_id) REFERENCES bank_statement (statement_id),
         CONSTRAINT fk_bank_entry_org_id_organisation FOREIGN KEY (org_id) REFERENCES organisation (org_id),
@@ -128,7 +132,10 @@ _BANK = (
         CONSTRAINT ck_bank_entry_amount CHECK (amount_cents BETWEEN 1 AND 1000000000000000),
         CONSTRAINT ck_bank_entry_outcome CHECK (
             CASE outcome WHEN 'matched' THEN reference IS NOT NULL AND org_id IS NOT NULL
-            WHEN 'suspense' THEN reference IS NULL AND org_id IS NULL ELSE false END)
+            ELSE outcome IN ('suspense', 'correction') AND reference IS NULL AND org_id IS NULL END),
+        CONSTRAINT ck_bank_entry_corrects CHECK (
+            (outcome = 'correction') = (corrects_entry_id IS NOT NULL)
+            AND (outcome <> 'correction' OR direction = 'credit'))
     )""",
     "CREATE INDEX ix_bank_entry_statement_id ON bank_entry (statement_id)",
     "CREATE INDEX ix_bank_entry_org_id ON bank_entry (org_id)",

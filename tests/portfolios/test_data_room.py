@@ -11,6 +11,7 @@ from market.journal import service as journal
 from market.kit.actor import SYSTEM
 from market.portfolios import service
 from market.portfolios.nda import NDA_SHA256, NDA_TEXT, NDA_VERSION
+from market.portfolios.rules import Circle
 from tests import factories
 
 AN_AUCTION = UUID(int=77)
@@ -19,7 +20,7 @@ AN_AUCTION = UUID(int=77)
 async def offered_pool(context, seller):
     pool = await factories.ready_pool(context, seller)
     async with context.db.begin(seller.actor) as tx:
-        return await service.mark_offered(tx, seller.actor, pool.pool_id, AN_AUCTION)
+        return await service.mark_offered(tx, seller.actor, pool.pool_id, AN_AUCTION, Circle.OPEN)
 
 
 async def take(visitor, pool, stage):
@@ -56,6 +57,51 @@ async def test_a_pool_that_is_not_on_offer_does_not_exist_for_others(context, vi
         assert answer.status_code == 404
 
 
+async def test_a_pool_offered_to_a_circle_is_not_there_for_the_uninvited(context, visit):
+    seller, invited, uninvited = [
+        await make(context) for make in (factories.seller, factories.buyer, factories.buyer)
+    ]  # fmt: skip
+    pool = await factories.ready_pool(context, seller)
+    await factories.published_auction(context, seller, pool_id=pool.pool_id, invited=[invited])
+    for party in (uninvited, await factories.register_member(context)):
+        visitor = await visit(party)
+        for answer in (
+            await visitor.get(f"/v1/pools/{pool.pool_id}"),
+            await visitor.get(f"/v1/pools/{pool.pool_id}/nda"),
+            await accept(visitor, pool),
+            await take(visitor, pool, "preview"),
+            await take(visitor, pool, "vetted"),
+        ):
+            assert answer.status_code == 404, answer.text
+        assert (await visitor.get("/v1/pools")).json()["items"] == []
+        with pytest.raises(DBAPIError, match="row-level security"):
+            await accept_past_all_code(context, party, pool)
+    guest = await visit(invited)
+    assert (await accept(guest, pool)).status_code == 201
+    for visitor in (guest, await visit(seller)):
+        assert (await visitor.get(f"/v1/pools/{pool.pool_id}")).status_code == 200
+        assert (await take(visitor, pool, "vetted")).status_code == 200
+
+
+async def accept_past_all_code(context, party, pool):
+    async with context.db.begin(party.actor) as tx:
+        await tx.execute(
+            text("INSERT INTO nda_acceptance VALUES (:pool, :org, 'x', :digest, :user, now())"),
+            {"pool": pool.pool_id, "org": party.org_id, "digest": "0" * 64, "user": party.user_id},
+        )
+
+
+async def test_a_circle_of_one_auction_does_not_see_the_pool_in_the_next(context, visit):
+    seller, first, second = [await make(context) for make in (factories.seller, factories.buyer, factories.buyer)]
+    pool_id = await factories.bare_pool(context, seller)
+    await factories.published_auction(context, seller, pool_id=pool_id, invited=[first])
+    async with context.db.begin(SYSTEM) as tx:
+        await service.mark_unsold(tx, SYSTEM, pool_id)
+    await factories.published_auction(context, seller, pool_id=pool_id, invited=[second])
+    for party, status in ((first, 404), (second, 200)):
+        assert (await (await visit(party)).get(f"/v1/pools/{pool_id}")).status_code == status
+
+
 async def test_the_vetted_file_needs_a_clearance_to_bid_and_the_accepted_terms(context, visit):
     pool = await offered_pool(context, await factories.seller(context))
     uncleared = await visit(await factories.register_member(context))
@@ -89,7 +135,7 @@ async def test_an_acceptance_is_for_one_version_one_pool_and_kept_as_it_was(cont
     assert (await accept(visitor, first)).json()["accepted_at"] == at
     second = await factories.ready_pool(context, seller, seed=4)
     async with context.db.begin(seller.actor) as tx:
-        await service.mark_offered(tx, seller.actor, second.pool_id, AN_AUCTION)
+        await service.mark_offered(tx, seller.actor, second.pool_id, AN_AUCTION, Circle.OPEN)
         assert await service.has_accepted_nda(tx, first.pool_id, buyer.org_id)
         assert not await service.has_accepted_nda(tx, second.pool_id, buyer.org_id)
         row = (await tx.execute(text("SELECT * FROM nda_acceptance"))).mappings().one()

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from market.kit.actor import SYSTEM
 from market.kit.errors import NotFound
 from market.portfolios import jobs, service, work
-from market.portfolios.rules import PoolNotThere, PoolState, Selection, TapeOnOffer
+from market.portfolios.rules import Circle, PoolNotThere, PoolState, Selection, TapeOnOffer
 from market.portfolios.store import pools as pool_store
 from masking import commitment, intake
 from masking.envelope import Header, open_sealed
@@ -186,7 +186,7 @@ async def test_a_pool_goes_on_offer_comes_back_and_is_sold_once(context):
     pool = await factories.ready_pool(context, seller)
     async with context.db.begin(seller.actor) as tx:
         assert (await service.offerable_pool(tx, pool.pool_id)).pool_id == pool.pool_id
-        offered = await service.mark_offered(tx, seller.actor, pool.pool_id, AN_AUCTION)
+        offered = await service.mark_offered(tx, seller.actor, pool.pool_id, AN_AUCTION, Circle.OPEN)
     assert (offered.state, offered.auction_id) == (PoolState.OFFERED, AN_AUCTION)
     assert offered.offered_at is not None
     async with context.db.begin(seller.actor) as tx:
@@ -197,7 +197,7 @@ async def test_a_pool_goes_on_offer_comes_back_and_is_sold_once(context):
         assert (back.state, back.auction_id) == (PoolState.READY, None)
         with pytest.raises(PoolNotThere):
             await service.mark_sold(tx, SYSTEM, pool.pool_id)
-        await service.mark_offered(tx, SYSTEM, pool.pool_id, AN_AUCTION)
+        await service.mark_offered(tx, SYSTEM, pool.pool_id, AN_AUCTION, Circle.OPEN)
         sold = await service.mark_sold(tx, SYSTEM, pool.pool_id)
         assert (sold.state, sold.sold_at is not None) == (PoolState.SOLD, True)
         with pytest.raises(PoolNotThere):
@@ -210,11 +210,22 @@ async def test_the_same_tape_is_not_offered_from_two_portfolios(context):
     second = await factories.ready_pool(context, second_seller)
     other = await factories.ready_pool(context, second_seller, seed=9)
     async with context.db.begin(first_seller.actor) as tx:
-        await service.mark_offered(tx, first_seller.actor, first.pool_id, AN_AUCTION)
+        await service.mark_offered(tx, first_seller.actor, first.pool_id, AN_AUCTION, Circle.OPEN)
     async with context.db.begin(second_seller.actor) as tx:
         with pytest.raises(TapeOnOffer):
             await service.offerable_pool(tx, second.pool_id)
-        await service.mark_offered(tx, second_seller.actor, other.pool_id, AN_AUCTION)
+        await service.mark_offered(tx, second_seller.actor, other.pool_id, AN_AUCTION, Circle.OPEN)
+
+
+async def test_a_tape_offered_to_a_circle_is_not_offered_elsewhere_either(context):
+    first_seller, second_seller = await factories.seller(context), await factories.seller(context)
+    first = await factories.ready_pool(context, first_seller)
+    second = await factories.ready_pool(context, second_seller)
+    async with context.db.begin(first_seller.actor) as tx:
+        await service.mark_offered(tx, first_seller.actor, first.pool_id, AN_AUCTION, Circle.INVITED)
+    async with context.db.begin(second_seller.actor) as tx:
+        with pytest.raises(TapeOnOffer):
+            await service.offerable_pool(tx, second.pool_id)
 
 
 async def test_only_the_seller_and_the_platform_lay_hands_on_a_pool(context):
@@ -224,7 +235,7 @@ async def test_only_the_seller_and_the_platform_lay_hands_on_a_pool(context):
         with pytest.raises(NotFound):
             await service.offerable_pool(tx, pool.pool_id)
     async with context.db.begin(seller.actor) as tx:
-        await service.mark_offered(tx, seller.actor, pool.pool_id, AN_AUCTION)
+        await service.mark_offered(tx, seller.actor, pool.pool_id, AN_AUCTION, Circle.OPEN)
     async with context.db.begin(stranger.actor) as tx:
         assert (await service.find_pool(tx, stranger.actor, pool.pool_id)).state is PoolState.OFFERED
         for refused in (
@@ -274,7 +285,7 @@ async def test_lists_show_ones_own_pools_and_what_is_on_offer(context, visit):
     visitor, other = await visit(seller), await visit(stranger)
     first, second = await cut(context, visitor, portfolio, {"states": ["CA"]}, {"everything": True})
     async with context.db.begin(seller.actor) as tx:
-        await service.mark_offered(tx, seller.actor, UUID(second["pool_id"]), AN_AUCTION)
+        await service.mark_offered(tx, seller.actor, UUID(second["pool_id"]), AN_AUCTION, Circle.OPEN)
     own = (await visitor.get("/v1/pools", params={"own": "true"})).json()["items"]
     assert [pool["pool_id"] for pool in own] == [second["pool_id"], first["pool_id"]]
     page = (await visitor.get("/v1/pools", params={"portfolio_id": str(portfolio.portfolio_id), "limit": 1})).json()

@@ -13,7 +13,7 @@ from auctions.record import encode
 from auctions.terms import Terms, TermsError, terms_from_json
 from market.bidding.batch import EventLine
 from market.bidding.commission import Schedule
-from market.bidding.rules import PSA_VERSION, Auction, BadTerms, Circle
+from market.bidding.rules import PSA_VERSION, Auction, BadTerms
 from market.bidding.store import auctions as store
 from market.compliance import service as compliance
 from market.journal import service as journal
@@ -24,7 +24,7 @@ from market.kit.money import MAX_CENTS
 from market.parties import service as parties
 from market.parties.rules import require
 from market.portfolios import service as portfolios
-from market.portfolios.rules import Pool
+from market.portfolios.rules import Circle, Pool
 
 _MAX_INVITED_COUNT = 200
 _LONGEST_AHEAD = timedelta(days=366)
@@ -83,7 +83,7 @@ async def publish(tx: AsyncSession, actor: Actor, order: PublishOrder, *, now: d
     )
     await store.insert_auction(tx, auction, state.head, order.invited)
     await store.insert_event(tx, EventLine(auction_id, 1, first.at, first.kind, body.decode("ascii"), state.head))
-    await portfolios.mark_offered(tx, actor, pool.pool_id, auction_id)
+    await portfolios.mark_offered(tx, actor, pool.pool_id, auction_id, order.circle)
     await store.tell_closers(tx, auction_id)
     facts = {"pool_id": pool.pool_id, "format": order.format, "closes_at": terms.closes_at, "circle": order.circle}
     await journal.append(tx, actor, f"auction:{auction_id}", "auction.published", facts)

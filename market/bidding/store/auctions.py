@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.bidding.batch import EventLine
 from market.bidding.orders import PUBLISHED_CHANNEL
-from market.bidding.rules import Auction, Award, Circle, Registration
+from market.bidding.rules import Auction, Award, Registration
 from market.db.tables.bidding import (
     AuctionEventRow,
     AuctionRow,
@@ -20,6 +20,7 @@ from market.db.tables.bidding import (
     RegistrationRow,
 )
 from market.kit.pages import PageRequest
+from market.portfolios.rules import Circle
 
 _EVENTS_AT_ONCE = 1000
 _DUE_AT_ONCE = 200

@@ -129,6 +129,7 @@ class PoolRow(Base):
     leaves_size_bytes: Mapped[int | None]
     offered_at: Mapped[datetime | None]
     auction_id: Mapped[UUID | None]
+    circle: Mapped[str | None]
     sold_at: Mapped[datetime | None]
     created_by: Mapped[UUID] = mapped_column(ForeignKey("person.user_id"), index=True)
     created_at: Mapped[datetime]

@@ -14,6 +14,7 @@ from market.kit.pages import Page, PageRequest
 from market.parties.rules import require
 from market.portfolios.rules import (
     BadSelection,
+    Circle,
     KeyPurpose,
     Pool,
     PoolNotThere,
@@ -71,7 +72,7 @@ async def cut_pools(
 
 
 async def find_pool(tx: AsyncSession, actor: Actor, pool_id: UUID) -> Pool:
-    """A pool of one's own, or one that is or was on offer. Raises `NotFound`."""
+    """A pool of one's own, or one that is or was on offer to the actor's organisation. Raises `NotFound`."""
     require(actor, scope=_READ)
     return _existing(await store.find_pool(tx, pool_id))
 
@@ -99,10 +100,13 @@ async def offerable_pool(tx: AsyncSession, pool_id: UUID) -> Pool:
     return pool
 
 
-async def mark_offered(tx: AsyncSession, actor: Actor, pool_id: UUID, auction_id: UUID) -> Pool:
-    """A ready pool goes on offer in an auction; from now on everyone signed in may see it. Locks its row."""
+async def mark_offered(tx: AsyncSession, actor: Actor, pool_id: UUID, auction_id: UUID, circle: Circle) -> Pool:
+    """A ready pool goes on offer in an auction; from now on everyone signed in, or who is invited, may see it.
+
+    Locks its row.
+    """
     await offerable_pool(tx, pool_id)
-    await store.offer_pool(tx, pool_id, auction_id)
+    await store.offer_pool(tx, pool_id, auction_id, circle)
     await journal.append(tx, actor, f"pool:{pool_id}", "pool.offered", {"auction_id": auction_id})
     return _existing(await store.find_pool(tx, pool_id))
 

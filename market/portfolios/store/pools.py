@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.db.tables.portfolios import PoolKeyRow, PoolRow
 from market.kit.pages import PageRequest
-from market.portfolios.rules import KeyPurpose, Pool, PoolState, Selection
+from market.portfolios.rules import Circle, KeyPurpose, Pool, PoolState, Selection
 from market.portfolios.store.rows import before, free, kept_file, refusal_of, stored
 
 
@@ -122,21 +122,14 @@ async def save_pool(tx: AsyncSession, pool_id: UUID, state: PoolState, **changed
 async def lock_tape_offered_elsewhere(tx: AsyncSession, pool: Pool) -> bool:
     """Whether a pool of another portfolio with the same tape is on offer or sold. Locks the tape's digest (advisory)."""
     await tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(pool.tape_version, 0))))
-    found = await tx.scalar(
-        select(PoolRow.pool_id)
-        .where(
-            PoolRow.tape_version == pool.tape_version,
-            PoolRow.portfolio_id != pool.portfolio_id,
-            PoolRow.state.in_([PoolState.OFFERED.value, PoolState.SOLD.value]),
-        )
-        .limit(1)
-    )
-    return found is not None
+    return bool(await tx.scalar(select(func.tape_offered_elsewhere(pool.tape_version, pool.portfolio_id))))
 
 
-async def offer_pool(tx: AsyncSession, pool_id: UUID, auction_id: UUID) -> None:
+async def offer_pool(tx: AsyncSession, pool_id: UUID, auction_id: UUID, circle: Circle) -> None:
     """On offer from now, by the database's clock."""
-    await save_pool(tx, pool_id, PoolState.OFFERED, auction_id=auction_id, offered_at=func.clock_timestamp())
+    await save_pool(
+        tx, pool_id, PoolState.OFFERED, auction_id=auction_id, circle=circle.value, offered_at=func.clock_timestamp()
+    )
 
 
 async def sell_pool(tx: AsyncSession, pool_id: UUID) -> None:
