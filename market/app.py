@@ -16,8 +16,7 @@ from market.compliance import routes as compliance
 from market.db.context import Context
 from market.db.migrate import newest_revision
 from market.edge import problems
-from market.edge.bodies import refuse_lax
-from market.edge.door import door
+from market.edge.door import door, met
 from market.edge.openapi import openapi, swagger_files, tell_the_truth
 from market.kit.actor import SYSTEM
 from market.kit.errors import MarketError
@@ -47,7 +46,7 @@ def create_app(context: Context) -> Litestar:
             Exception: problems.fault,
         },
         middleware=[door(context)],
-        before_request=refuse_lax,
+        before_request=met(context),
         request_max_body_size=_MAX_BODY_BYTES,
         openapi_config=openapi(),
         logging_config=None,  # market/kit/log.py alone decides what is logged

@@ -21,6 +21,7 @@ from market.kit.pages import PageRequest
 from market.parties.rules import require
 
 _TAGS = ["Compliance"]
+_PLACES = "evidence_places"
 
 
 @dataclass
@@ -89,11 +90,14 @@ async def add_evidence(
     case_id: FromPath[UUID],
 ) -> schemas.EvidenceView:
     """The file is kept sealed; only officers and the own organisation can open it again."""
-    require(actor, role=Role.MEMBER, scope=service.WRITE)
-    fields, clear = await upload.receive(
-        request.headers.get("content-type", ""), request.stream(), max_bytes=context.settings.evidence_max_bytes
-    )
-    paper = await service.add_evidence(context, actor, case_id, schemas.described(fields), clear)
+    async with context.db.begin(actor) as tx:
+        case = await service.case_for_evidence(tx, actor, case_id)
+    places: upload.Places = request.app.state.setdefault(_PLACES, upload.Places())
+    with places.taken(case.org_id):
+        fields, clear = await upload.receive(
+            request.headers.get("content-type", ""), request.stream(), max_bytes=context.settings.evidence_max_bytes
+        )
+        paper = await service.add_evidence(context, actor, case_id, schemas.described(fields), clear)
     return schemas.EvidenceView.of(paper)
 
 

@@ -70,18 +70,24 @@ async def read_case(tx: AsyncSession, actor: Actor, case_id: UUID) -> CaseFile:
     return CaseFile(case, await store.list_owners(tx, case_id), await store.list_evidence(tx, case_id))
 
 
+async def case_for_evidence(tx: AsyncSession, actor: Actor, case_id: UUID) -> Case:
+    """The actor's own case, which takes papers now; asked before a file is read. Raises `NotFound`, `WrongCaseState`."""
+    require(actor, role=Role.MEMBER, scope=WRITE)
+    case = await _case(tx, case_id)
+    rules.next_state(case.state, CaseAct.ADD_EVIDENCE)
+    return case
+
+
 async def add_evidence(context: Context, actor: Actor, case_id: UUID, described: Description, clear: bytes) -> Evidence:
     """Seal a file and add it to the actor's own case, in two transactions with the sealing between them.
 
     Raises `NotFound`, `WrongCaseState`, `Malformed`, or `Conflict` past 100 papers.
     """
-    require(actor, role=Role.MEMBER, scope=WRITE)
     described = described.checked(_day(context.clock.now()))
     if not clear:
         raise Malformed("the file is empty", field="file")
     async with context.db.begin(actor) as tx:
-        case = await _case(tx, case_id)
-        rules.next_state(case.state, CaseAct.ADD_EVIDENCE)
+        case = await case_for_evidence(tx, actor, case_id)
     evidence_id = context.chance.new_id()
     sealed = await asyncio.to_thread(seal_file, context, evidence_id, case_id, case.org_id, clear)
     async with context.db.begin(actor) as tx:

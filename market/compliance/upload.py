@@ -1,6 +1,10 @@
 """An evidence form: one file and what is said about it, read into memory, so that clear bytes never touch the disk."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from uuid import UUID
 
 from multipart import (  # type: ignore[import-untyped]
     MultipartError,
@@ -10,20 +14,54 @@ from multipart import (  # type: ignore[import-untyped]
 )
 
 from market.compliance.rules import EvidenceTooLarge
-from market.kit.errors import Malformed
+from market.kit.errors import Malformed, RateLimited, Transient
 
 FIELDS = frozenset({"type", "issuer", "number", "jurisdiction", "issued_on", "expires_on"})
 _OPTIONAL = frozenset({"number", "expires_on"})
 _FILE = "file"
 _FORM_BYTES = 16 * 1024
 _FIELD_BYTES = 1024
+_LONGEST_S = 600.0
+"""Of a whole upload: who drips bytes does not keep a place for ever."""
+_PLACE_COUNT = 8
+_PLACES_PER_ORG = 2
+
+
+class Places:
+    """How many files this process holds in memory at once, and how many of them one organisation may bring."""
+
+    def __init__(self) -> None:
+        self._of_org: Counter[UUID] = Counter()
+
+    @contextmanager
+    def taken(self, org_id: UUID) -> Iterator[None]:
+        """A place for one upload. Raises `RateLimited` if the organisation has its share, `Transient` if all are taken."""
+        if self._of_org[org_id] >= _PLACES_PER_ORG:
+            raise RateLimited(f"{_PLACES_PER_ORG} uploads of your organisation are under way", retry_after_s=2)
+        if self._of_org.total() >= _PLACE_COUNT:
+            raise Transient("many uploads are under way; try again in a moment", retry_after_s=2)
+        self._of_org[org_id] += 1
+        try:
+            yield
+        finally:
+            self._of_org[org_id] -= 1
+            self._of_org += Counter()  # forgets who has none
 
 
 async def receive(content_type: str, body: AsyncIterator[bytes], *, max_bytes: int) -> tuple[dict[str, str], bytes]:
     """(fields, file). Stops reading as soon as there is too much.
 
-    Raises `Malformed` for a form that is cut, repeats a part, lacks one or has one too many; `EvidenceTooLarge`.
+    Raises `Malformed` for a form that is cut, repeats a part, lacks one or has one too many; `EvidenceTooLarge`;
+    `Transient` if it takes longer than ten minutes.
     """
+    try:
+        async with asyncio.timeout(_LONGEST_S):
+            return await _receive(content_type, body, max_bytes)
+    except TimeoutError:
+        raise Transient("the file took too long to come; try again on a better line") from None
+
+
+async def _receive(content_type: str, body: AsyncIterator[bytes], max_bytes: int) -> tuple[dict[str, str], bytes]:
     kind, options = parse_options_header(content_type)
     if kind != "multipart/form-data" or not options.get("boundary"):
         raise Malformed(f"send multipart/form-data with the parts {_FILE}, {', '.join(sorted(FIELDS))}")

@@ -1,20 +1,50 @@
-"""JSON bodies mean what they say: the framework reads `"500"` as 500 and 5.0 as 5, the market refuses both."""
+"""Bodies come in time, and JSON means what it says: the framework reads `"500"` as 500 and 5.0 as 5, the market neither."""
 
+import asyncio
 from typing import Any
 
 import msgspec
 from litestar import Request
 from litestar.enums import RequestEncodingType
 from litestar.params import BodyKwarg
+from litestar.types import Receive, ReceiveMessage
 
-from market.kit.errors import Malformed
+from market.kit.errors import Malformed, MarketError
+
+_IDLE_S = 60.0
+"""The longest pause between two pieces of any body."""
+_JSON_S = 10.0
+"""The longest that a whole JSON body may take; it is small."""
+
+
+class BodyTooSlow(MarketError):
+    slug, title, status = "body-too-slow", "The body did not come in time", 408
+
+
+def in_time(receive: Receive) -> Receive:
+    """The same, raising `BodyTooSlow` when the next piece of a body that is not over keeps us waiting."""
+    is_over = False
+
+    async def receive_in_time() -> ReceiveMessage:
+        nonlocal is_over
+        if is_over:  # what comes now is the other side's leaving
+            return await receive()
+        try:
+            async with asyncio.timeout(_IDLE_S):
+                message = await receive()
+        except TimeoutError:
+            raise BodyTooSlow("nothing more of the body came for a while; send it again") from None
+        is_over = message["type"] != "http.request" or not message["more_body"]
+        return message
+
+    return receive_in_time
 
 
 async def refuse_lax(request: Request[Any, Any, Any]) -> None:
     """Decode a JSON body strictly against the route's type before the framework does so leniently.
 
     Raises `Malformed` naming the field as `terms.opening_cents` or `owners[0].share_bps`; the message names types and
-    bounds, never values.
+    bounds, never values. Raises `BodyTooSlow`.
     """
     field = request.route_handler.parsed_fn_signature.parameters.get("data")
     if field is None or not isinstance(field.kwarg_definition, BodyKwarg):
@@ -22,7 +52,12 @@ async def refuse_lax(request: Request[Any, Any, Any]) -> None:
     if field.kwarg_definition.media_type != RequestEncodingType.JSON:
         return
     try:
-        msgspec.json.decode(await request.body(), type=field.annotation)
+        async with asyncio.timeout(_JSON_S):
+            body = await request.body()
+    except TimeoutError:
+        raise BodyTooSlow("the body took too long to come; send it again") from None
+    try:
+        msgspec.json.decode(body, type=field.annotation)
     except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at `$")
         raise Malformed(message, field=place.strip("`.") or None) from None

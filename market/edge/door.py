@@ -1,16 +1,19 @@
 """The door that every HTTP request passes: a rate limit, headers, and one log line without what was asked."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
+from litestar import Request
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from market.db.context import Context
+from market.edge.bodies import in_time, refuse_lax
 from market.edge.problems import rendered, template_of
 from market.kit.errors import RateLimited
 from market.kit.rates import Rates
+from market.parties.routes import provide_actor
 
 _log = structlog.get_logger()
 
@@ -39,13 +42,24 @@ def door(context: Context) -> Any:
             if wait_s:
                 await _too_many(wait_s)(scope, receive, send_on)
             else:
-                await app(scope, receive, send_on)
+                await app(scope, in_time(receive), send_on)
             took_ms = round((context.clock.monotonic_s() - started_s) * 1000, 1)
             _log.info("request", method=scope["method"], path=template_of(scope), status=status, took_ms=took_ms)
 
         return guarded
 
     return middleware
+
+
+def met(context: Context) -> Callable[[Request[Any, Any, Any]], Awaitable[None]]:
+    """What happens before a route: who asks is found out first, then the body is read, and read strictly."""
+
+    async def meet(request: Request[Any, Any, Any]) -> None:
+        if "actor" in request.route_handler.parsed_fn_signature.parameters:
+            await provide_actor(request, context)
+        await refuse_lax(request)
+
+    return meet
 
 
 def _too_many(wait_s: float) -> ASGIApp:

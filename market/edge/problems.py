@@ -31,6 +31,8 @@ def rendered(error: MarketError) -> Response[dict[str, Any]]:
     response = problem(error.status, error.slug, error.title, error.detail, field=error.field, **error.members)
     if error.status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="market"'
+    if error.status == 408:
+        response.headers["Connection"] = "close"  # the rest of the body is not waited for either (RFC 9110 § 15.5.9)
     wait_s = error.members.get("retry_after_s")
     if wait_s is not None:
         response.headers["Retry-After"] = str(max(1, int(wait_s + 0.999)))

@@ -22,14 +22,22 @@ from market.parties.service import Joining, SignIn
 COOKIE = "market_session"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _RATES = "parties_rates"
+_ACTOR = "parties_actor"
 _PEOPLE, _KEYS = ["People"], ["API keys"]
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 
 async def provide_actor(request: Request[Any, Any, Any], context: NamedDependency[Context]) -> Actor:
-    """Who asks: the holder of the API key or of the session cookie. Raises `Unauthenticated`, `CrossSite`."""
-    return await actor_of(request, context)
+    """Who asks: the holder of the API key or of the session cookie. Raises `Unauthenticated`, `CrossSite`.
+
+    Looked up once per request: the door asks before the body is read, the route again.
+    """
+    kept: dict[str, Any] = request.scope["state"]
+    if _ACTOR not in kept:
+        kept[_ACTOR] = await actor_of(request, context)
+    actor: Actor = kept[_ACTOR]
+    return actor
 
 
 async def actor_of(connection: Connection, context: Context) -> Actor:

@@ -1,5 +1,6 @@
 """The doors of compliance over HTTP: a party's case, two officers, a clearance, its end."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -174,3 +175,48 @@ async def test_a_key_needs_the_scope_for_compliance(client: httpx.AsyncClient, c
     for scope, status in (("compliance:read", 403), ("compliance:write", 409)):
         answer = await client.post(submission, headers={"Authorization": f"Bearer {keys[scope]}"})
         assert answer.status_code == status
+
+
+class Held:
+    """A form that begins at once and goes on when it is let."""
+
+    def __init__(self) -> None:
+        self.begun, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        self.begun.set()
+        yield b"--b\r\n"
+        await self.go_on.wait()
+
+
+FORM = {"Content-Type": "multipart/form-data; boundary=b"}
+
+
+async def test_a_file_for_no_case_of_ones_own_is_refused_before_it_is_read(
+    client: httpx.AsyncClient, context: Context
+) -> None:
+    party, other = await factories.register_member(context), await factories.register_member(context)
+    theirs = await factories.draft_case(context, other)
+    sent = await factories.submitted_case(context, party)
+    async with session(client, party), asyncio.timeout(10):
+        for case_id, status in ((context.chance.new_id(), 404), (theirs, 404), (sent, 409)):
+            body = Held()
+            answer = await client.post(f"/v1/cases/{case_id}/evidence", content=body, headers=FORM)
+            assert (answer.status_code, body.begun.is_set()) == (status, False)
+
+
+async def test_an_organisation_brings_two_files_at_once(client: httpx.AsyncClient, context: Context) -> None:
+    party = await factories.register_member(context)
+    url = f"/v1/cases/{await factories.draft_case(context, party)}/evidence"
+    async with session(client, party), asyncio.timeout(10):
+        bodies = [Held(), Held()]
+        under_way = [asyncio.create_task(client.post(url, content=body, headers=FORM)) for body in bodies]
+        for body in bodies:
+            await body.begun.wait()
+        third = await client.post(url, content=Held(), headers=FORM)
+        assert (third.status_code, third.headers["retry-after"]) == (429, "2")
+        for body in bodies:
+            body.go_on.set()
+        assert {answer.status_code for answer in await asyncio.gather(*under_way)} == {422}
+        good = fields(context, next(iter(needed_types(frozenset(Capability)))))
+        assert (await client.post(url, data=good, files={"file": ("p", b"x")})).status_code == 201
