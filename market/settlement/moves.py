@@ -164,6 +164,21 @@ def wire_received(entry_id: UUID, *, currency: str, amount_cents: int, org_id: U
     ]
 
 
+def wire_returned(entry_id: UUID, *, currency: str, amount_cents: int, org_id: UUID) -> list[Move]:
+    """The bank took an organisation's wire back."""
+    return [
+        Transfer(
+            transfer_id=derived_id("wire_returned", entry_id),
+            debit=cash(org_id),
+            credit=FBO,
+            currency=currency,
+            amount_cents=amount_cents,
+            kind="wire_returned",
+            subject=f"bank_entry:{entry_id}",
+        )
+    ]
+
+
 def funded(settlement: Settlement) -> list[Move]:
     """The buyer's cash pays what the deposit left due."""
     return _some(

@@ -97,6 +97,10 @@ class NoBankAccount(Conflict):
     slug, title = "no-bank-account", "There is no bank account to pay to"
 
 
+class UnmatchedDebit(Conflict):
+    slug, title = "unmatched-debit", "Money left the bank account that nobody has accounted for"
+
+
 class TwoPeople(Forbidden):
     slug, title = "two-people", "Two different people are needed"
 

@@ -104,7 +104,7 @@ async def test_what_nobody_is_found_for_waits_in_suspense(bank):
         Wire(300, a[:-1] + ("0" if a[-1] != "0" else "1")),
         Wire(400, a, reversal=True),
         Wire(500, a),
-        Wire(150, a, credit=False),
+        Wire(150, f"{a} {b}", credit=False, ref="TAKEN-1"),
     )
     assert [entry.amount_cents for entry in imported.suspense] == [100, 200, 300, 400, 150]
     assert imported.matched_count == 1
@@ -114,8 +114,53 @@ async def test_what_nobody_is_found_for_waits_in_suspense(bank):
         listed = await service.list_suspense(tx, bank.operator.actor, PageRequest(200))
         proofs = await service.trial_balance(tx, bank.operator.actor)
     assert {entry.entry_id for entry in imported.suspense} <= {entry.entry_id for entry in listed.items}
-    assert all(proof.holds for proof in proofs)
-    assert [proof.unmatched_debits_cents > 0 for proof in proofs if proof.books.currency == "USD"] == [True]
+    (proof,) = [proof for proof in proofs if proof.books.currency == "USD"]
+    assert (proof.unmatched_debits_cents, proof.statement_difference_cents, proof.holds) == (150, 0, False)
+    await make_good(bank, 150, "TAKEN-1")
+
+
+async def make_good(bank, cents, ref):
+    """A wire settles what left the bank account; the books hold again, and the ledger has seen neither."""
+    waiting = await balance(bank.context, moves.CLEARING_IN)
+    imported = await factories.import_wires(bank.context, bank.operator, Wire(cents, f"making good {ref}"))
+    assert not imported.suspense
+    assert await balance(bank.context, moves.CLEARING_IN) == waiting
+    async with bank.context.db.begin(bank.operator.actor) as tx:
+        assert all(proof.holds for proof in await service.trial_balance(tx, bank.operator.actor))
+
+
+async def test_a_returned_wire_takes_free_cash_and_nothing_that_is_spoken_for(bank):
+    party = await factories.buyer(bank.context, bank.officers)
+    await bank.pay_in(party, 1_000_00)
+    ref = reference("DEP", party.org_id)
+    back = await factories.import_wires(bank.context, bank.operator, Wire(400_00, ref, credit=False, reversal=True))
+    assert back.matched_count == 1
+    assert await cash(bank, party) == 600_00
+    auction = await factories.published_auction(bank.context, bank.seller, deposit_cents=500_00)
+    await factories.deposit_for(bank.context, party, auction)
+    back = await factories.import_wires(
+        bank.context,
+        bank.operator,
+        Wire(50_00, ref),
+        Wire(120_00, ref, credit=False),
+        Wire(50_00, ref, credit=False, ref="TAKEN-2"),
+    )
+    assert [entry.entry_ref for entry in back.suspense] == ["TAKEN-2"]
+    assert await cash(bank, party) == 530_00
+    assert await books_hold(bank.context)
+    await make_good(bank, 50_00, "TAKEN-2")
+
+
+@pytest.mark.parametrize("told", ["1 too few TAKEN-3x", "XTAKEN-3x", "nothing"])
+async def test_only_a_wire_that_names_the_debit_exactly_makes_it_good(bank, told):
+    ref = f"TAKEN-3x{told[:1]}"
+    await factories.import_wires(bank.context, bank.operator, Wire(70, "a fee", credit=False, ref=ref))
+    cents = 69 if told.startswith("1") else 70
+    imported = await factories.import_wires(
+        bank.context, bank.operator, Wire(cents, ref if cents == 69 else f"{told} x{ref}")
+    )
+    assert len(imported.suspense) == 1
+    await make_good(bank, 70, ref)
 
 
 async def test_only_operators_import_and_see_what_the_bank_says(bank):

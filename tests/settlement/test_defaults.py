@@ -1,5 +1,7 @@
 """Sales that end otherwise: unsigned, unpaid, cancelled, or with an order that the bank does not answer."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -238,10 +240,10 @@ async def test_an_order_without_an_answer_is_unknown_until_a_statement_decides(b
     assert await jobs.doubt_payouts(bank.later(days=9))
     assert (await payout()).state is PayoutState.UNKNOWN
     debit = Wire(ordered.amount_cents, ordered.reference, credit=False)
-    imported = await factories.import_wires(bank.context, bank.operator, debit, debit)
+    imported = await factories.import_wires(bank.context, bank.operator, debit, replace(debit, ref="AGAIN-1"))
     assert len(imported.confirmed) == len(imported.suspense) == 1
     confirmed = await payout()
     assert confirmed.state is PayoutState.CONFIRMED
     assert confirmed.sent_at is not None
-    await factories.import_wires(bank.context, bank.operator, Wire(ordered.amount_cents, "given back"))
+    await factories.import_wires(bank.context, bank.operator, Wire(ordered.amount_cents, "given back AGAIN-1"))
     assert await books_hold(bank.context)

@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
@@ -13,7 +14,7 @@ from market.kit.errors import Forbidden, NotFound
 from market.portfolios import service as portfolios
 from market.portfolios.rules import PoolState
 from market.settlement import moves, service
-from market.settlement.rules import NotReleased, PayoutState, State, TwoPeople, WrongState
+from market.settlement.rules import NotReleased, PayoutState, State, TwoPeople, UnmatchedDebit, WrongState
 from masking.envelope import EnvelopeError, open_sealed, private_key_from_seed, read_header, receive_key
 from tests import factories
 from tests.settlement.books import balance, books_hold
@@ -132,16 +133,19 @@ async def test_a_sale_goes_from_award_to_closed_and_every_cent_is_where_it_belon
         assert (
             await service.send_payout(tx, operator.actor, payout.payout_id, now=context.clock.now())
         ).state == "sent"
-    wrong_amount = await factories.import_wires(context, operator, Wire(1, payout.reference, credit=False))
+    wrong_amount = await factories.import_wires(
+        context, operator, Wire(1, payout.reference, credit=False, ref="WRONG-1")
+    )
     assert len(wrong_amount.suspense) == 1
-    await factories.import_wires(context, operator, Wire(1, "given back", credit=True))
+    await factories.import_wires(context, operator, Wire(1, "given back: WRONG-1"))
     paid = await factories.import_wires(
         context, operator, Wire(payout.amount_cents, end_to_end=payout.reference, credit=False)
     )
     assert [each.settlement_id for each in paid.confirmed] == [settlement_id]
-    again = await factories.import_wires(context, operator, Wire(payout.amount_cents, payout.reference, credit=False))
+    twice = Wire(payout.amount_cents, payout.reference, credit=False, ref="TWICE-1")
+    again = await factories.import_wires(context, operator, twice)
     assert again.confirmed == []
-    await factories.import_wires(context, operator, Wire(payout.amount_cents, "given back"))
+    await factories.import_wires(context, operator, Wire(payout.amount_cents, "given back TWICE-1"))
 
     later = bank.later(days=121)
     closed = await factories.settlement_in(later, "closed", auction)
@@ -177,6 +181,26 @@ async def test_two_people_release_at_once_and_it_happens_once(bank):
             for table in ("payout", "sale_key_grant", "release_approval")
         ]
     assert counts == [1, 1, 1]
+    assert await books_hold(context)
+
+
+async def test_a_wire_that_the_bank_took_back_stops_the_sale_until_it_is_made_good(bank):
+    context, operator = bank.context, bank.operator
+    settlement = await _funded(bank)
+    taken = Wire(settlement.price_cents, settlement.reference, credit=False, reversal=True, ref="RETURN-1")
+    assert len((await factories.import_wires(context, operator, taken)).suspense) == 1
+    with pytest.raises(UnmatchedDebit, match="RETURN-1"):
+        await prepare(context, operator, settlement.settlement_id)
+    await factories.import_wires(context, operator, Wire(settlement.price_cents, "for RETURN-1"))
+    await prepare(context, operator, settlement.settlement_id)
+    taken = replace(taken, ref="RETURN-2")
+    await factories.import_wires(context, operator, taken)
+    with pytest.raises(UnmatchedDebit, match="RETURN-2"):
+        await approve(context, bank.officers[0], settlement.settlement_id)
+    async with context.db.begin(operator.actor) as tx:
+        assert not all(proof.holds for proof in await service.trial_balance(tx, operator.actor))
+    await factories.import_wires(context, operator, Wire(settlement.price_cents, "RETURN-2"))
+    assert (await approve(context, bank.officers[0], settlement.settlement_id)).state is State.RELEASED
     assert await books_hold(context)
 
 

@@ -121,7 +121,10 @@ class BankStatementRow(Base):
 
 
 class BankEntryRow(Base):
-    """One booked movement of a statement. An entry in suspense names nobody; it is listed until it is matched."""
+    """One booked movement of a statement. An entry in suspense names nobody; it is listed all the same.
+
+    `corrects_entry_id` names the unmatched debit that a credit makes good.
+    """
 
     __tablename__ = "bank_entry"
 
@@ -137,6 +140,7 @@ class BankEntryRow(Base):
     outcome: Mapped[str]
     reference: Mapped[str | None]
     org_id: Mapped[UUID | None] = mapped_column(ForeignKey(_ORG), index=True)
+    corrects_entry_id: Mapped[UUID | None] = mapped_column(ForeignKey("bank_entry.entry_id"), unique=True)
 
     __table_args__ = (UniqueConstraint("bank_account", "entry_ref"),)
 

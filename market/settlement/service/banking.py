@@ -28,12 +28,13 @@ from market.settlement.rules import (
     reference,
 )
 from market.settlement.service.books import READ, STAFF
+from market.settlement.service.matching import Matching
 from market.settlement.service.payouts import confirm
 from market.settlement.service.sale import WRITE, apply_funds
-from market.settlement.statement import Line, Statement
+from market.settlement.statement import Statement
 from market.settlement.store import bank as store
 from market.settlement.store import ledger, settlements
-from market.settlement.store.bank import BankAccount, BankEntry, KeptStatement, Payout
+from market.settlement.store.bank import BankAccount, BankEntry, KeptStatement
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -196,28 +197,6 @@ async def _next_in_chain(tx: AsyncSession, statement: Statement) -> int:
     return last.chain + 1 if last else 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What the references on a statement stand for."""
-
-    orgs: dict[str, UUID]
-    payouts: dict[str, Payout]
-
-    def org_of(self, line: Line) -> tuple[str, UUID] | None:
-        """The reference and the organisation that a credit is for; None unless all its references agree on one."""
-        named = {ref: self.orgs[ref] for ref in find_references(line.texts) if ref in self.orgs}
-        if line.reversal or len(set(named.values())) != 1:
-            return None
-        return max(named.items())
-
-    def payout_of(self, line: Line) -> Payout | None:
-        """The payout that a debit carries out, if amount and reference agree."""
-        named = [self.payouts[ref] for ref in find_references(line.texts) if ref in self.payouts]
-        if line.reversal or len(named) != 1 or named[0].confirmed_at is not None:
-            return None
-        return named[0] if named[0].amount_cents == line.amount_cents else None
-
-
 async def _apply(
     tx: AsyncSession, actor: Actor, statement: Statement, kept: KeptStatement, *, chance: Chance, now: datetime
 ) -> Imported:
@@ -229,48 +208,33 @@ async def _apply(
     waiting = await settlements.unpaid_of(tx, set(orgs.values()))
     paid_out = await settlements.lock_all(tx, await store.settlements_of_payouts(tx, references))
     payouts = await store.payouts_by_reference(tx, references)
-    known = _Known(orgs, {ref: each for ref, each in payouts.items() if each.currency == kept.currency})
-    entries: list[BankEntry] = []
-    wires: list[moves.Move] = []
-    done: dict[UUID, tuple[Payout, BankEntry]] = {}
+    returned = {ref for line in statement.lines if not line.credit for ref in find_references(line.texts)}
+    matching = Matching(
+        orgs,
+        {ref: each for ref, each in payouts.items() if each.currency == kept.currency},
+        {each.entry_ref: each for each in await store.unmatched_debits(tx, kept.currency)},
+        await _free_cents(tx, kept.currency, {orgs[ref] for ref in returned & orgs.keys()}),
+    )
     for line in statement.lines:
-        entry, payout = _match(line, kept, known, chance.new_id(), done)
-        entries.append(entry)
-        if payout is not None:
-            done[payout.settlement_id] = (payout, entry)
-        elif line.credit:
-            wires += moves.wire_received(
-                entry.entry_id, currency=kept.currency, amount_cents=line.amount_cents, org_id=entry.org_id
-            )
-    await store.add_statement(tx, kept, entries)
-    await ledger.apply(tx, wires)
+        matching.add(kept, line, chance.new_id())
+    await store.add_statement(tx, kept, matching.entries)
+    await ledger.apply(tx, matching.wires)
     confirmed = [
-        await confirm(tx, actor, sale, *done[sale.settlement_id], now=now)
+        await confirm(tx, actor, sale, *matching.paid[sale.settlement_id], now=now)
         for sale in paid_out
-        if sale.settlement_id in done
+        if sale.settlement_id in matching.paid
     ]
     funded = await apply_funds(tx, actor, waiting)
-    suspense = [entry for entry in entries if entry.outcome == "suspense"]
-    result = Imported(kept, len(entries) - len(suspense), suspense, funded, confirmed)
+    suspense = [entry for entry in matching.entries if entry.outcome == "suspense"]
+    result = Imported(kept, len(matching.entries) - len(suspense), suspense, funded, confirmed)
     await _note_import(tx, actor, result)
     return result
 
 
-def _match(
-    line: Line, kept: KeptStatement, known: _Known, entry_id: UUID, done: dict[UUID, tuple[Payout, BankEntry]]
-) -> tuple[BankEntry, Payout | None]:
-    named = known.org_of(line) if line.credit else None
-    payout = None if line.credit else known.payout_of(line)
-    if payout is not None and payout.settlement_id in done:
-        payout = None
-    if payout is not None:
-        named = (payout.reference, payout.org_id)
-    entry = BankEntry(
-        entry_id, kept.statement_id, kept.bank_account, line.entry_ref, "credit" if line.credit else "debit",
-        line.amount_cents, kept.currency, line.booked_on, line.texts,
-        "matched" if named else "suspense", named[0] if named else None, named[1] if named else None,
-    )  # fmt: skip
-    return entry, payout
+async def _free_cents(tx: AsyncSession, currency: str, org_ids: set[UUID]) -> dict[UUID, int]:
+    """What of their cash is not reserved. Should a deposit reserve it meanwhile, the ledger refuses the import."""
+    accounts = {org_id: await ledger.find_account(tx, moves.cash(org_id), currency) for org_id in org_ids}
+    return {org_id: account.available_cents for org_id, account in accounts.items() if account is not None}
 
 
 async def _note_import(tx: AsyncSession, actor: Actor, result: Imported) -> None:

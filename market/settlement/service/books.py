@@ -20,7 +20,8 @@ class Proof:
     """The books of one currency and what must hold: every difference is 0 and no counter has drifted.
 
     `bank_difference_cents` is the bank account against clients' claims and unswept income;
-    `statement_difference_cents` the last statement against the bank account and what left it without an order.
+    `statement_difference_cents` the last statement against the bank account and what left it without an order
+    (`unmatched_debits_cents`: money that the clients are owed and the bank does not have, so that must be 0 too).
     """
 
     books: TrialBalance
@@ -42,7 +43,7 @@ class Proof:
     @property
     def holds(self) -> bool:
         differences = (self.difference_cents, self.bank_difference_cents, self.statement_difference_cents)
-        return not any(differences) and not self.books.drifted_account_count
+        return not (any(differences) or self.unmatched_debits_cents or self.books.drifted_account_count)
 
 
 async def list_accounts(tx: AsyncSession, actor: Actor, request: PageRequest) -> Page[Account]:
@@ -60,11 +61,12 @@ async def list_transfers(tx: AsyncSession, actor: Actor, request: PageRequest) -
 async def trial_balance(tx: AsyncSession, actor: Actor) -> list[Proof]:
     """The books of every currency, proved against the transfers and the bank's last statement."""
     require(actor, role=STAFF, scope=READ)
-    unmatched = await bank.unmatched_debits(tx)
     proofs = []
     for books in await ledger.trial_balances(tx):
         last = await bank.last_statement(tx, books.currency)
-        proofs.append(Proof(books, last.closing_cents if last else 0, unmatched.get(books.currency, 0)))
+        unmatched = await bank.unmatched_debits(tx, books.currency)
+        unmatched_cents = sum(entry.amount_cents for entry in unmatched)
+        proofs.append(Proof(books, last.closing_cents if last else 0, unmatched_cents))
     return proofs
 
 

@@ -11,6 +11,7 @@ from market.compliance import service as compliance
 from market.kit.actor import Actor, Role
 from market.kit.errors import Conflict, NotFound
 from market.kit.ids import Chance
+from market.kit.money import show
 from market.kit.vault import Vault
 from market.parties.rules import require, require_person
 from market.portfolios import service as portfolios
@@ -25,6 +26,7 @@ from market.settlement.rules import (
     Settlement,
     Step,
     TwoPeople,
+    UnmatchedDebit,
     reference,
 )
 from market.settlement.service.books import READ
@@ -111,10 +113,23 @@ async def _releasable(
     await compliance.require_clearance(tx, settlement.seller_org_id, "list", now)
     await compliance.require_clearance(tx, settlement.buyer_org_id, "bid", now)
     await _bank_account(tx, settlement, now)
+    await _require_no_unmatched_debit(tx, settlement.currency)
     account = await ledger.find_account(tx, moves.escrow(settlement_id), settlement.currency)
     if actor.user_id is None or account is None or account.balance_cents != settlement.price_cents:
         raise AssertionError("a funded sale has its whole price in escrow")
     return settlement, actor.user_id
+
+
+async def _require_no_unmatched_debit(tx: AsyncSession, currency: str) -> None:
+    """A wire that the bank took back is still in the ledger: nothing is paid out of money that may not be there."""
+    if unmatched := await bank.unmatched_debits(tx, currency):
+        oldest = unmatched[0]
+        raise UnmatchedDebit(
+            f"{show(oldest.amount_cents, currency)} left the bank account without an order (bank's reference "
+            f"{oldest.entry_ref}); it is settled by a wire of the same amount that names this reference",
+            unmatched_count=len(unmatched),
+            entry_id=str(oldest.entry_id),
+        )
 
 
 async def _bank_account(tx: AsyncSession, settlement: Settlement, now: datetime) -> BankAccount:

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from market.db.tables.settlement import (
     BankAccountRow,
@@ -68,6 +69,8 @@ class BankEntry:
     outcome: str
     reference: str | None
     org_id: UUID | None
+    corrects_entry_id: UUID | None = None
+    """The unmatched debit that this credit makes good; neither is in the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,14 +190,20 @@ async def list_suspense(tx: AsyncSession, request: PageRequest) -> list[BankEntr
     return [_bank_entry(row) for row in await tx.scalars(query)]
 
 
-async def unmatched_debits(tx: AsyncSession) -> dict[str, int]:
-    """Per currency what left the bank without an order of ours: on the statement, not in the ledger."""
-    found = await tx.execute(
-        select(BankEntryRow.currency, func.sum(BankEntryRow.amount_cents))
-        .where(BankEntryRow.outcome == "suspense", BankEntryRow.direction == "debit")
-        .group_by(BankEntryRow.currency)
+async def unmatched_debits(tx: AsyncSession, currency: str) -> list[BankEntry]:
+    """What left the bank without an order of ours and was not made good: on the statement, not in the ledger."""
+    corrects = aliased(BankEntryRow)
+    found = await tx.scalars(
+        select(BankEntryRow)
+        .where(
+            BankEntryRow.currency == currency,
+            BankEntryRow.outcome == "suspense",
+            BankEntryRow.direction == "debit",
+            ~exists().where(corrects.corrects_entry_id == BankEntryRow.entry_id),
+        )
+        .order_by(BankEntryRow.entry_id)
     )
-    return {currency: int(total) for currency, total in found}
+    return [_bank_entry(row) for row in found]
 
 
 async def add_payout(tx: AsyncSession, payout: Payout) -> None:
