@@ -8,6 +8,16 @@ import structlog
 _NOISY = ("asyncio", "alembic", "sqlalchemy", "uvicorn.error", "litestar", "httpx")
 
 
+class _StandardError:
+    """Wherever standard error is at the moment: it may be replaced and closed while loggers live on."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 def configure(level: str, *, as_json: bool) -> None:
     """One line per event, JSON for machines or plain for a terminal."""
     number = getattr(logging, level.upper(), logging.INFO)
@@ -21,7 +31,7 @@ def configure(level: str, *, as_json: bool) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(_StandardError()),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
