@@ -84,10 +84,14 @@ class _Server(uvicorn.Server):
 
 def server_config(context: Context) -> uvicorn.Config:
     """The HTTP and socket server as measured: see docs/decisions/ for why each of these."""
+    settings = context.settings
     return uvicorn.Config(
         create_app(context),
-        host=context.settings.host,
-        port=context.settings.port,
+        host=settings.host,
+        port=settings.port,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,  # never from the environment: it would tell whose word counts
+        limit_concurrency=settings.connection_count,
         loop="uvloop",
         http="httptools",
         ws="websockets-sansio",

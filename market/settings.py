@@ -51,8 +51,20 @@ class Settings:
     session_idle_minutes: int = _setting(60, "a sign-in ends after this long without use", low=5, high=24 * 60)
     upload_max_bytes: int = _setting(2 * 1024**3, "largest tape", low=1024, high=64 * 1024**3)
     evidence_max_bytes: int = _setting(25 * 1024**2, "largest evidence file", low=1024, high=1024**3)
+    trusted_proxies: str = _setting(
+        "", "addresses of reverse proxies whose X-Forwarded-For is believed, separated by commas; empty: nobody's"
+    )
+    connection_count: int = _setting(
+        8192,
+        "connections of one node, at most half of them live sockets; past it HTTP is answered 503",
+        low=64,
+        high=1_000_000,
+    )
     requests_per_minute: int = _setting(
-        600, "HTTP requests a minute from one signed-in user or address", low=10, high=1_000_000
+        600,
+        "HTTP requests a minute of one signed-in user or API key; one network address has four times as many",
+        low=10,
+        high=1_000_000,
     )
     signins_per_minute: int = _setting(
         20, "sign-in and registration attempts a minute from one address", low=1, high=1_000_000

@@ -13,15 +13,14 @@ from market.edge.bodies import in_time, refuse_lax
 from market.edge.problems import rendered, template_of
 from market.kit.errors import RateLimited
 from market.kit.rates import Rates
-from market.parties.routes import provide_actor
+from market.parties.routes import address_of, provide_actor
 
 _log = structlog.get_logger()
 
 
 def door(context: Context) -> Any:
-    """The middleware, with its own counters."""
-    per_minute = context.settings.requests_per_minute
-    rates = Rates(context.clock, per_second=per_minute / 60, burst=max(20, per_minute // 4))
+    """The middleware, with its own counters: an address may be an office of people, so it has more than one of them."""
+    rates = _rates(context, times=4)
 
     def middleware(app: ASGIApp) -> ASGIApp:
         async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,9 +37,10 @@ def door(context: Context) -> Any:
                     message["headers"] = [*message["headers"], *_headers(scope["path"])]
                 await send(message)
 
-            wait_s = rates.take((scope.get("client") or ("unknown",))[0])
+            wait_s = rates.take(address_of((scope.get("client") or ("unknown",))[0]))
             if wait_s:
-                await _too_many(wait_s)(scope, receive, send_on)
+                response = rendered(_too_many(wait_s, "from this address"))
+                await response.to_asgi_response(app=None, request=None)(scope, receive, send_on)  # type: ignore[arg-type]
             else:
                 await app(scope, in_time(receive), send_on)
             took_ms = round((context.clock.monotonic_s() - started_s) * 1000, 1)
@@ -52,19 +52,27 @@ def door(context: Context) -> Any:
 
 
 def met(context: Context) -> Callable[[Request[Any, Any, Any]], Awaitable[None]]:
-    """What happens before a route: who asks is found out first, then the body is read, and read strictly."""
+    """What happens before a route: who asks, and how often; only then the body is read, and read strictly."""
+    rates = _rates(context, times=1)
 
     async def meet(request: Request[Any, Any, Any]) -> None:
         if "actor" in request.route_handler.parsed_fn_signature.parameters:
-            await provide_actor(request, context)
+            actor = await provide_actor(request, context)
+            wait_s = rates.take(actor.key_id or actor.user_id)
+            if wait_s:
+                raise _too_many(wait_s, "of yours")
         await refuse_lax(request)
 
     return meet
 
 
-def _too_many(wait_s: float) -> ASGIApp:
-    error = RateLimited("too many requests from this address; slow down", retry_after_s=round(wait_s, 2))
-    return rendered(error).to_asgi_response(app=None, request=None)  # type: ignore[arg-type]
+def _rates(context: Context, *, times: int) -> Rates:
+    per_minute = context.settings.requests_per_minute
+    return Rates(context.clock, per_second=per_minute * times / 60, burst=max(20, per_minute // 4) * times)
+
+
+def _too_many(wait_s: float, whose: str) -> RateLimited:
+    return RateLimited(f"too many requests {whose}; slow down", retry_after_s=round(wait_s, 2))
 
 
 def _headers(path: str) -> Sequence[tuple[bytes, bytes]]:

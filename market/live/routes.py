@@ -9,13 +9,15 @@ from litestar.exceptions import WebSocketDisconnect, WebSocketException
 from litestar.types import ControllerRouterHandler
 
 from market.live.connection import Connection
+from market.live.gate import Gate
 from market.live.hub import Live
 from market.live.protocol import CloseCode
-from market.parties.routes import COOKIE, refuse_other_sites
+from market.parties.routes import COOKIE, address_of, count_attempt, refuse_other_sites
 from market.parties.rules import CrossSite
 
 STATE_KEY = "live"
 """Where the application keeps its `Live`: `app.state.live`."""
+_GATE = "live_gate"
 _FAREWELL_S = 2.0
 
 
@@ -33,11 +35,27 @@ async def live_socket(socket: WebSocket[Any, Any, Any]) -> None:
         raise WebSocketException(code=CloseCode.FORBIDDEN, detail=refusal.detail) from refusal
     await socket.accept()
     connection = Connection(live.context.chance.token(9))
+    gate = _gate(socket, live)
+    if not gate.enter(connection, _address(socket), has_token=_token(socket) is not None):
+        await socket.close(CloseCode.RATE, CloseCode.RATE.name.lower())
+        return
     live.arrive(connection)
     try:
         await _converse(live, socket, connection)
     finally:
         live.depart(connection)
+        gate.leave(connection)
+
+
+def _gate(socket: WebSocket[Any, Any, Any], live: Live) -> Gate:
+    if _GATE not in socket.app.state:
+        socket.app.state[_GATE] = Gate(live.context)
+    gate: Gate = socket.app.state[_GATE]
+    return gate
+
+
+def _address(socket: WebSocket[Any, Any, Any]) -> str:
+    return address_of(socket.client.host if socket.client else "unknown")
 
 
 async def _converse(live: Live, socket: WebSocket[Any, Any, Any], connection: Connection) -> None:
@@ -67,6 +85,7 @@ async def _read(live: Live, socket: WebSocket[Any, Any, Any], connection: Connec
     token = _token(socket)
     if token is not None:
         await live.sign_in(connection, token)
+        _note_sign_in(live, socket, connection)
     sign_in_by = asyncio.get_running_loop().call_later(live.limits.auth_s, _hang_up_stranger, connection)
     try:
         while not connection.outlet.over.is_set():
@@ -74,9 +93,20 @@ async def _read(live: Live, socket: WebSocket[Any, Any, Any], connection: Connec
             if message["type"] != "websocket.receive":
                 return
             text, data = message.get("text"), message.get("bytes")
+            is_stranger = connection.actor is None
             await live.hear(connection, text if text is not None else data or b"")
+            if is_stranger:
+                _note_sign_in(live, socket, connection)
     finally:
         sign_in_by.cancel()
+
+
+def _note_sign_in(live: Live, socket: WebSocket[Any, Any, Any], connection: Connection) -> None:
+    """A stranger is known from now on, or has tried in vain, which counts like a wrong password."""
+    if connection.actor is not None:
+        _gate(socket, live).recognise(connection)
+    elif connection.outlet.code is CloseCode.AUTH:
+        count_attempt(socket, live.context, _address(socket))
 
 
 def _hang_up_stranger(connection: Connection) -> None:

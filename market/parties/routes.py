@@ -78,23 +78,26 @@ def _origin(url: str) -> str:
 
 
 def _guard_newcomers(request: Request[Any, Any, Any], context: Context) -> str:
-    """The caller's network address, once it has a token left for trying names and passwords.
-
-    IPv6 callers share a bucket per /64, which is what one subscriber gets (RFC 6177 § 2).
-    """
+    """The caller's network address, once it has a token left for trying names and passwords."""
     refuse_other_sites(request, context)
-    address = _address(request.client.host if request.client else "unknown")
-    per_minute = context.settings.signins_per_minute
-    rates: Rates = request.app.state.setdefault(
-        _RATES, Rates(context.clock, per_second=per_minute / 60, burst=per_minute)
-    )
-    wait_s = rates.take(address)
+    address = address_of(request.client.host if request.client else "unknown")
+    wait_s = count_attempt(request, context, address)
     if wait_s:
         raise RateLimited("too many attempts from this address; wait a while", retry_after_s=round(wait_s, 1))
     return address
 
 
-def _address(host: str) -> str:
+def count_attempt(connection: Connection, context: Context, address: str) -> float:
+    """Count one try at a name, password or key. 0 if the address may go on, else the seconds to wait."""
+    per_minute = context.settings.signins_per_minute
+    rates: Rates = connection.app.state.setdefault(
+        _RATES, Rates(context.clock, per_second=per_minute / 60, burst=per_minute)
+    )
+    return rates.take(address)
+
+
+def address_of(host: str) -> str:
+    """The network address that is counted; IPv6 hosts share that of their /64, one subscriber's (RFC 6177 § 2)."""
     try:
         found = ip_address(host)
     except ValueError:

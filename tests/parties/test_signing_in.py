@@ -217,10 +217,10 @@ async def test_one_network_address_has_so_many_tries_a_minute(context: Context) 
 
 
 def test_neighbours_on_one_line_share_a_bucket() -> None:
-    assert routes._address("2001:db8:1:2::1") == routes._address("2001:db8:1:2:ffff::9")
-    assert routes._address("2001:db8:1:2::1") != routes._address("2001:db8:1:3::1")
-    assert routes._address("::ffff:192.0.2.1") == routes._address("192.0.2.1")
-    assert routes._address("testclient") == "testclient"
+    assert routes.address_of("2001:db8:1:2::1") == routes.address_of("2001:db8:1:2:ffff::9")
+    assert routes.address_of("2001:db8:1:2::1") != routes.address_of("2001:db8:1:3::1")
+    assert routes.address_of("::ffff:192.0.2.1") == routes.address_of("192.0.2.1")
+    assert routes.address_of("testclient") == "testclient"
 
 
 # Other sites.
