@@ -99,6 +99,10 @@ def _name_the_key(findings: list[Finding], cells: dict[str, list[str]]) -> list[
     return result
 
 
+_LIKE_DAY = re.compile(r"[0-9]{1,4}[./-][0-9]{1,2}[./-][0-9]{2,4}")
+_LIKE_AMOUNT = re.compile(r"[-(]?[0-9][0-9.,' ]*[.,][0-9]{2}\)?")
+
+
 def refuse_forbidden(columns: Sequence[str], cells: dict[str, list[str]]) -> None:
     """Raises IntakeError for the first column whose header or whose values may not be uploaded."""
     for column in columns:
@@ -110,14 +114,27 @@ def refuse_forbidden(columns: Sequence[str], cells: dict[str, list[str]]) -> Non
 
 
 def suggest(findings: Sequence[Finding], sample: pa.Table, *, least: float = 0.5) -> Mapping:
-    """A mapping of the findings that are sure enough; all other columns are dropped. The seller corrects it."""
+    """A mapping of the findings that are sure enough; all other columns are dropped. The seller corrects it.
+
+    The decimal mark and the order of dates are read off every column that is mapped to such a field, or looks like one:
+    a column that the seller names only later was written by the same hand.
+    """
     columns = {finding.column: finding.field if finding.confidence >= least else None for finding in findings}
-    by_kind = {kind: [c for c, name in columns.items() if name and FIELDS[name].kind is kind] for kind in Kind}
-    return Mapping(
-        columns,
-        decimal_mark=_decimal_mark([cell for column in by_kind[Kind.AMOUNT] for cell in _filled(sample, column)]),
-        date_order=_date_order([cell for column in by_kind[Kind.DATE] for cell in _filled(sample, column)]),
-    )
+    amounts = _cells_of(columns, sample, Kind.AMOUNT, _LIKE_AMOUNT)
+    days = _cells_of(columns, sample, Kind.DATE, _LIKE_DAY)
+    return Mapping(columns, decimal_mark=_decimal_mark(amounts), date_order=_date_order(days))
+
+
+def _cells_of(columns: dict[str, str | None], sample: pa.Table, kind: Kind, like: re.Pattern[str]) -> list[str]:
+    found: list[str] = []
+    for column, name in columns.items():
+        cells = _filled(sample, column)
+        if name and FIELDS[name].kind is kind:
+            found += cells
+        elif name is None:
+            alike = [cell for cell in cells if like.fullmatch(cell)]
+            found += alike if len(alike) * 2 > len(cells) else []
+    return found
 
 
 def _decimal_mark(cells: list[str]) -> str:
@@ -128,10 +145,9 @@ def _decimal_mark(cells: list[str]) -> str:
 
 
 def _date_order(cells: list[str]) -> str:
-    readable = {
-        order: sum(one_date(cell, order=order) is not None for cell in cells) for order in ("mdy", "dmy", "ymd")
-    }
-    return max(readable, key=lambda order: readable[order])
+    """The order that reads most cells; where several do, days come first if the dates are written with dots."""
+    orders = ("dmy", "mdy", "ymd") if any("." in cell for cell in cells) else ("mdy", "dmy", "ymd")
+    return max(orders, key=lambda order: sum(one_date(cell, order=order) is not None for cell in cells))
 
 
 def _filled(sample: pa.Table, column: str) -> list[str]:

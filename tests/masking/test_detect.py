@@ -121,3 +121,21 @@ def test_formats_of_amounts_and_dates_are_suggested():
 def test_no_alias_stands_for_two_fields():
     for field in CATALOGUE:
         assert {ALIASES[reduce(alias)] for alias in field.aliases} == {field.name}
+
+
+@pytest.mark.parametrize(
+    ("days", "order"),
+    [
+        (["01.03.2021", "02.04.2021"], "dmy"),
+        (["01/03/2021", "02/04/2021"], "mdy"),
+        (["01/03/2021", "25/04/2021"], "dmy"),
+        (["01.03.2021", "04.25.2021"], "mdy"),
+        (["2021-03-01", "2021-04-25"], "mdy"),
+    ],
+)
+def test_the_order_of_dates_is_read_off_columns_that_nobody_has_named_yet(days, order):
+    sample = pa.table({"Konto": ["A-1", "A-2"], "Zzqx": days, "Wwqx": ["1.234,56", "99,00"]})
+    mapping = detect.suggest(detect.detect(sample.column_names, sample), sample)
+    assert mapping.columns["Zzqx"] is None
+    assert mapping.date_order == order
+    assert mapping.decimal_mark == ","
