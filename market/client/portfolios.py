@@ -80,6 +80,7 @@ class Pool(Struct, frozen=True):
     commitment_root: str | None = None
     preview_sha256: str | None = None
     vetted_sha256: str | None = None
+    left_out: dict[str, dict[str, int]] | None = None
     auction_id: UUID | None = None
     offered_at: datetime | None = None
     sold_at: datetime | None = None

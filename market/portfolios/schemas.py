@@ -217,8 +217,26 @@ class PoolsPost(Struct, frozen=True, forbid_unknown_fields=True):
         ]
 
 
+class LeftOut(Struct, frozen=True):
+    """Accounts that are sold with the pool but stand in no row of a masked file: fewer than k look alike."""
+
+    account_count: int
+    face_value_cents: int
+
+    @classmethod
+    def from_report(cls, report: dict[str, Any] | None) -> "dict[str, LeftOut] | None":
+        """By stage; None before the pool is cut."""
+        if report is None:
+            return None
+        masks = report.get("masks", {})
+        return {s: cls(m["suppressed_count"], m["suppressed_face_cents"]) for s, m in masks.items()}
+
+
 class PoolView(Struct, frozen=True):
-    """What everyone may see of a pool on offer; `selection`, `refusal` and `report` are the seller's alone (else null)."""
+    """What everyone may see of a pool on offer; `selection`, `refusal` and `report` are the seller's alone (else null).
+
+    `left_out` tells by stage what the masked file does not show of the accounts that are sold.
+    """
 
     pool_id: UUID
     portfolio_id: UUID
@@ -234,6 +252,7 @@ class PoolView(Struct, frozen=True):
     commitment_root: str | None
     preview_sha256: str | None
     vetted_sha256: str | None
+    left_out: dict[str, LeftOut] | None
     auction_id: UUID | None
     offered_at: datetime | None
     sold_at: datetime | None
@@ -260,6 +279,7 @@ class PoolView(Struct, frozen=True):
             commitment_root=found.commitment_root,
             preview_sha256=found.preview.sha256 if found.preview else None,
             vetted_sha256=found.vetted.sha256 if found.vetted else None,
+            left_out=LeftOut.from_report(found.report),
             auction_id=found.auction_id,
             offered_at=found.offered_at,
             sold_at=found.sold_at,

@@ -41,6 +41,14 @@ async def _cut(world: World) -> Pool:
     world.teller.table(
         "Pools", ("Pool", "State", "Accounts#", "Face value#", "States", "Commitment (Merkle root)"), rows
     )
+    for pool in pools:
+        hidden = (pool.left_out or {}).get("vetted", {})
+        if hidden.get("account_count"):
+            world.teller.say(
+                f"{hidden['account_count']} accounts ({show(hidden['face_value_cents'], currency)}) of {pool.name!r} are sold"
+                " but shown in no masked row: too few look like them",
+                who="pool",
+            )
     totals = found.totals or {}
     world.checks.equal(
         "the pools together are the portfolio",
