@@ -70,9 +70,10 @@ class PartiesClient(Caller):
         """Have another code mailed."""
         await self._call("POST", "/v1/contact/codes", Any, body={"email": email})
 
-    async def verify_contact(self, *, email: str, code: str) -> None:
-        """Prove the address with the mailed code."""
-        await self._call("POST", "/v1/contact/verification", type(None), body={"email": email, "code": code})
+    async def verify_contact(self, *, email: str, code: str, password: str) -> None:
+        """Prove the address with the mailed code; the password is the one registered with."""
+        body = {"email": email, "code": code, "password": password}
+        await self._call("POST", "/v1/contact/verification", type(None), body=body)
 
     async def sign_in(self, *, email: str, password: str) -> Session:
         """Start a session, which this client keeps as a cookie."""

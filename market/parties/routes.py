@@ -147,9 +147,9 @@ async def request_code(
 async def verify_contact(
     request: Request[Any, Any, Any], context: NamedDependency[Context], data: JSONBody[schemas.CodeBody]
 ) -> None:
-    """Enter the mailed code: 8 digits, 30 minutes, five attempts."""
+    """Enter the mailed code, and the password chosen when registering: 8 digits, 30 minutes, five attempts."""
     _guard_newcomers(request, context)
-    await service.verify_contact(context, data.email, data.code)
+    await service.verify_contact(context, data.email, data.code, data.password)
 
 
 @post("/v1/session", tags=_PEOPLE, summary="Sign in", operation_id="signIn", opt={"public": True}, security=[])

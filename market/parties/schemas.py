@@ -56,12 +56,13 @@ class StaffBody(_Private, forbid_unknown_fields=True, frozen=True):
 class Registered(Struct, frozen=True):
     """The same for every address: whether it was known is told to its owner only, by mail."""
 
-    next: str = "a code is on its way to the address; send it to POST /v1/contact/verification, then sign in"
+    next: str = "a code is on its way to the address; send it with your password to POST /v1/contact/verification"
 
 
 class CodeBody(_Private, forbid_unknown_fields=True, frozen=True):
     email: _Line
     code: Annotated[str, Meta(min_length=1, max_length=20)]
+    password: _Secret
 
 
 class EmailBody(_Private, forbid_unknown_fields=True, frozen=True):

@@ -82,16 +82,20 @@ async def _ask_for_code(tx: AsyncSession, person: Person) -> None:
     )
 
 
-async def verify_contact(context: Context, email: str, code: str, *, hasher: Hasher = STANDARD) -> None:
-    """Prove an address with the code mailed to it.
+async def verify_contact(context: Context, email: str, code: str, password: str, *, hasher: Hasher = STANDARD) -> None:
+    """Prove an address with the code mailed to it, and with the password that was registered for it.
 
-    Raises `CodeRefused`, the same for a wrong code, an old one, one tried too often and an unknown address.
+    The code says who reads the mail, the password whose registration it is: without it, the owner's code would prove
+    the registration of a stranger who replaced the owner's. Raises `CodeRefused`, the same for a wrong code, an old
+    one, one tried too often, a wrong password and an unknown address.
     """
     email = rules.checked_email(email)
     async with context.db.begin(SYSTEM) as tx:
         kept = await codes.spend_attempt(tx, email, context.clock.now())
+        stated = await people.find_person(tx, email)
+    is_theirs = await hasher.matches(stated.password_hash if stated else None, rules.plain_password(password))
     right = await hasher.matches(kept, code)
-    if right and kept is not None:
+    if is_theirs and right and kept is not None:
         async with context.db.begin(SYSTEM) as tx:
             person = await people.lock_person(tx, email)
             if person is not None and await codes.code_still_is(tx, person.user_id, kept):
@@ -101,7 +105,8 @@ async def verify_contact(context: Context, email: str, code: str, *, hasher: Has
                 )
                 return
     raise rules.CodeRefused(
-        "the code is wrong, more than 30 minutes old, or was tried five times; POST /v1/contact/codes sends another",
+        "the code or the password is wrong, or the code is more than 30 minutes old or was tried five times; "
+        "POST /v1/contact/codes sends another, and who did not choose this password registers again",
         field="code",
     )
 

@@ -66,7 +66,8 @@ async def test_a_stranger_registers_proves_the_address_and_signs_in(
     while await jobs.send_contact_codes(context):
         pass
     code = factories.mailed_code(context, email)
-    assert (await client.post("/v1/contact/verification", json={"email": email, "code": code})).status_code == 204
+    proof = {"email": email, "code": code, "password": PASSWORD}
+    assert (await client.post("/v1/contact/verification", json=proof)).status_code == 204
 
     answer = await client.post("/v1/session", json=credentials)
     assert answer.status_code == 201
@@ -134,12 +135,12 @@ async def test_a_later_registration_replaces_an_unproved_one_and_voids_its_code(
     owner = a_registration(email=squatter.email, organisation_name="The Owner's Company")
     await service.register(context, owner, hasher=CHEAP)
     with pytest.raises(CodeRefused):
-        await service.verify_contact(context, owner.email, first_code, hasher=CHEAP)
+        await service.verify_contact(context, owner.email, first_code, owner.password, hasher=CHEAP)
 
     clock.at += timedelta(minutes=2)
     await deliver_codes(context, mailbox)
     assert "The Owner's Company" in mailbox.messages[-1][2]
-    await service.verify_contact(context, owner.email, mailbox.code_for(owner.email), hasher=CHEAP)
+    await service.verify_contact(context, owner.email, mailbox.code_for(owner.email), owner.password, hasher=CHEAP)
     with pytest.raises(MarketError):
         await service.sign_in(context, SignIn(owner.email, squatter.password, "192.0.2.9"), hasher=CHEAP)
     signed_in = await service.sign_in(context, SignIn(owner.email, PASSWORD, "192.0.2.8"), hasher=CHEAP)
@@ -148,6 +149,20 @@ async def test_a_later_registration_replaces_an_unproved_one_and_voids_its_code(
         found = await service.find_organisation(tx, signed_in.actor.org_id)
     assert found
     assert found.name == "The Owner's Company"
+
+
+async def test_the_owners_code_never_proves_the_registration_that_a_stranger_put_in_its_place(context: Context) -> None:
+    owner = a_registration()
+    await service.register(context, owner, hasher=CHEAP)
+    stranger = a_registration(email=owner.email, password="the stranger's password")
+    await service.register(context, stranger, hasher=CHEAP)
+    mailbox = Mailbox()
+    await deliver_codes(context, mailbox)
+    code = mailbox.code_for(owner.email)
+    with pytest.raises(CodeRefused):
+        await service.verify_contact(context, owner.email, code, owner.password, hasher=CHEAP)
+    assert await ask(context, "SELECT count(*) FROM person WHERE contact_verified_at IS NOT NULL") == 0
+    await service.verify_contact(context, owner.email, code, stranger.password, hasher=CHEAP)
 
 
 async def test_a_code_drawn_for_a_registration_that_is_replaced_meanwhile_is_never_mailed(context: Context) -> None:
@@ -180,11 +195,11 @@ async def test_a_code_can_be_guessed_five_times_and_no_more(context: Context) ->
     await deliver_codes(context, mailbox)
     code = mailbox.code_for(stated.email)
     wrong = f"{(int(code) + 1) % 10**8:08d}"
-    guesses = [service.verify_contact(context, stated.email, wrong, hasher=CHEAP) for _ in range(20)]
+    guesses = [service.verify_contact(context, stated.email, wrong, stated.password, hasher=CHEAP) for _ in range(20)]
     answers = await asyncio.gather(*guesses, return_exceptions=True)
     assert all(isinstance(answer, CodeRefused | Transient) for answer in answers)
     with pytest.raises(CodeRefused):
-        await service.verify_contact(context, stated.email, code, hasher=CHEAP)
+        await service.verify_contact(context, stated.email, code, stated.password, hasher=CHEAP)
     assert await ask(context, "SELECT attempt_count FROM contact_code") == 5
 
 
@@ -197,7 +212,9 @@ async def test_a_code_ends_after_half_an_hour(context: Context) -> None:
     await deliver_codes(context, mailbox)
     clock.at += timedelta(minutes=30)
     with pytest.raises(CodeRefused):
-        await service.verify_contact(context, stated.email, mailbox.code_for(stated.email), hasher=CHEAP)
+        await service.verify_contact(
+            context, stated.email, mailbox.code_for(stated.email), stated.password, hasher=CHEAP
+        )
 
 
 async def test_a_code_works_once_and_for_its_own_address_only(context: Context) -> None:
@@ -208,10 +225,10 @@ async def test_a_code_works_once_and_for_its_own_address_only(context: Context) 
     await deliver_codes(context, mailbox)
     code = mailbox.code_for(one.email)
     with pytest.raises(CodeRefused):
-        await service.verify_contact(context, other.email, code, hasher=CHEAP)
-    await service.verify_contact(context, one.email, code, hasher=CHEAP)
+        await service.verify_contact(context, other.email, code, other.password, hasher=CHEAP)
+    await service.verify_contact(context, one.email, code, one.password, hasher=CHEAP)
     with pytest.raises(CodeRefused):
-        await service.verify_contact(context, one.email, code, hasher=CHEAP)
+        await service.verify_contact(context, one.email, code, one.password, hasher=CHEAP)
 
 
 async def test_however_often_it_is_asked_for_one_address_gets_one_mail_a_minute(context: Context) -> None:
@@ -246,7 +263,7 @@ async def test_mail_that_fails_for_now_is_tried_again_with_another_code(context:
     clock.at += timedelta(seconds=61)
     await deliver_codes(context, up)
     assert up.code_for(stated.email) != down.code_for(stated.email)
-    await service.verify_contact(context, stated.email, up.code_for(stated.email), hasher=CHEAP)
+    await service.verify_contact(context, stated.email, up.code_for(stated.email), stated.password, hasher=CHEAP)
 
 
 async def test_a_mailbox_that_does_not_exist_holds_up_nobody(context: Context) -> None:

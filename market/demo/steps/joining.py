@@ -32,7 +32,7 @@ async def join(world: World, who: Character, invitation: str) -> None:
 
 async def _prove_address(world: World, who: Character, letters: int) -> None:
     code = await read_code(world.mail, who.email, after=letters)
-    await world[who].verify_contact(email=who.email, code=code)
+    await world[who].verify_contact(email=who.email, code=code, password=world.passwords[who])
 
 
 async def sign_in(world: World, who: Character) -> bool:
