@@ -19,6 +19,7 @@ from market.bidding import service as bidding
 from market.db.context import Context
 from market.kit.actor import SYSTEM, Actor
 from market.kit.pages import PageRequest
+from market.parties.rules import require
 from market.settlement import schemas, service
 from market.settlement.agreement import Document, render
 from market.settlement.rules import PayoutState
@@ -192,6 +193,7 @@ async def send_payout(context: Here, actor: Who, payout_id: FromPath[UUID]) -> s
 )
 async def specimen(context: Here, actor: Who, auction_id: FromPath[UUID]) -> Response[bytes]:
     """What the winner of this auction will be asked to sign, with blanks for buyer and price."""
+    require(actor, scope="auctions:read")
     async with context.db.begin(actor) as tx:
         await bidding.find_auction(tx, auction_id)
     async with context.db.begin(SYSTEM) as tx:

@@ -163,6 +163,15 @@ async def test_only_a_wire_that_names_the_debit_exactly_makes_it_good(bank, told
     await make_good(bank, 70, ref)
 
 
+async def test_an_api_key_imports_nothing_whoever_it_speaks_for(bank):
+    scopes = frozenset({"settlements:read", "settlements:write"})
+    actor = Actor(
+        Role.OPERATOR, bank.operator.user_id, bank.operator.org_id, scopes=scopes, key_id=bank.operator.user_id
+    )
+    with pytest.raises(Forbidden, match="sign in"):
+        await importing(bank, statement([Wire(5)], opening_cents=await closing(bank)), actor)
+
+
 async def test_only_operators_import_and_see_what_the_bank_says(bank):
     xml = statement([Wire(5)], opening_cents=await closing(bank))
     for party in (bank.seller, bank.officers[0]):

@@ -143,8 +143,9 @@ async def list_suspense(tx: AsyncSession, actor: Actor, request: PageRequest) ->
 
 
 def require_importer(actor: Actor) -> UUID:
-    """Who imports; asked before a document is read. Raises `Forbidden` for all but operators."""
+    """Who imports; asked before a document is read. Raises `Forbidden` for all but signed-in operators."""
     require(actor, role=Role.OPERATOR, scope=WRITE)
+    require_person(actor)
     if actor.user_id is None:
         raise Forbidden("an import is somebody's")
     return actor.user_id
