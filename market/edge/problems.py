@@ -6,6 +6,7 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
+from market.edge.complaints import explained, missing_part
 from market.kit.errors import MarketError
 
 _log = structlog.get_logger()
@@ -73,10 +74,13 @@ _HTTP_DETAILS = {
 
 def _first_complaint(error: ValidationException) -> tuple[str | None, str]:
     """The field at fault and what is wrong with it. Messages of the decoder name types and bounds, never values."""
+    missing = missing_part(error.detail)
+    if missing is not None:
+        return missing
     complaints = error.extra if isinstance(error.extra, list) else []
     for complaint in complaints:
         if isinstance(complaint, dict):
-            return complaint.get("key") or None, str(complaint.get("message", "is not well formed"))
+            return explained(str(complaint.get("message", "is not well formed")), str(complaint.get("key") or ""))
     return None, "the request does not match its schema; compare it with /schema"
 
 

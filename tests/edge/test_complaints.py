@@ -1,0 +1,37 @@
+"""Refusals of malformed input name the part at fault as the caller spelt it, and quote no value."""
+
+import pytest
+
+from market.edge.complaints import explained, missing_part
+
+
+@pytest.mark.parametrize(
+    ("detail", "name"),
+    [
+        ("Missing required header parameter 'Idempotency-Key' for path /v1/x?stage=1", "Idempotency-Key"),
+        ("Missing required query parameter 'stage' for path /v1/x", "stage"),
+    ],
+)
+def test_a_missing_part_is_named(detail: str, name: str) -> None:
+    found = missing_part(detail)
+    assert found is not None
+    assert found[0] == name
+    assert name in found[1]
+    assert missing_part("Validation failed for GET /v1/x") is None
+
+
+def test_a_missing_member_is_the_field_itself() -> None:
+    assert explained("Object missing required field `amount_cents`") == ("amount_cents", "amount_cents is required")
+    assert explained("Object missing required field `name`", "owners[0]")[0] == "owners[0].name"
+
+
+def test_no_value_of_the_caller_is_repeated() -> None:
+    field, detail = explained("Invalid enum value 'Jane Roe, 078-05-1120'", "kind")
+    assert field == "kind"
+    assert "Jane" not in detail
+
+
+def test_a_number_of_the_wrong_kind_is_told_what_would_do() -> None:
+    field, detail = explained("Expected `int`, got `str`", "amount_cents")
+    assert field == "amount_cents"
+    assert "whole number" in detail
