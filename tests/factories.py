@@ -416,10 +416,11 @@ async def published_auction(
 
 async def register_for(context: Context, party: Party, auction: Auction) -> None:
     """The party accepts the NDA and is registered; with a deposit, under the id of a transfer that nobody made."""
+    now = context.clock.now()
     async with context.db.begin(party.actor) as tx:
-        now = context.clock.now()
         await portfolios.accept_nda(tx, party.actor, auction.pool_id, NDA_VERSION, now=now)
-        transfer_id = context.chance.new_id() if auction.deposit_cents else None
+    transfer_id = context.chance.new_id() if auction.deposit_cents else None
+    async with context.db.begin(SYSTEM if transfer_id else party.actor) as tx:
         await bidding.register_bidder(tx, party.actor, auction.auction_id, transfer_id, now)
 
 

@@ -46,6 +46,7 @@ Key = Annotated[
         " with what was decided the first time",
     ),
 ]
+_MAX_SEQ = 2**63 - 1
 Web = Request[Any, Any, Any]
 
 
@@ -57,6 +58,7 @@ async def publish(
     data: JSONBody[schemas.PublishBody],
 ) -> schemas.AuctionView:
     """Needs a clearance to list and an own, ready pool. The terms never change afterwards."""
+    require(actor, scope="auctions:read")  # the answer shows the auction: refuse before anything is done
     async with context.db.begin(actor) as tx:
         found = await service.publish(tx, actor, data.to_order(), now=context.clock.now(), chance=context.chance)
     return await _view(context, lane, actor, found.auction_id)
@@ -117,7 +119,7 @@ async def list_events(
     limit: FromQuery[int] = 50,
 ) -> schemas.EventPage:
     """The events after `from_seq`, each as you may see it, the same as on the live socket."""
-    if from_seq < 0:
+    if not 0 <= from_seq <= _MAX_SEQ:
         raise Malformed("from_seq is 0 or the seq of an event", field="from_seq")
     if not 1 <= limit <= MAX_LIMIT:
         raise Malformed(f"limit must be between 1 and {MAX_LIMIT}", field="limit")

@@ -242,6 +242,9 @@ class Live:
         try:
             scope = "auctions:write" if isinstance(command, Refuse) else "bids:write"
             require(actor, role=Role.MEMBER, scope=scope)
+            if command.auction not in connection.seats:  # whoever watches it has been seen to be let in
+                async with self.context.db.begin(actor) as tx:
+                    await bidding.find_auction(tx, command.auction)
             order = BidOrder(actor, command.auction, engine_command(command, str(actor.org_id)), received_at)
             answer = await self._lane.submit(order)
             connection.say(ack(command, answer))

@@ -18,6 +18,7 @@ def upgrade() -> None:
     grant("journal_head")
     grant("journal_reader", app="SELECT, INSERT, UPDATE")
     grant("alembic_version", app="SELECT")
+    run(*_READING)
 
 
 def downgrade() -> None:
@@ -63,15 +64,21 @@ _JOURNAL = (
         name text NOT NULL, tx bigint NOT NULL, position bigint NOT NULL,
         CONSTRAINT pk_journal_reader PRIMARY KEY (name)
     )""",
+    # The system speaks for whomever it acts for (the bid lane does); everybody else speaks for themselves.
     # The hash covers the fields joined by the unit separator; market/journal/rules.py computes the same offline.
     """CREATE FUNCTION journal_append(
         a_stream text, a_kind text, a_role text, a_user_id uuid, a_org_id uuid, a_body text
     ) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
     DECLARE
+        acting text := coalesce(current_setting('app.role', true), '');
         head journal_head;
         instant timestamptz;
         digest bytea;
     BEGIN
+        IF acting <> 'system' AND (acting, app_user_id(), app_org_id())
+            IS DISTINCT FROM (a_role, a_user_id, a_org_id) THEN
+            RAISE EXCEPTION 'nobody writes the journal in another''s name' USING ERRCODE = 'insufficient_privilege';
+        END IF;
         INSERT INTO journal_head VALUES (a_stream, 0, decode(repeat('00', 32), 'hex')) ON CONFLICT DO NOTHING;
         SELECT * INTO head FROM journal_head WHERE stream = a_stream FOR UPDATE;
         instant := clock_timestamp();
@@ -87,4 +94,21 @@ _JOURNAL = (
     END $$""",
     "REVOKE ALL ON FUNCTION journal_append FROM PUBLIC",
     "GRANT EXECUTE ON FUNCTION journal_append TO market_app, market_officer",
+)
+
+# An organisation reads what its own people did; what happened to it by others it hears of through the features.
+_READING = (
+    "ALTER TABLE journal ENABLE ROW LEVEL SECURITY",
+    (
+        "CREATE POLICY journal_read ON journal FOR SELECT TO market_app"
+        " USING (app_is_platform() OR actor_org_id = app_org_id())"
+    ),
+    "CREATE POLICY journal_officer ON journal FOR SELECT TO market_officer USING (true)",
+    "CREATE POLICY journal_auditor ON journal FOR SELECT TO market_auditor USING (true)",
+    "ALTER TABLE journal_reader ENABLE ROW LEVEL SECURITY",
+    (
+        "CREATE POLICY journal_reader_app ON journal_reader TO market_app"
+        " USING (app_is_platform()) WITH CHECK (app_is_platform())"
+    ),
+    "CREATE POLICY journal_reader_auditor ON journal_reader FOR SELECT TO market_auditor USING (true)",
 )

@@ -35,7 +35,7 @@ def upgrade() -> None:
             f" WITH CHECK (EXISTS (SELECT FROM pool p WHERE p.pool_id = {table}.pool_id))"
         )
     append_only("tape")
-    run(*_OFFERED_ELSEWHERE)
+    run(*_OFFERED_ELSEWHERE, *_POOL_GUARD)
 
 
 def downgrade() -> None:
@@ -214,4 +214,29 @@ _OFFERED_ELSEWHERE = (
         AND p.portfolio_id <> a_portfolio_id AND p.state IN ('offered', 'sold'))""",
     "REVOKE ALL ON FUNCTION tape_offered_elsewhere FROM PUBLIC",
     f"GRANT EXECUTE ON FUNCTION tape_offered_elsewhere TO {APP}",
+)
+
+# What a cut says of a pool is the worker's to state, once. A seller asks for a pool and offers it; no more.
+_POOL_GUARD = (
+    """CREATE FUNCTION pool_guard() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+    DECLARE
+        moving text[] := ARRAY['state', 'attempt_count', 'claimed_until', 'offered_at', 'auction_id', 'circle'];
+    BEGIN
+        IF app_is_platform() AND (TG_OP = 'INSERT' OR OLD.state = 'cutting') THEN
+            RETURN NEW;
+        ELSIF app_is_platform() AND to_jsonb(NEW) - moving - 'sold_at' = to_jsonb(OLD) - moving - 'sold_at' THEN
+            RETURN NEW;
+        ELSIF TG_OP = 'INSERT' AND NEW.state = 'cutting' AND num_nonnulls(
+            NEW.account_count, NEW.face_value_cents, NEW.debtor_states, NEW.strata, NEW.report, NEW.commitment_root,
+            NEW.preview_sha256, NEW.vetted_sha256, NEW.sale_sha256, NEW.leaves_sha256, NEW.offered_at, NEW.auction_id,
+            NEW.circle) = 0 THEN
+            RETURN NEW;
+        ELSIF TG_OP = 'UPDATE' AND OLD.state = 'ready' AND NEW.state = 'offered'
+            AND to_jsonb(NEW) - moving = to_jsonb(OLD) - moving THEN
+            RETURN NEW;
+        END IF;
+        RAISE EXCEPTION 'a pool stays as it was cut' USING ERRCODE = 'insufficient_privilege';
+    END $$""",
+    "CREATE TRIGGER pool_guard BEFORE INSERT OR UPDATE ON pool FOR EACH ROW EXECUTE FUNCTION pool_guard()",
+    "ALTER POLICY pool_key_insert ON pool_key WITH CHECK (app_is_platform())",
 )

@@ -13,6 +13,8 @@ from auctions.messages import PlaceBid, Reason
 from auctions.record import decode, encode
 from market.bidding.lane import BidOrder
 from market.compliance import service as compliance
+from market.portfolios import service as portfolios
+from market.portfolios.nda import NDA_VERSION
 from tests import factories
 from tests.bidding.conftest import bid, count_of, events_of, new_cid
 
@@ -281,3 +283,36 @@ async def test_no_bid_is_late_when_clearances_end_while_thousands_race(hall, mak
 def racing_bid(hall, party, room, amount_cents):
     command = PlaceBid(bidder=str(party.org_id), cid=new_cid(), amount_cents=amount_cents, confirmed=True)
     return BidOrder(party.actor, room.auction_id, command, hall.context.clock.now())
+
+
+async def test_a_member_writes_nothing_that_is_the_lanes(hall, lane):
+    """With the server's own login and a member's scope, and no code of ours in between."""
+    room = await hall.room(buyer_count=1, deposit_cents=1_000)
+    buyer, lone = room.buyers[0], hall.buyers[3]
+    async with as_app(hall, role="member", org_id=hall.seller.org_id) as app:
+        moved = await app.execute("UPDATE auction SET phase = 'awarded' WHERE auction_id = $1", room.auction_id)
+        assert moved == "UPDATE 0"
+        award = "INSERT INTO award VALUES ($1, $2, $3, 5, 'USD', 1, now())"
+        await refuses(app.execute(award, room.auction_id, buyer.org_id, hall.seller.org_id), "row-level security")
+    async with as_app(hall) as app:
+        await refuses(app.execute(award, room.auction_id, buyer.org_id, hall.seller.org_id), "no event says")
+    pool_id = await factories.bare_pool(hall.context, hall.seller)
+    for change in ("face_value_cents = 1", "commitment_root = repeat('0', 64)", "debtor_states = '{}'"):
+        async with as_app(hall, role="member", org_id=hall.seller.org_id) as app:
+            await refuses(app.execute(f"UPDATE pool SET {change} WHERE pool_id = $1", pool_id), "stays as it was cut")
+    await refuses(register_as(hall, room, lone), "not accepted")
+    async with hall.context.db.begin(lone.actor) as tx:
+        now = hall.context.clock.now()
+        await portfolios.accept_nda(tx, lone.actor, room.auction.pool_id, NDA_VERSION, now=now)
+    await refuses(register_as(hall, room, lone), "no such deposit")
+
+
+async def register_as(hall, room, party):
+    async with as_app(hall, role="member", org_id=party.org_id) as app:
+        await app.execute("SELECT set_config('app.user_id', $1, true)", str(party.user_id))
+        await app.execute(
+            "INSERT INTO registration (auction_id, org_id, seller_org_id, clearance_id, deposit_transfer_id,"
+            " registered_by, at) VALUES ($1, $2, $3, $4, $5, $6, now())",
+            room.auction_id, party.org_id, hall.seller.org_id, party.clearances["bid"], hall.context.chance.new_id(),
+            party.user_id,
+        )  # fmt: skip

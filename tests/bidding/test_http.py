@@ -13,8 +13,10 @@ import pytest_asyncio
 
 from auctions.messages import Reason
 from market.app import create_app
+from market.bidding import routes, schemas
 from market.bidding import service as bidding
 from market.bidding.rules import PROBLEMS
+from market.kit.actor import SYSTEM
 from market.kit.errors import Forbidden
 from market.parties import service as parties
 from market.portfolios import service as portfolios
@@ -186,8 +188,32 @@ async def test_events_show_each_what_it_may_see_and_leave_no_gap(hall, web):
     assert "654321" not in json.dumps(others)
     later = (await web(one, "GET", f"{path}?from_seq=2&limit=1")).json()["items"]
     assert [frame["seq"] for frame in later] == [3]
-    assert (await web(one, "GET", f"{path}?from_seq=-1")).json()["field"] == "from_seq"
+    for outside in (-1, 2**63):
+        assert (await web(one, "GET", f"{path}?from_seq={outside}")).json()["field"] == "from_seq"
+    assert (await web(one, "GET", f"{path}?from_seq={2**63 - 1}")).json()["items"] == []
     assert (await web(one, "GET", f"/auctions/{hall.context.chance.new_id()}/events")).status_code == 404
+
+
+async def test_an_operator_sees_what_everybody_does_until_the_end(hall, web):
+    room = await hall.room(buyer_count=1, terms={"reserve_cents": 777_777, "buy_now_cents": 900_000})
+    await web.bid(room.buyers[0], room, {"kind": "proxy", "amount_cents": 654_321})
+    paths = [f"/auctions/{room.auction_id}", f"/auctions/{room.auction_id}/events"]
+    secrets = ("777777", "654321", str(room.buyers[0].org_id))
+    for path in paths:
+        seen = (await web(hall.operator, "GET", path)).text
+        assert [secret for secret in secrets if secret in seen] == []
+        assert "654321" in (await web(hall.officers[0], "GET", path)).text
+    await web(room.buyers[0], "POST", f"{paths[0]}/buy-now", headers={"Idempotency-Key": "now"})
+    assert "654321" in (await web(hall.operator, "GET", paths[1])).text
+
+
+async def test_a_key_that_may_not_see_auctions_publishes_none(hall):
+    pool_id = await factories.bare_pool(hall.context, hall.seller)
+    writer = replace(hall.seller.actor, scopes=frozenset({"auctions:write"}))
+    with pytest.raises(Forbidden):
+        await routes.publish.fn(hall.context, writer, None, schemas.PublishBody(**publication(hall, pool_id)))
+    async with hall.context.db.begin(hall.seller.actor) as tx:
+        assert (await portfolios.find_pool(tx, hall.seller.actor, pool_id)).auction_id is None
 
 
 async def test_the_log_is_given_out_after_the_end_and_verifies_offline(hall, web, tmp_path):
@@ -237,7 +263,8 @@ async def test_registering_names_everything_that_is_missing(hall):
 
 
 async def register(hall, party, auction_id, transfer_id):
-    async with hall.context.db.begin(party.actor) as tx:
+    """With a transfer that nobody made, in the system's scope: the database believes no member that there is one."""
+    async with hall.context.db.begin(SYSTEM if transfer_id else party.actor) as tx:
         return await bidding.register_bidder(tx, party.actor, auction_id, transfer_id, hall.context.clock.now())
 
 

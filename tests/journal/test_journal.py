@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
@@ -164,3 +164,44 @@ async def test_two_readers_of_one_name_do_not_both_act(context: Context) -> None
     await asyncio.gather(*(service.follow(context, "test", act) for _ in range(3)))
     await _read_until(context, act, lambda: len(seen) >= 10)
     assert seen == list(range(1, 11))
+
+
+_BUYER = Actor(Role.MEMBER, UUID(int=1), UUID(int=2))
+
+
+@pytest.mark.parametrize(
+    "claimed",
+    [
+        SYSTEM,
+        Actor(Role.OFFICER, _BUYER.user_id, _BUYER.org_id),
+        Actor(Role.MEMBER, UUID(int=9), _BUYER.org_id),
+        Actor(Role.MEMBER, _BUYER.user_id, UUID(int=9)),
+        Actor(Role.MEMBER, _BUYER.user_id, None),
+    ],
+)
+@pytest.mark.parametrize("acting", [_BUYER, Actor(Role.OPERATOR, UUID(int=3), UUID(int=4))])
+async def test_nobody_writes_in_anothers_name(context: Context, acting: Actor, claimed: Actor) -> None:
+    with pytest.raises(DBAPIError, match="in another's name"):
+        async with context.db.begin(acting) as tx:
+            await service.append(tx, claimed, "org:a", "thing.happened", {})
+    async with context.db.begin(acting) as tx:
+        assert await service.append(tx, acting, "org:a", "thing.happened", {}) == 1
+
+
+async def test_an_organisation_reads_its_own_entries_and_moves_no_reader(context: Context) -> None:
+    other = Actor(Role.MEMBER, UUID(int=5), UUID(int=6))
+    for actor in (_BUYER, other, SYSTEM):
+        async with context.db.begin(actor) as tx:
+            await service.append(tx, actor, "org:a", "thing.happened", {})
+    await service.follow(context, "test", _ignore)
+    async with context.db.begin(_BUYER) as tx:
+        assert [entry.seq for entry in await service.history(tx, "org:a")] == [1]
+        moved = await tx.execute(text("UPDATE journal_reader SET tx = 0, position = 0"))
+        assert moved.rowcount == 0  # type: ignore[attr-defined]
+        assert await tx.scalar(text("SELECT count(*) FROM journal_reader")) == 0
+    with pytest.raises(DBAPIError, match="row-level security"):
+        async with context.db.begin(_BUYER) as tx:
+            await tx.execute(text("INSERT INTO journal_reader VALUES ('settlement', 9, 9)"))
+
+
+async def _ignore(_tx: object, _entry: Entry) -> None: ...
