@@ -241,11 +241,17 @@ _FUNCTIONS = (
         END LOOP;
         RETURN applied;
     END $$""",
+    # A deposit either precedes the award or is refused: it shuts out the bid lane while it is placed.
+    """CREATE FUNCTION auction_hold(a_auction_id uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    BEGIN
+        PERFORM FROM auction WHERE auction_id = a_auction_id FOR NO KEY UPDATE;
+    END $$""",
     *(
         f"REVOKE ALL ON FUNCTION {function} FROM PUBLIC"
         for function in (
-            "ledger_apply", "ledger_lock_account", "ledger_transfer_make", "ledger_transfer_resolve",
+            "auction_hold", "ledger_apply", "ledger_lock_account", "ledger_transfer_make", "ledger_transfer_resolve",
         )
     ),
-    f"GRANT EXECUTE ON FUNCTION ledger_apply TO {APP}",
+    f"GRANT EXECUTE ON FUNCTION auction_hold, ledger_apply TO {APP}",
 )  # fmt: skip

@@ -3,9 +3,10 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from auctions.messages import Cancel
+from auctions.messages import BuyNow, Cancel
 from market.bidding import service as bidding
 from market.bidding.lane import BidOrder, Lane
+from market.bidding.rules import RegistrationRefused
 from market.kit.actor import SYSTEM
 from market.kit.errors import Forbidden, Malformed
 from market.settlement import moves, service
@@ -56,23 +57,24 @@ async def test_of_many_deposits_at_once_one_is_held(bank):
     await factories.accept_nda(context, party, auction)
     before = await free(bank, party)
 
-    async def place(key):
-        async with context.db.begin(party.actor) as tx:
-            return await service.place_deposit(tx, party.actor, auction.auction_id, key, now=context.clock.now())
-
-    # All have looked at what is held, and found nothing, before the first may reserve.
+    # All are on their way before the first may reserve.
     async with context.db.begin(SYSTEM) as tx:
         passing = move(cash(party.org_id), CLEARING_OUT, 1, pending=True)
         await ledger.apply(tx, [passing, resolve(passing, Outcome.VOIDED)])
-        tasks = [asyncio.create_task(place(key)) for key in ("a", "a", "b", "c", "d")]
-        while await _waiting_count(context) < len(tasks):
-            await asyncio.sleep(0.01)
+        tasks = [asyncio.create_task(place(context, party, auction, key)) for key in ("a", "a", "b", "c", "d")]
+        await _until_waiting(context, len(tasks))
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert await free(bank, party) == before - 100_00
     held = {each.transfer_id for each in results if isinstance(each, service.Deposit)}
     assert len(held) == 1
     assert all(isinstance(each, (service.Deposit, DepositHeld)) for each in results), results
     assert await books_hold(context)
+
+
+async def _until_waiting(context, count):
+    async with asyncio.timeout(10):
+        while await _waiting_count(context) < count:
+            await asyncio.sleep(0.01)
 
 
 async def _waiting_count(context):
@@ -103,6 +105,42 @@ async def test_too_little_money_says_how_much_is_missing_and_how_to_pay_it(bank)
 async def _known(bank, party):
     async with bank.context.db.begin(SYSTEM) as tx:
         return bool(await bank_store.orgs_by_reference(tx, [reference("DEP", party.org_id)]))
+
+
+async def test_a_deposit_that_meets_the_award_is_refused_and_stays_free(bank):
+    context, (winner, late) = bank.context, bank.buyers[:2]
+    for party in (winner, late):
+        await bank.pay_in(party, 300_00)
+    now = context.clock.now()
+    pool_id = await factories.keyed_pool(context, bank.seller)
+    auction = await factories.published_auction(
+        context, bank.seller, pool_id=pool_id, terms={"buy_now_cents": 300_000}, deposit_cents=300_00
+    )
+    await factories.deposit_for(context, winner, auction)
+    await factories.accept_nda(context, late, auction)
+    before = await free(bank, late)
+    lane = Lane(context)
+    await lane.start()
+    try:
+        # The lane is in the middle of the award (its row is locked) when the deposit comes.
+        async with context.db.begin(SYSTEM) as tx:
+            await tx.execute(text("SELECT auction_hold(:id)"), {"id": auction.auction_id})
+            command = BuyNow(bidder=str(winner.org_id), cid="b")
+            order = asyncio.create_task(lane.submit(BidOrder(winner.actor, auction.auction_id, command, now)))
+            await _until_waiting(context, 1)
+            placing = asyncio.create_task(place(context, late, auction, "late"))
+            await _until_waiting(context, 2)
+        assert (await order).status == "accepted"
+        with pytest.raises(RegistrationRefused):
+            await placing
+    finally:
+        await lane.stop()
+    assert await free(bank, late) == before
+
+
+async def place(context, party, auction, key):
+    async with context.db.begin(party.actor) as tx:
+        return await service.place_deposit(tx, party.actor, auction.auction_id, key, now=context.clock.now())
 
 
 async def test_who_may_not_register_keeps_its_money_free(bank):

@@ -15,6 +15,7 @@ from market.bidding.rules import (
     unmet,
 )
 from market.bidding.store import auctions as store
+from market.bidding.store.holds import hold_auction
 from market.compliance import service as compliance
 from market.journal import service as journal
 from market.kit.actor import Actor, Role
@@ -23,7 +24,12 @@ from market.portfolios import service as portfolios
 
 
 async def registration_requirements(tx: AsyncSession, auction_id: UUID) -> Auction:
-    """The auction with what a registration needs of it: deposit, currency, seller, phase. Raises `NoSuchAuction`."""
+    """The auction with what a registration needs of it: deposit, currency, seller, phase. Raises `NoSuchAuction`.
+
+    Locks the auction, before the phase is read and before the caller takes a lock of the ledger: a deposit precedes the
+    award, which then applies or frees it, or it is refused as too late. So the transaction must be short; bids wait.
+    """
+    await hold_auction(tx, auction_id)
     auction = await store.find_auction(tx, auction_id)
     if auction is None:
         raise NoSuchAuction("there is no such auction")

@@ -31,7 +31,8 @@ async def place_deposit(tx: AsyncSession, actor: Actor, auction_id: UUID, key: s
     """Reserve the auction's deposit in the bidder's cash and register the bidder: both or neither.
 
     The same key again answers the same. Raises `InsufficientFunds` with the amounts and the payment reference,
-    `DepositHeld` if another deposit is held, and whatever refuses the registration. Locks the bidder's cash account.
+    `DepositHeld` if another deposit is held, and whatever refuses the registration. Locks the auction, then the
+    bidder's cash account.
     """
     require(actor, role=Role.MEMBER, scope="bids:write")
     if actor.org_id is None:
