@@ -153,6 +153,10 @@ async def test_an_invited_circle_is_seen_by_the_invited_and_the_seller_only(node
             assert found["t"] == kind
             if kind == "error":
                 assert found["code"] == "NO_SUCH_AUCTION"
+                await socket.say(
+                    op="bid", id="b", auction=str(floor.auction_id), cid="b", amount_cents=100_000, confirmed=True
+                )
+                assert (await socket.hear())["code"] == "NO_SUCH_AUCTION"
 
 
 async def test_coming_back_with_from_seq_brings_exactly_what_was_missed(node, hold):
