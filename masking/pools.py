@@ -7,6 +7,7 @@ from datetime import date
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 
 from masking.accounts import FACE
@@ -95,6 +96,8 @@ class StrataBuilder:
     cut_off_on: date
     exponent: int
     k: int = 5
+    _count: int = 0
+    _face: int = 0
     _counts: dict[str, Counter[str]] = field(default_factory=dict)
     _faces: dict[str, Counter[str]] = field(default_factory=dict)
 
@@ -102,31 +105,34 @@ class StrataBuilder:
         """Count one typed chunk."""
         days, known = ages(accounts, cut_off_on=self.cut_off_on)
         face = whole(accounts.column(FACE))
-        labels = {
-            "age": np.where(known, _band(days, AGE_BANDS, 1), UNKNOWN),
-            "balance": _band(face, BALANCE_BANDS, 10**self.exponent, below=True),
-        }
-        for name, values in labels.items():
-            self._tally(name, pa.array(values, pa.string()), face)
-        for name in ("state", "debtor_type", "debt_type"):
-            if name in accounts.column_names:
-                text = accounts.column(name)
-                self._tally(name, pc.if_else(pc.equal(text, ""), UNKNOWN, text), face)
-        self._tally("", pa.array(np.full(accounts.num_rows, ""), pa.string()), face)
-
-    def _tally(self, name: str, labels: pa.Array, face: npt.NDArray[np.int64]) -> None:
-        groups = (
-            pa.table({"label": labels, "face": face}).group_by("label").aggregate([("face", "count"), ("face", "sum")])
+        frame = pd.DataFrame(
+            {
+                "face": face,
+                "age": pd.Series(_band(days, AGE_BANDS, 1)).where(known),
+                "balance": _band(face, BALANCE_BANDS, 10**self.exponent, right=False),
+                **{
+                    name: accounts.column(name).to_pandas(types_mapper=pd.ArrowDtype).replace("", None)
+                    for name in ("state", "debtor_type", "debt_type")
+                    if name in accounts.column_names
+                },
+            }
         )
+        self._count += len(frame)
+        self._face += int(frame["face"].sum())
+        for name in frame.columns.drop("face"):
+            self._tally(name, frame)
+
+    def _tally(self, name: str, frame: pd.DataFrame) -> None:
         counts, faces = self._counts.setdefault(name, Counter()), self._faces.setdefault(name, Counter())
-        for row in groups.to_pylist():
-            counts[row["label"]] += row["face_count"]
-            faces[row["label"]] += row["face_sum"]
+        groups = frame.groupby(name, observed=True, dropna=False)["face"].agg(["size", "sum"])
+        for label, count, total in groups.itertuples():
+            text = UNKNOWN if pd.isna(label) else str(label)
+            counts[text] += int(count)
+            faces[text] += int(total)
 
     def result(self) -> Strata:
         """The strata so far, small groups merged."""
-        total = self._counts.get("", Counter()).total(), self._faces.get("", Counter()).total()
-        return Strata(*total, {name: self._merged(name) for name in self._counts if name})
+        return Strata(self._count, self._face, {name: self._merged(name) for name in self._counts})
 
     def _merged(self, name: str) -> tuple[Stratum, ...]:
         """Groups of fewer than k, and then the smallest others until there are k, become one group OTHER."""
@@ -145,11 +151,11 @@ class StrataBuilder:
 
 
 def _band(
-    numbers: npt.NDArray[np.int64], bands: tuple[tuple[int, str], ...], unit: int, *, below: bool = False
-) -> npt.NDArray[np.str_]:
-    """The label of each number: the first band whose upper bound it does not pass (or stays below)."""
-    bounds = np.array([bound * unit for bound, _ in bands[:-1]])
-    return np.array([label for _, label in bands])[np.searchsorted(bounds, numbers, side="right" if below else "left")]
+    numbers: npt.NDArray[np.int64], bands: tuple[tuple[int, str], ...], unit: int, *, right: bool = True
+) -> pd.Categorical:
+    """The label of each number: the first band whose upper bound it does not pass (or, not `right`, stays below)."""
+    bounds = [-np.inf, *(bound * unit for bound, _ in bands[:-1]), np.inf]
+    return pd.cut(numbers, bounds, labels=[label for _, label in bands], right=right)
 
 
 def strata(accounts: pa.Table | Iterable[pa.Table], *, cut_off_on: date, exponent: int = 2, k: int = 5) -> Strata:
