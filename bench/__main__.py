@@ -15,7 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 BENCHMARKS = {
     "masking": ["-m", "bench.masking", "--rows", "200000"],
-    "bids": ["-m", "bench.bids"],
+    "bids": ["-m", "bench.bids", "--seconds", "3"],
 }
 _PACKAGES = (
     "litestar",

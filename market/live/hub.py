@@ -40,11 +40,14 @@ from market.live.protocol import (
 )
 from market.parties import service as parties
 from market.parties.rules import require
+from market.portfolios.rules import Circle
 
 _log = structlog.get_logger()
 
 _BUSY_RETRY_S = 0.25
 _CHECKED_AT_ONCE = 200
+_OPEN_KEPT = 100_000
+"""How many auctions of an open circle a node remembers as such."""
 _BEATS_AT_ONCE = 50
 _LAST_DECISIONS_S = 5.0
 
@@ -74,6 +77,7 @@ class Live:
         self._lane = lane
         self._connections: dict[Connection, None] = {}
         self._of_user: dict[UUID | None, list[Connection]] = {}
+        self._open_to_all: set[UUID] = set()
         self._loops: list[asyncio.Task[None]] = []
         self._decisions: set[asyncio.Task[None]] = set()
         per_second, burst = settings.commands_per_second, settings.commands_burst
@@ -242,9 +246,7 @@ class Live:
         try:
             scope = "auctions:write" if isinstance(command, Refuse) else "bids:write"
             require(actor, role=Role.MEMBER, scope=scope)
-            if command.auction not in connection.seats:  # whoever watches it has been seen to be let in
-                async with self.context.db.begin(actor) as tx:
-                    await bidding.find_auction(tx, command.auction)
+            await self._let_in(connection, actor, command.auction)
             order = BidOrder(actor, command.auction, engine_command(command, str(actor.org_id)), received_at)
             answer = await self._lane.submit(order)
             connection.say(ack(command, answer))
@@ -259,6 +261,15 @@ class Live:
             connection.error(command.id, "FAULT", "something broke on our side; ask again with the same cid")
         finally:
             connection.deciding_count -= 1
+
+    async def _let_in(self, connection: Connection, actor: Actor, auction_id: UUID) -> None:
+        """Raises `NoSuchAuction` for one that the actor may not see. The circle is fixed once an auction is published."""
+        if auction_id in connection.seats or auction_id in self._open_to_all:
+            return
+        async with self.context.db.begin(actor) as tx:
+            auction = await bidding.find_auction(tx, auction_id)
+        if auction.circle is Circle.OPEN and len(self._open_to_all) < _OPEN_KEPT:
+            self._open_to_all.add(auction_id)
 
     # Time
 
