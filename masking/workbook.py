@@ -42,6 +42,7 @@ def check(file: BinaryIO, limits: Limits) -> list[str]:
             _check_members(members, limits)
             _check_kind(archive)
             return _search(archive, members, limits)
+    # Besides its own errors, zipfile raises NotImplementedError for a compression method that it does not know.
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError, RuntimeError):
         raise IntakeError("malformed") from None
     except (DefusedXmlException, ParseError):
