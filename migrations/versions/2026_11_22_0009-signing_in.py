@@ -1,0 +1,14 @@
+"""signing in."""
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    raise RuntimeError("the history only goes forward; restore a backup instead")

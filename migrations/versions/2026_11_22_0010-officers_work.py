@@ -1,0 +1,14 @@
+"""officers work."""
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    raise RuntimeError("the history only goes forward; restore a backup instead")
