@@ -76,7 +76,7 @@ def move_behind(event: MoveEvent) -> Command | Move | None:  # noqa: C901, PLR09
             return AcceptCounter(bidder=event.bidder, cid=event.cid, counter_seq=event.counter_seq)
         case OfferTaken():
             return AwardOffer(bid_seq=event.taken_seq, seq_seen=event.seq_seen)
-        case BidsOpened() if any(bid.salt is not None for bid in event.opened):
+        case BidsOpened() if not event.opened or any(bid.salt is not None for bid in event.opened):
             contents = [Opened(bid_seq=b.bid_seq, amount_cents=b.amount_cents, salt=b.salt or "") for b in event.opened]
             return OpenBids(opened=tuple(contents))
         case BidsOpened() | StageBegan():

@@ -135,10 +135,10 @@ def withdraw(auction: Auction, command: Withdraw, now: datetime) -> Decision:
 def close(auction: Auction, now: datetime) -> tuple[Event, ...]:
     """What the deadline of the present stage leads to: the opening, or the end."""
     terms, book = _terms(auction), auction.the_book
-    if book.stage in _OPENINGS:
-        return _failed(auction.auction_id, auction.seq + 1, now, FailureReason.NOT_OPENED)
     if not book.offers:
         return _after_opening(auction, terms, (), auction.seq + 1, now)
+    if book.stage in _OPENINGS:
+        return _failed(auction.auction_id, auction.seq + 1, now, FailureReason.NOT_OPENED)
     if terms.sealing is Sealing.CLIENT:
         stage = Stage.OPENING if book.stage is Stage.BIDDING else Stage.FINAL_OPENING
         return (_begin(auction, terms, stage, auction.seq + 1, now),)

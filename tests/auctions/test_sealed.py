@@ -9,6 +9,7 @@ import pytest
 
 from auctions.messages import Close, Pause, PlaceBid, Reason, Resume, Standing
 from auctions.moves import OpenBids, Opened, SealBid, Withdraw
+from auctions.proof import GENESIS, chain, encode, line, verify
 from auctions.sealed import commitment_of
 from auctions.terms import Pricing, SealedTerms, Sealing, TermsError
 from auctions.views import OBSERVER, OFFICER, PUBLIC, SELLER, Audience, Role, project, snapshot
@@ -356,3 +357,27 @@ def test_an_opening_is_a_tuple_of_contents(opened):
     assert reason(hall.say(OpenBids(opened=opened), CLOSES_AT)) is Reason.MALFORMED
     assert reason(hall.say(SealBid(bidder="ada", cid="c", sealed="", commitment="0" * 64))) is Reason.MALFORMED
     assert reason(hall.say(SealBid(bidder="ada", cid="c", sealed="x", commitment="0"))) is Reason.MALFORMED
+
+
+def by_clients_struck_at_the_opening(**changes):
+    hall = Envelopes(sealed(**BY_CLIENTS, **changes))
+    hall.seal("ada", 2_000)
+    hall.close()
+    hall.void(3, CLOSES_AT + US)
+    return hall
+
+
+def test_an_opening_after_every_bid_was_struck_out_ends_the_auction_and_its_log_verifies():
+    hall = by_clients_struck_at_the_opening()
+    assert kinds(hall.open(at=CLOSES_AT + 2 * US)) == ["bids_opened", "auction_closed", "auction_failed"]
+    lines, head = [], GENESIS
+    for event in hall.log:
+        head = chain(head, encode(event))
+        lines.append(line(encode(event), head))
+    assert verify(lines).problem is None
+
+
+def test_nobody_needs_to_open_what_was_struck_out():
+    hall = by_clients_struck_at_the_opening()
+    hall.close(hall.auction.closes_at)
+    assert hall.auction.phase_reason == "NO_BIDS"

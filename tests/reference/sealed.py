@@ -84,7 +84,7 @@ class Sealed(Running):
         return one.salt == f"salt-{who}"  # in these tests a commitment is honest if its salt is the bidder's own
 
     def end(self, now):
-        if self.opening:
+        if self.opening and self.pile:
             self.fail("NOT_OPENED")
         elif self.pile and self.terms.sealing.value == "client":
             self.opening = True
