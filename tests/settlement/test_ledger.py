@@ -231,8 +231,9 @@ async def test_a_member_can_only_reserve_its_own_money_as_a_deposit(context):
     ):
         with pytest.raises(DBAPIError, match="organisation's to move"):
             await apply(context, theft, actor=member(mine))
-    await apply(context, move(cash(mine), deposits(auction_id), 5, pending=True), actor=member(mine))
-    assert await balance(context, cash(mine)) == (100, 95)
+    with pytest.raises(DBAPIError, match="no auction asks for this deposit"):
+        await apply(context, move(cash(mine), deposits(auction_id), 5, pending=True), actor=member(mine))
+    assert await balance(context, cash(mine)) == (100, 100)
 
 
 async def test_a_member_sees_its_own_account_and_transfers_only(context):

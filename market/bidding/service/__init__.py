@@ -16,6 +16,7 @@ from market.bidding.service.registering import (
     has_registered,
     register_bidder,
     registration_requirements,
+    require_registrable,
 )
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "publish",
     "register_bidder",
     "registration_requirements",
+    "require_registrable",
     "seat_of",
     "snapshot",
 ]

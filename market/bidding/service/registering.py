@@ -53,11 +53,7 @@ async def register_bidder(
         return before
     if auction.deposit_cents and deposit_transfer_id is None:
         raise RegistrationRefused("place the deposit first", requirements=["deposit"])
-    if missing := await missing_for(tx, actor.org_id, auction, now):
-        raise RegistrationRefused(
-            " ".join(requirement.detail for requirement in missing),
-            requirements=[requirement.code for requirement in missing],
-        )
+    await require_registrable(tx, actor.org_id, auction, now)
     clearance = await compliance.require_clearance(tx, actor.org_id, "bid", now)
     registration = Registration(auction_id, actor.org_id, clearance.clearance_id, deposit_transfer_id, now)
     await store.keep_registration(tx, registration, seller_org_id=auction.seller_org_id, registered_by=actor.user_id)
@@ -76,6 +72,15 @@ async def has_registered(tx: AsyncSession, auction_id: UUID, org_id: UUID) -> bo
     """Whether the organisation may bid in the auction now, as far as registration goes."""
     registration = await store.find_registration(tx, auction_id, org_id)
     return registration is not None and registration.ended_at is None
+
+
+async def require_registrable(tx: AsyncSession, org_id: UUID, auction: Auction, now: datetime) -> None:
+    """Raises `RegistrationRefused` with everything that an organisation still needs, apart from the deposit."""
+    if missing := await missing_for(tx, org_id, auction, now):
+        raise RegistrationRefused(
+            " ".join(requirement.detail for requirement in missing),
+            requirements=[requirement.code for requirement in missing],
+        )
 
 
 async def missing_for(tx: AsyncSession, org_id: UUID, auction: Auction, now: datetime) -> list[Requirement]:

@@ -47,6 +47,8 @@ async def place_deposit(tx: AsyncSession, actor: Actor, auction_id: UUID, key: s
     deposit = Deposit(auction_id, transfer_id, needs.deposit_cents, needs.currency)
     if await ledger.find_entry(tx, transfer_id) is not None:
         return deposit
+    # Nobody is sent to the bank for an auction that would not have it anyway.
+    await bidding.require_registrable(tx, actor.org_id, needs, now)
     await _reserve(tx, actor.org_id, deposit, transfer_id)
     await bidding.register_bidder(tx, actor, auction_id, transfer_id, now)
     body = {"auction_id": auction_id, "transfer_id": transfer_id, "amount_cents": deposit.amount_cents}

@@ -1,0 +1,139 @@
+"""Around the services: what the database refuses the app's role, even in the platform's name."""
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from market.kit.actor import SYSTEM
+from market.settlement import service
+from market.settlement.rules import PayoutState, State
+from tests import factories
+from tests.settlement.test_defaults import DEPOSIT, HAMMER, awarded
+from tests.settlement.test_life import approve, prepare, public_key
+from tests.settlement.wires import Wire
+
+MOVE = "UPDATE settlement SET state = :state WHERE settlement_id = :settlement"
+PREPARE = "INSERT INTO release_preparation VALUES (:settlement, :who, clock_timestamp())"
+APPROVE = "INSERT INTO release_approval VALUES (:settlement, :prepared_by, :who, clock_timestamp())"
+GRANT = """INSERT INTO sale_key_grant SELECT settlement_id, :org, coalesce(:file, facts::jsonb #>> '{schedule,sale_file_sha256}'),
+    repeat('0', 64), '\\x00', '\\x00', 'info', clock_timestamp() FROM agreement WHERE settlement_id = :settlement"""
+PAYOUT = """INSERT INTO payout (payout_id, settlement_id, org_id, bank_account_id, reference, amount_cents, currency, state,
+    ordered_at) VALUES (gen_random_uuid(), :settlement, :org, :account, 'PAYOUT-0123456789-01', :cents, 'USD', 'ordered',
+    clock_timestamp())"""
+
+
+async def forge(context, actor, statement, **values):
+    """Run a statement as the app's role in an actor's name; what comes back is what the database said to it."""
+    with pytest.raises(DBAPIError) as said:
+        async with context.db.begin(actor) as tx:
+            await tx.execute(text(statement), values)
+    return str(said.value.orig)
+
+
+async def forge_state(context, actor, settlement, state):
+    return await forge(context, actor, MOVE, state=state, settlement=settlement.settlement_id)
+
+
+async def paid(bank):
+    """A sale whose price lies in escrow."""
+    _, settlement, buyer = await awarded(bank)
+    await factories.sign_agreement(bank.context, bank.seller, settlement.settlement_id)
+    await factories.sign_agreement(bank.context, buyer, settlement.settlement_id, public_key(9))
+    wire = Wire(settlement.due_cents, end_to_end=settlement.reference)
+    (funded,) = (await factories.import_wires(bank.context, bank.operator, wire)).funded
+    assert funded.state is State.FUNDED
+    return funded, buyer
+
+
+async def account_of(context, party):
+    async with context.db.begin(party.actor) as tx:
+        return await tx.scalar(text("SELECT bank_account_id FROM bank_account ORDER BY created_at DESC LIMIT 1"))
+
+
+async def test_a_settlement_is_of_an_award_and_begins_with_it(bank):
+    _, settlement, _ = await awarded(bank)
+    copy = """INSERT INTO settlement (settlement_id, reference, auction_id, pool_id, seller_org_id, buyer_org_id, currency,
+        hammer_cents, buyer_fee_cents, seller_fee_cents, commission, deposit_cents, state, awarded_at)
+        SELECT gen_random_uuid(), :reference, auction_id, pool_id, seller_org_id, :buyer, currency, :hammer, 0, 0,
+        commission, 0, :state, awarded_at FROM settlement WHERE settlement_id = :settlement"""
+    values = {
+        "reference": "PSA-0123456789-01", "buyer": bank.buyers[0].org_id, "hammer": HAMMER,
+        "state": "awarded", "settlement": settlement.settlement_id,
+    }  # fmt: skip
+    assert "no such award" in await forge(bank.context, SYSTEM, copy, **values)
+    values |= {"buyer": settlement.buyer_org_id, "hammer": HAMMER - 1}
+    assert "no such award" in await forge(bank.context, SYSTEM, copy, **values)
+    values |= {"hammer": HAMMER, "state": "funded"}
+    assert "begins with the award" in await forge(bank.context, SYSTEM, copy, **values)
+
+
+async def test_no_arrow_is_drawn_before_what_it_says_is_so(bank):
+    context, first = bank.context, bank.officers[0]
+    _, settlement, buyer = await awarded(bank)
+    key = {"settlement": settlement.settlement_id}
+    assert "is not so" in await forge_state(context, SYSTEM, settlement, "awaiting_funds")
+    assert "is not so" in await forge_state(context, SYSTEM, settlement, "sign_default")
+    assert "is not so" in await forge_state(context, SYSTEM, settlement, "cancelled")
+    await factories.sign_agreement(context, bank.seller, settlement.settlement_id)
+    assert "is not so" in await forge_state(context, bank.seller.actor, settlement, "awaiting_funds")
+    await factories.sign_agreement(context, buyer, settlement.settlement_id, public_key(9))
+    assert "is not so" in await forge_state(context, SYSTEM, settlement, "funded")
+    assert "not funded" in await forge(context, first.actor, PREPARE, **key, who=first.user_id)
+
+
+async def test_nobody_releases_what_two_people_have_not_released(bank):
+    context, (first, second) = bank.context, bank.officers
+    settlement, buyer = await paid(bank)
+    key = {"settlement": settlement.settlement_id}
+    people = {"prepared_by": first.user_id, "who": second.user_id}
+    assert "is not so" in await forge_state(context, first.actor, settlement, "release_review")
+    await prepare(context, first, settlement.settlement_id)
+    assert "is not so" in await forge_state(context, first.actor, settlement, "released")
+    assert "two_people" in await forge(context, first.actor, APPROVE, **key, **people | {"who": first.user_id})
+    for who in (second, bank.seller, buyer):
+        assert "own name" in await forge(context, first.actor, APPROVE, **key, **people | {"who": who.user_id})
+    async with context.db.begin(second.actor) as tx:
+        await tx.execute(text(APPROVE), key | people)
+        # Approved, and still neither keys for another nor a payout that is not due.
+        account, foreign = await account_of(context, bank.seller), bank.seller.org_id
+        for grant in ({"org": foreign, "file": None}, {"org": buyer.org_id, "file": "f" * 64}):
+            await refused_inside(tx, "not due", GRANT, key | grant)
+        due = {"org": bank.seller.org_id, "account": account, "cents": settlement.proceeds_cents}
+        for wrong in ({"cents": settlement.proceeds_cents + 1}, {"org": buyer.org_id}):
+            await refused_inside(tx, "not due", PAYOUT, key | due | wrong)
+        await refused_inside(tx, "is not so", MOVE, key | {"state": "released"})
+        await tx.rollback()
+
+
+async def refused_inside(tx, words, statement, values):
+    with pytest.raises(DBAPIError, match=words):
+        async with tx.begin_nested():
+            await tx.execute(text(statement), values)
+
+
+async def test_an_approval_comes_after_the_preparation(bank):
+    settlement, _ = await paid(bank)
+    first, second = bank.officers
+    said = await forge(
+        bank.context, second.actor, APPROVE,
+        settlement=settlement.settlement_id, prepared_by=first.user_id, who=second.user_id,
+    )  # fmt: skip
+    assert "not release_review" in said
+
+
+async def test_only_the_banks_entry_confirms_a_payout(bank):
+    context, (first, second) = bank.context, bank.officers
+    settlement, _ = await paid(bank)
+    await prepare(context, first, settlement.settlement_id)
+    await approve(context, second, settlement.settlement_id)
+    assert "is not so" in await forge_state(context, SYSTEM, settlement, "payout_sent")
+    async with context.db.begin(bank.operator.actor) as tx:
+        page, _ = await service.list_payouts(tx, bank.operator.actor, factories.PageRequest(200), PayoutState.ORDERED)
+    (payout,) = [each for each in page.items if each.settlement_id == settlement.settlement_id]
+    confirm = """UPDATE payout SET state = 'confirmed', confirmed_at = clock_timestamp(), sent_at = clock_timestamp(),
+        confirmed_entry_id = (SELECT entry_id FROM bank_entry WHERE direction = 'credit' AND amount_cents = :cents
+        LIMIT 1) WHERE payout_id = :payout"""
+    assert "no such entry" in await forge(context, SYSTEM, confirm, payout=payout.payout_id, cents=DEPOSIT + 1)
+    sent = await forge(context, SYSTEM, "UPDATE payout SET state = 'unknown', sent_at = clock_timestamp() "
+        "WHERE payout_id = :payout", payout=payout.payout_id)  # fmt: skip
+    assert "does not go from ordered to unknown" in sent
