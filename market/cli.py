@@ -19,6 +19,7 @@ from market.demo.options import Options, Pace
 from market.kit import log
 from market.kit.actor import SYSTEM, Role
 from market.kit.errors import MarketError
+from market.kit.money import is_currency
 from market.parties import service as parties
 from market.settings import Settings, SettingsError
 from masking.__main__ import main as masking_main
@@ -67,12 +68,18 @@ def serve(*, without_worker: bool, with_demo: bool) -> None:
 @cli.command()
 @click.option("--tape", type=_FILE, help="Your own tape (CSV or XLSX) instead of the generated one.")
 @click.option("--mapping", type=_FILE, help='Corrections of the detected columns, JSON: {"Column": "field" or null}.')
+@click.option("--currency", default="USD", show_default=True, help="Of your own tape, as an ISO 4217 code.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("demo-out"), show_default=True, help="Results.")
 @click.option("--fast/--slow", default=True, help="A short auction, or one that people can follow.  [default: fast]")
-def demo(*, tape: Path | None, mapping: Path | None, out: Path, fast: bool) -> None:
+def demo(*, tape: Path | None, mapping: Path | None, currency: str, out: Path, fast: bool) -> None:
     """Sell a portfolio through a real server of its own; exit status 0 only if every check held."""
+    if not is_currency(currency):
+        raise click.BadParameter(f"{currency!r} is not a currency traded here", param_hint="--currency")
+    if currency != "USD" and tape is None:
+        raise click.UsageError("the demo's own tape is in USD; give yours with --tape")
     pace = Pace.FAST if fast else Pace.SLOW
-    sys.exit(_run(demo_run.run(_settings(), Options(out=out, tape=tape, mapping=mapping, pace=pace))))
+    options = Options(out=out, tape=tape, mapping=mapping, currency=currency, pace=pace)
+    sys.exit(_run(demo_run.run(_settings(), options)))
 
 
 @cli.group()

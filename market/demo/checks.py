@@ -1,8 +1,15 @@
 """What the demo promises, one named check each: what was expected, what was seen, and whether it held."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, field
+from enum import Enum
 from typing import Any
+
+
+class StoryEnds(Exception):
+    """There is nothing to go on with; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,8 @@ class Checks:
 
     def broke(self, name: str, error: BaseException) -> None:
         """The demo could not go on."""
-        self._record(Check(name, "no error", f"{type(error).__name__}: {error}", held=False))
+        seen = str(error) if isinstance(error, StoryEnds) else f"{type(error).__name__}: {error}"
+        self._record(Check(name, "no error", seen, held=False))
 
     @property
     def failed(self) -> list[Check]:
@@ -54,5 +62,22 @@ class Checks:
 
 
 def _text(value: object) -> str:
-    text = str(value)
+    text = value if isinstance(value, str) else json.dumps(_plain(value), default=str)
     return text if len(text) <= 500 else text[:497] + "..."
+
+
+def _plain(value: object) -> object:
+    """The value as JSON has it; sets in order, bytes as text."""
+    match value:
+        case Enum():
+            return value.value
+        case bytes():
+            return value.decode("ascii", "backslashreplace")
+        case Mapping():
+            return {str(key): _plain(each) for key, each in value.items()}
+        case AbstractSet():
+            return sorted((_plain(each) for each in value), key=str)
+        case list() | tuple():
+            return [_plain(each) for each in value]
+        case _:
+            return value

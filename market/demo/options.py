@@ -37,11 +37,12 @@ class Pace(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`tape` and `mapping` are the user's own files; `out` is the folder that the results are left in."""
+    """`tape` and `mapping` are the user's own files; `currency` is the tape's; `out` is the folder for the results."""
 
     out: Path
     tape: Path | None = None
     mapping: Path | None = None
+    currency: str = "USD"
     pace: Pace = Pace.FAST
 
 

@@ -7,14 +7,17 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from click.testing import CliRunner
 
+from market.cli import cli
 from market.client.http import Upload
 from market.client.settlement import LedgerTransfer
 from market.demo import results, secrecy, tape
 from market.demo.bank import Bank, Wire
-from market.demo.checks import Check, Checks
+from market.demo.checks import Check, Checks, StoryEnds
 from market.demo.options import read_corrections
 from market.demo.steps.offer import Figures, rounded
+from market.portfolios.rules import PoolState
 from market.settings import SettingsError
 from market.settlement.statement import read_statements
 from masking import intake
@@ -85,6 +88,16 @@ def test_a_check_that_fails_says_what_was_expected_and_seen() -> None:
     assert len(checks.failed) == 2
 
 
+def test_a_check_shows_values_and_no_reprs() -> None:
+    checks = Checks()
+    checks.equal("sold", expected={PoolState.SOLD}, seen=(b"%PDF", None))
+    checks.broke("the story goes on", StoryEnds("the portfolio is refused"))
+    assert [(check.expected, check.seen) for check in checks.made] == [
+        ('["sold"]', '["%PDF", null]'),
+        ("no error", "the portfolio is refused"),
+    ]
+
+
 def test_the_search_finds_what_is_there_and_nothing_else(tmp_path: Path) -> None:
     upload = Upload("t.csv", b"Acct No,Name\r\n12345678901,Somebody Somewhere\r\n", "text/csv")
     values = secrecy.known_values(upload, {"Acct No": "account_number", "Name": "debtor_name"})
@@ -124,3 +137,10 @@ def test_a_mapping_file_that_is_none_is_refused_with_its_name(tmp_path: Path, te
     path.write_text(text)
     with pytest.raises(SettingsError, match=r"mapping\.json"):
         read_corrections(path)
+
+
+@pytest.mark.parametrize(("given", "why"), [("XXX", "not a currency"), ("EUR", "own tape is in USD")])
+def test_a_currency_that_cannot_be_sold_in_is_refused_before_anything_starts(given: str, why: str) -> None:
+    said = CliRunner().invoke(cli, ["demo", "--currency", given])
+    assert said.exit_code == 2
+    assert why in said.output

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from market.client.portfolios import Pool
 from market.demo.cast import BUYER_A, BUYER_B, BUYER_C, BUYERS, SELLER
-from market.demo.chapters.tape import StoryEnds
+from market.demo.checks import StoryEnds
 from market.demo.steps import money, offer, portfolio
 from market.demo.steps.offer import Figures
 from market.demo.world import World, code_of, refusal, slug_of

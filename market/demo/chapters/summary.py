@@ -1,5 +1,6 @@
 """Chapter 6: what it came to, and files that anybody can check."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from market.client.portfolios import Pool
@@ -16,7 +17,8 @@ async def tell(world: World, pool: Pool, winner: Character, received: Received) 
     """Sum up, prove the books, leave the files."""
     world.teller.chapter(6, "What it came to")
     sale = await settling.find(world, lambda _: True)
-    _sums(world, pool, sale, winner)
+    auction = await world[SELLER].auction(world.sale.auction_id)
+    _sums(world, pool, sale, winner, auction.commission)
     await _who_got_what(world)
     lines = await _prove_books(world, sale)
     log = await world[SELLER].auction_log(world.sale.auction_id)
@@ -47,7 +49,7 @@ async def tell(world: World, pool: Pool, winner: Character, received: Received) 
     world.teller.say(f"{out}/: {', '.join([*files, 'report.json'])}", who="files")
 
 
-def _sums(world: World, pool: Pool, sale: Settlement, winner: Character) -> None:
+def _sums(world: World, pool: Pool, sale: Settlement, winner: Character, commission: Mapping[str, Any]) -> None:
     face, currency = pool.face_value_cents or 0, sale.currency
     bps = price_bps(sale.hammer_cents, face)
     rows = [
@@ -56,7 +58,7 @@ def _sums(world: World, pool: Pool, sale: Settlement, winner: Character) -> None
         ("Price", show(sale.hammer_cents, currency)),
         ("Price per unit of face value", f"{bps / 100:.2f} cents on the dollar"),
         ("Buyer", winner.organisation),
-        ("Commission", show(sale.buyer_fee_cents + sale.seller_fee_cents, currency)),
+        *_commission(sale, commission["tiers"]),
         ("The buyer paid", show(sale.price_cents, currency)),
         ("The seller received", show(sale.proceeds_cents, currency)),
     ]
@@ -66,6 +68,18 @@ def _sums(world: World, pool: Pool, sale: Settlement, winner: Character) -> None
         expected=sale.price_cents,
         seen=sale.proceeds_cents + sale.buyer_fee_cents + sale.seller_fee_cents,
     )
+
+
+def _commission(sale: Settlement, tiers: Sequence[Mapping[str, int]]) -> list[tuple[str, str]]:
+    """A line for each tier that the price reaches, and the fee that they come to."""
+    ends = [*(tier["from_cents"] for tier in tiers[1:]), sale.hammer_cents]
+    parts = [
+        (tier["rate_bps"], min(end, sale.hammer_cents) - tier["from_cents"])
+        for tier, end in zip(tiers, ends, strict=True)
+        if tier["from_cents"] < sale.hammer_cents
+    ]
+    lines = [(f"  {bps / 100:g} % commission on", show(cents, sale.currency)) for bps, cents in parts]
+    return [*lines, ("Commission", show(sale.buyer_fee_cents + sale.seller_fee_cents, sale.currency))]
 
 
 async def _who_got_what(world: World) -> None:

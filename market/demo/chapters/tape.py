@@ -9,6 +9,7 @@ from typing import Any
 from market.client.portfolios import Portfolio, RefusedAccount
 from market.demo import secrecy
 from market.demo.cast import SELLER
+from market.demo.checks import StoryEnds
 from market.demo.steps import portfolio as steps
 from market.demo.steps.portfolio import TapeFile
 from market.demo.world import World
@@ -27,10 +28,6 @@ _SHOWN_COLUMNS = (
 )
 _BALANCES = ("current_balance", "charge_off_balance", "invoice_amount")
 _STRATA = (("age", "Age"), ("state", "State"), ("debtor_type", "Debtor"), ("debt_type", "Debt"), ("balance", "Balance"))
-
-
-class StoryEnds(Exception):
-    """There is nothing to go on with; the message says why."""
 
 
 async def tell(world: World) -> None:
@@ -125,11 +122,13 @@ def _show_strata(world: World, found: Portfolio) -> None:
                     each["label"],
                     f"{each['count']:,}",
                     show(each["face_value_cents"], found.currency),
-                    f"{100 * each['face_value_cents'] // max(1, total_cents)} %",
+                    f"{100 * each['face_value_cents'] / max(1, total_cents):.1f} %",
                 )
                 for each in groups
             ]
             world.teller.table("", (title, "Accounts#", "Face value#", "Share#"), rows)
+    if any(each["label"] == "OTHER" for groups in strata["by"].values() for each in groups):
+        world.teller.say("OTHER gathers groups that are too small to be named", who="strata")
     sums = {name: sum(each["face_value_cents"] for each in groups) for name, groups in strata["by"].items()}
     world.checks.equal("each of the strata adds up", expected=dict.fromkeys(sums, total_cents), seen=sums)
 
