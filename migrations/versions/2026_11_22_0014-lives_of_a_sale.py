@@ -1,0 +1,14 @@
+"""lives of a sale."""
+
+revision = "0014"
+down_revision = "0013"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    raise RuntimeError("the history only goes forward; restore a backup instead")
