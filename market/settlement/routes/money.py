@@ -1,0 +1,49 @@
+"""Deposits, and where organisations are paid to."""
+
+from typing import Annotated
+from uuid import UUID
+
+from litestar import get, post, put
+from litestar.params import FromPath, HeaderParameter, JSONBody
+from litestar.types import ControllerRouterHandler
+
+from market.settlement import schemas, service
+from market.settlement.routes.doors import MONEY, Here, Who
+
+
+@post(
+    "/v1/auctions/{auction_id:uuid}/deposit",
+    tags=MONEY,
+    summary="Place the deposit and register to bid",
+    operation_id="placeDeposit",
+)
+async def place_deposit(
+    context: Here,
+    actor: Who,
+    auction_id: FromPath[UUID],
+    idempotency_key: Annotated[str, HeaderParameter(name="Idempotency-Key", min_length=1, max_length=64)],
+) -> schemas.DepositView:
+    """Reserves the deposit in your cash account; it is freed when you do not win. The same key answers the same."""
+    async with context.db.begin(actor) as tx:
+        deposit = await service.place_deposit(tx, actor, auction_id, idempotency_key, now=context.clock.now())
+    return schemas.DepositView.from_deposit(deposit)
+
+
+@get("/v1/bank-account", tags=MONEY, summary="How to pay in, and where one is paid to", operation_id="getBankAccount")
+async def get_bank_account(context: Here, actor: Who) -> schemas.BankAccountView:
+    async with context.db.begin(actor) as tx:
+        return schemas.BankAccountView.from_account(*await service.own_bank(tx, actor))
+
+
+@put("/v1/bank-account", tags=MONEY, summary="Say where to be paid to", operation_id="putBankAccount")
+async def put_bank_account(context: Here, actor: Who, data: JSONBody[schemas.BankAccountIn]) -> schemas.BankAccountView:
+    """The first account counts at once, a changed one after 48 hours. For signed-in people, not for API keys."""
+    async with context.db.begin(actor) as tx:
+        account = await service.put_bank_account(
+            tx, actor, data.details(), now=context.clock.now(), chance=context.chance, vault=context.vault
+        )
+        pay_with, _ = await service.own_bank(tx, actor)
+    return schemas.BankAccountView.from_account(pay_with, account)
+
+
+HANDLERS: list[ControllerRouterHandler] = [place_deposit, get_bank_account, put_bank_account]

@@ -1,0 +1,101 @@
+"""What the bank says and what it is told: statements, suspense, payouts."""
+
+import asyncio
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Request, get, post
+from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
+from litestar.openapi.spec.enums import OpenAPIType
+from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.types import ControllerRouterHandler
+
+from market.kit.pages import PageRequest
+from market.settlement import schemas, service
+from market.settlement.routes.doors import MONEY, Here, Who
+from market.settlement.rules import PayoutState
+from market.settlement.statement import MAX_BYTES, digest, read_statements
+
+
+class _StatementOperation(Operation):
+    """The statement is read as it is, so its media type is said here."""
+
+    def __post_init__(self) -> None:
+        body = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING, description="camt.053, 10 MB at most"))
+        self.request_body = RequestBody(content={"application/xml": body}, required=True)
+
+
+@post(
+    "/v1/bank-statements",
+    tags=MONEY,
+    summary="Import a bank statement",
+    operation_id="importBankStatement",
+    operation_class=_StatementOperation,
+    request_max_body_size=MAX_BYTES,
+)
+async def import_statement(request: Request[Any, Any, Any], context: Here, actor: Who) -> schemas.ImportsView:
+    """For operators. All statements of the document are applied, or none; none is applied twice."""
+    service.require_importer(actor)
+    xml = await request.body()
+    statements = await asyncio.to_thread(read_statements, xml)
+    async with context.db.begin(actor) as tx:
+        imported = await service.import_statements(
+            tx, actor, statements, digest(xml), now=context.clock.now(), chance=context.chance
+        )
+    return schemas.ImportsView([schemas.ImportView.from_import(each) for each in imported])
+
+
+@get("/v1/bank-statements", tags=MONEY, summary="Imported statements", operation_id="listBankStatements")
+async def list_statements(
+    context: Here, actor: Who, limit: FromQuery[int] = 50, cursor: FromQuery[str | None] = None
+) -> schemas.StatementPage:
+    """For the platform's people, newest first."""
+    async with context.db.begin(actor) as tx:
+        return schemas.StatementPage.from_page(
+            await service.list_statements(tx, actor, PageRequest.parse(limit, cursor))
+        )
+
+
+@get("/v1/bank-entries/suspense", tags=MONEY, summary="Entries nobody was found for", operation_id="listSuspense")
+async def list_suspense(
+    context: Here, actor: Who, limit: FromQuery[int] = 50, cursor: FromQuery[str | None] = None
+) -> schemas.BankEntryPage:
+    """For the platform's people, oldest first."""
+    async with context.db.begin(actor) as tx:
+        return schemas.BankEntryPage.from_page(await service.list_suspense(tx, actor, PageRequest.parse(limit, cursor)))
+
+
+@get("/v1/payouts", tags=MONEY, summary="Orders to the bank", operation_id="listPayouts")
+async def list_payouts(
+    context: Here,
+    actor: Who,
+    at: Annotated[PayoutState | None, QueryParameter(name="state")] = None,
+    limit: FromQuery[int] = 50,
+    cursor: FromQuery[str | None] = None,
+) -> schemas.PayoutPage:
+    """For operators, oldest first: what to pay, to whom, with which reference."""
+    async with context.db.begin(actor) as tx:
+        page, accounts = await service.list_payouts(tx, actor, PageRequest.parse(limit, cursor), at)
+    items = [
+        schemas.PayoutView.from_payout(payout, account, service.open_number(account, context.vault))
+        for payout in page.items
+        for account in [accounts[payout.bank_account_id]]
+    ]
+    return schemas.PayoutPage(items, page.next_cursor)
+
+
+@post(
+    "/v1/payouts/{payout_id:uuid}/dispatch",
+    status_code=200,
+    tags=MONEY,
+    summary="The order was given to the bank",
+    operation_id="dispatchPayout",
+)
+async def send_payout(context: Here, actor: Who, payout_id: FromPath[UUID]) -> schemas.PayoutStateView:
+    """For operators. Only the bank's statement confirms it; without an answer in three business days it is unknown."""
+    async with context.db.begin(actor) as tx:
+        payout = await service.send_payout(tx, actor, payout_id, now=context.clock.now())
+    return schemas.PayoutStateView(payout.payout_id, payout.state, payout.sent_at)
+
+
+HANDLERS: list[ControllerRouterHandler] = [import_statement, list_statements, list_suspense, list_payouts, send_payout]

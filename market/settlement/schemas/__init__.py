@@ -1,0 +1,61 @@
+"""What goes over the wire. Amounts are minor units of the `currency` beside them."""
+
+from market.settlement.schemas.money import (
+    BankAccountIn,
+    BankAccountView,
+    CurrencyBooks,
+    DepositView,
+    LedgerAccountPage,
+    LedgerAccountView,
+    LedgerTransferPage,
+    LedgerTransferView,
+    TrialBalanceView,
+)
+from market.settlement.schemas.rails import (
+    BankEntryPage,
+    BankEntryView,
+    ImportsView,
+    ImportView,
+    PayoutPage,
+    PayoutStateView,
+    PayoutView,
+    StatementPage,
+    StatementView,
+)
+from market.settlement.schemas.sales import (
+    CancellationIn,
+    ReleasedKey,
+    SaleKeyView,
+    SettlementPage,
+    SettlementView,
+    SignatureIn,
+    SignatureView,
+)
+
+__all__ = [
+    "BankAccountIn",
+    "BankAccountView",
+    "BankEntryPage",
+    "BankEntryView",
+    "CancellationIn",
+    "CurrencyBooks",
+    "DepositView",
+    "ImportView",
+    "ImportsView",
+    "LedgerAccountPage",
+    "LedgerAccountView",
+    "LedgerTransferPage",
+    "LedgerTransferView",
+    "PayoutPage",
+    "PayoutStateView",
+    "PayoutView",
+    "ReleasedKey",
+    "SaleKeyView",
+    "SettlementPage",
+    "SettlementView",
+    "SignatureIn",
+    "SignatureView",
+    "StatementPage",
+    "StatementView",
+    "TrialBalanceView",
+]

@@ -1,0 +1,144 @@
+"""Deposits, bank accounts and the books on the wire."""
+
+from datetime import datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from market.kit.pages import Page
+from market.settlement.service import BankDetails, Deposit, Proof
+from market.settlement.store.bank import BankAccount
+from market.settlement.store.ledger import Account, Entry
+
+
+class DepositView(Struct, frozen=True, forbid_unknown_fields=True):
+    auction_id: UUID
+    transfer_id: UUID | None
+    amount_cents: int
+    currency: str
+
+    @classmethod
+    def from_deposit(cls, deposit: Deposit) -> Self:
+        return cls(deposit.auction_id, deposit.transfer_id, deposit.amount_cents, deposit.currency)
+
+
+class BankAccountIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """Either an iban, or a routing_number with an account_number."""
+
+    holder_name: Annotated[str, Meta(min_length=1, max_length=140)]
+    iban: Annotated[str, Meta(max_length=42)] | None = None
+    routing_number: Annotated[str, Meta(max_length=9)] | None = None
+    account_number: Annotated[str, Meta(max_length=17)] | None = None
+
+    def details(self) -> BankDetails:
+        return BankDetails(self.holder_name, self.iban, self.routing_number, self.account_number)
+
+
+class BankAccountView(Struct, frozen=True, forbid_unknown_fields=True):
+    """An organisation states `payment_reference` on every wire to the escrow account. It is paid to the account shown,
+    from `usable_from_at` on; all null until it has named one.
+    """
+
+    payment_reference: str
+    holder_name: str | None = None
+    scheme: str | None = None
+    last_four: str | None = None
+    usable_from_at: datetime | None = None
+
+    @classmethod
+    def from_account(cls, payment_reference: str, account: BankAccount | None) -> Self:
+        if account is None:
+            return cls(payment_reference)
+        return cls(payment_reference, account.holder_name, account.scheme, account.last_four, account.usable_from_at)
+
+
+class LedgerAccountView(Struct, frozen=True, forbid_unknown_fields=True):
+    """`available_cents` is the balance without what is reserved."""
+
+    account_id: UUID
+    name: str
+    currency: str
+    balance_cents: int
+    available_cents: int
+
+    @classmethod
+    def from_account(cls, account: Account) -> Self:
+        return cls(account.account_id, account.name, account.currency, account.balance_cents, account.available_cents)
+
+
+class LedgerAccountPage(Struct, frozen=True, forbid_unknown_fields=True):
+    items: list[LedgerAccountView]
+    next_cursor: str | None
+
+    @classmethod
+    def from_page(cls, page: Page[Account]) -> Self:
+        return cls([LedgerAccountView.from_account(account) for account in page.items], page.next_cursor)
+
+
+class LedgerTransferView(Struct, frozen=True, forbid_unknown_fields=True):
+    """`state` is posted, pending, voided or expired; `posted_cents` of `amount_cents` have moved."""
+
+    transfer_id: UUID
+    at: datetime
+    kind: str
+    subject: str
+    debit: str
+    credit: str
+    currency: str
+    amount_cents: int
+    posted_cents: int
+    state: str
+    resolved_at: datetime | None
+
+    @classmethod
+    def from_entry(cls, entry: Entry) -> Self:
+        return cls(
+            entry.transfer_id, entry.at, entry.kind, entry.subject, entry.debit, entry.credit, entry.currency,
+            entry.amount_cents, entry.posted_cents, entry.state, entry.resolved_at,
+        )  # fmt: skip
+
+
+class LedgerTransferPage(Struct, frozen=True, forbid_unknown_fields=True):
+    items: list[LedgerTransferView]
+    next_cursor: str | None
+
+    @classmethod
+    def from_page(cls, page: Page[Entry]) -> Self:
+        return cls([LedgerTransferView.from_entry(entry) for entry in page.items], page.next_cursor)
+
+
+class CurrencyBooks(Struct, frozen=True, forbid_unknown_fields=True):
+    """`holds` if all differences are 0 and every account's counters equal the sums of its transfers."""
+
+    currency: str
+    debits_cents: int
+    credits_cents: int
+    difference_cents: int
+    bank_cents: int
+    claims_cents: int
+    income_cents: int
+    bank_difference_cents: int
+    statement_cents: int
+    unmatched_debits_cents: int
+    statement_difference_cents: int
+    drifted_account_count: int
+    holds: bool
+
+    @classmethod
+    def from_proof(cls, proof: Proof) -> Self:
+        books = proof.books
+        return cls(
+            books.currency, books.debits_cents, books.credits_cents, proof.difference_cents, books.bank_cents,
+            books.claims_cents, books.income_cents, proof.bank_difference_cents, proof.statement_cents,
+            proof.unmatched_debits_cents, proof.statement_difference_cents, books.drifted_account_count, proof.holds,
+        )  # fmt: skip
+
+
+class TrialBalanceView(Struct, frozen=True, forbid_unknown_fields=True):
+    holds: bool
+    currencies: list[CurrencyBooks]
+
+    @classmethod
+    def from_proofs(cls, proofs: list[Proof]) -> Self:
+        return cls(all(proof.holds for proof in proofs), [CurrencyBooks.from_proof(proof) for proof in proofs])

@@ -1,0 +1,128 @@
+"""Statements and payouts on the wire."""
+
+from datetime import date, datetime
+from typing import Self
+from uuid import UUID
+
+from msgspec import Struct
+
+from market.kit.pages import Page
+from market.settlement.rules import PayoutState
+from market.settlement.service import Imported
+from market.settlement.store.bank import BankAccount, BankEntry, KeptStatement, Payout
+
+
+class BankEntryView(Struct, frozen=True, forbid_unknown_fields=True):
+    entry_id: UUID
+    statement_id: UUID
+    entry_ref: str
+    direction: str
+    amount_cents: int
+    currency: str
+    booked_on: date | None
+    remittance: str
+
+    @classmethod
+    def from_entry(cls, entry: BankEntry) -> Self:
+        return cls(
+            entry.entry_id, entry.statement_id, entry.entry_ref, entry.direction,
+            entry.amount_cents, entry.currency, entry.booked_on, entry.remittance,
+        )  # fmt: skip
+
+
+class BankEntryPage(Struct, frozen=True, forbid_unknown_fields=True):
+    items: list[BankEntryView]
+    next_cursor: str | None
+
+    @classmethod
+    def from_page(cls, page: Page[BankEntry]) -> Self:
+        return cls([BankEntryView.from_entry(entry) for entry in page.items], page.next_cursor)
+
+
+class StatementView(Struct, frozen=True, forbid_unknown_fields=True):
+    statement_id: UUID
+    bank_account: str
+    statement_ref: str
+    currency: str
+    opening_cents: int
+    closing_cents: int
+    entry_count: int
+    file_sha256: str
+    imported_at: datetime
+
+    @classmethod
+    def from_statement(cls, kept: KeptStatement) -> Self:
+        return cls(
+            kept.statement_id, kept.bank_account, kept.statement_ref, kept.currency, kept.opening_cents,
+            kept.closing_cents, kept.entry_count, kept.file_sha256, kept.imported_at,
+        )  # fmt: skip
+
+
+class StatementPage(Struct, frozen=True, forbid_unknown_fields=True):
+    items: list[StatementView]
+    next_cursor: str | None
+
+    @classmethod
+    def from_page(cls, page: Page[KeptStatement]) -> Self:
+        return cls([StatementView.from_statement(kept) for kept in page.items], page.next_cursor)
+
+
+class ImportView(Struct, frozen=True, forbid_unknown_fields=True):
+    """`suspense` lists the entries that nobody was found for; their credits wait in `clearing:in`."""
+
+    statement: StatementView
+    matched_count: int
+    suspense: list[BankEntryView]
+    funded_settlement_ids: list[UUID]
+    paid_out_settlement_ids: list[UUID]
+
+    @classmethod
+    def from_import(cls, imported: Imported) -> Self:
+        return cls(
+            StatementView.from_statement(imported.statement),
+            imported.matched_count,
+            [BankEntryView.from_entry(entry) for entry in imported.suspense],
+            [each.settlement_id for each in imported.funded],
+            [each.settlement_id for each in imported.confirmed],
+        )
+
+
+class ImportsView(Struct, frozen=True, forbid_unknown_fields=True):
+    statements: list[ImportView]
+
+
+class PayoutView(Struct, frozen=True, forbid_unknown_fields=True):
+    """An order to the bank: pay `amount_cents` to the account, with `reference` as end-to-end identification."""
+
+    payout_id: UUID
+    settlement_id: UUID
+    org_id: UUID
+    reference: str
+    amount_cents: int
+    currency: str
+    state: PayoutState
+    holder_name: str
+    scheme: str
+    account_number: str
+    ordered_at: datetime
+    sent_at: datetime | None
+    confirmed_at: datetime | None
+
+    @classmethod
+    def from_payout(cls, payout: Payout, account: BankAccount, number: str) -> Self:
+        return cls(
+            payout.payout_id, payout.settlement_id, payout.org_id, payout.reference, payout.amount_cents,
+            payout.currency, payout.state, account.holder_name, account.scheme, number,
+            payout.ordered_at, payout.sent_at, payout.confirmed_at,
+        )  # fmt: skip
+
+
+class PayoutPage(Struct, frozen=True, forbid_unknown_fields=True):
+    items: list[PayoutView]
+    next_cursor: str | None
+
+
+class PayoutStateView(Struct, frozen=True, forbid_unknown_fields=True):
+    payout_id: UUID
+    state: PayoutState
+    sent_at: datetime | None

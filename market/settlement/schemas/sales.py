@@ -1,0 +1,128 @@
+"""Sales on the wire."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from market.kit.errors import Malformed
+from market.kit.pages import Page
+from market.settlement.rules import Party, Settlement, State
+from market.settlement.service import Signing
+from market.settlement.store.settlements import KeyGrant, Signature
+
+_Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class SignatureView(Struct, frozen=True, forbid_unknown_fields=True):
+    party: Party
+    typed_name: str
+    agreement_sha256: str
+    signed_at: datetime
+
+
+class SettlementView(Struct, frozen=True, forbid_unknown_fields=True):
+    """`due_cents` is what the buyer pays beyond its deposit; `payment_reference` belongs on that wire."""
+
+    settlement_id: UUID
+    payment_reference: str
+    auction_id: UUID
+    pool_id: UUID
+    seller_org_id: UUID
+    buyer_org_id: UUID
+    currency: str
+    state: State
+    hammer_cents: int
+    buyer_fee_cents: int
+    seller_fee_cents: int
+    price_cents: int
+    deposit_cents: int
+    due_cents: int
+    proceeds_cents: int
+    awarded_at: datetime
+    sign_by_at: datetime | None
+    pay_by_at: datetime | None
+    putback_until_at: datetime | None
+    ended_at: datetime | None
+    signatures: list[SignatureView] | None = None
+    """Null in lists."""
+
+    @classmethod
+    def from_settlement(cls, sale: Settlement, signed: Mapping[Party, Signature] | None = None) -> Self:
+        given = None if signed is None else sorted(signed.values(), key=lambda each: each.signed_at)
+        return cls(
+            sale.settlement_id, sale.reference, sale.auction_id, sale.pool_id, sale.seller_org_id, sale.buyer_org_id,
+            sale.currency, sale.state, sale.hammer_cents, sale.buyer_fee_cents, sale.seller_fee_cents,
+            sale.price_cents, sale.deposit_cents, sale.due_cents, sale.proceeds_cents, sale.awarded_at,
+            sale.sign_by_at, sale.pay_by_at, sale.putback_until_at, sale.ended_at,
+            None if given is None else [
+                SignatureView(each.party, each.typed_name, each.agreement_sha256, each.signed_at) for each in given
+            ],
+        )  # fmt: skip
+
+
+class SettlementPage(Struct, frozen=True, forbid_unknown_fields=True):
+    items: list[SettlementView]
+    next_cursor: str | None
+
+    @classmethod
+    def from_page(cls, page: Page[Settlement]) -> Self:
+        return cls([SettlementView.from_settlement(found) for found in page.items], page.next_cursor)
+
+
+class SignatureIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """The buyer adds its X25519 public key (32 bytes, base64), to which the sale file's key is sealed."""
+
+    agreement_sha256: _Sha256
+    typed_name: Annotated[str, Meta(min_length=2, max_length=140)]
+    recipient_public_key: Annotated[str, Meta(max_length=64)] | None = None
+
+    def signing(self) -> Signing:
+        """Raises `Malformed` for a key that is not base64."""
+        try:
+            key = (
+                None
+                if self.recipient_public_key is None
+                else base64.b64decode(self.recipient_public_key, validate=True)
+            )
+        except (ValueError, binascii.Error):
+            raise Malformed("must be an X25519 public key, 32 bytes in base64", field="recipient_public_key") from None
+        return Signing(self.agreement_sha256, self.typed_name, key)
+
+
+class CancellationIn(Struct, frozen=True, forbid_unknown_fields=True):
+    reason: Annotated[str, Meta(min_length=1, max_length=500)]
+
+
+class ReleasedKey(Struct, frozen=True, forbid_unknown_fields=True):
+    """HPKE (RFC 9180: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM): encapsulated key and ciphertext, base64.
+
+    It opens with the buyer's private key and exactly this `info`, after the prefix `release/v1|`.
+    """
+
+    sealed_key: str
+    info: str
+
+
+class SaleKeyView(Struct, frozen=True, forbid_unknown_fields=True):
+    """`sale` opens the sale file; `commitment` opens the commitment's salts, to check every row against its root."""
+
+    settlement_id: UUID
+    file_sha256: str
+    leaves_sha256: str
+    sale: ReleasedKey
+    commitment: ReleasedKey
+
+    @classmethod
+    def from_grant(cls, grant: KeyGrant) -> Self:
+        return cls(
+            grant.settlement_id,
+            grant.file_sha256,
+            grant.leaves_sha256,
+            ReleasedKey(base64.b64encode(grant.released_key).decode(), f"{grant.info}|sale"),
+            ReleasedKey(base64.b64encode(grant.released_commit_key).decode(), f"{grant.info}|commit"),
+        )
