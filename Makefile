@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo serve test check format bench prove lock clean
@@ -46,8 +47,9 @@ prove: $(STAMP)  ## the long proofs: kills, stops, races
 
 lock: $(STAMP)  ## pin all packages again, for every platform, with hashes and without addresses
 	@$(BIN)/python -m pip install --quiet uv
-	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet -o requirements.txt
-	@! grep -n '://' requirements.txt
+	@$(COMPILE) --group dev -o requirements.txt
+	@$(COMPILE) --group build -c requirements.txt -o requirements-run.txt
+	@! grep -n '://' requirements.txt requirements-run.txt
 
 clean:  ## remove the environment, the embedded database and the demo's output
 	rm -rf $(VENV) .market demo-out

@@ -43,7 +43,8 @@ def tracked() -> list[str]:
 def test_the_top_level_holds_only_what_was_agreed() -> None:
     agreed = {
         "pyproject.toml", "market", "auctions", "masking", "migrations", "tests", "Dockerfile", "README.md", "CHANGELOG.md",
-        "Makefile", "docs", "bench", ".ci", "compose.yaml", "LICENSE", "requirements.txt", ".gitignore", ".dockerignore",
+        "Makefile", "docs", "bench", ".ci", "compose.yaml", "LICENSE", "requirements.txt", "requirements-run.txt",
+        ".gitignore", ".dockerignore",
     }  # fmt: skip
     assert {name.split("/")[0] for name in tracked()} <= agreed
 
@@ -143,4 +144,4 @@ def test_the_project_names_no_package_registry_and_no_path_of_a_machine() -> Non
         and spoken.search((ROOT / name).read_text(errors="replace"))
     ]
     assert guilty == []
-    assert "://" not in (ROOT / "requirements.txt").read_text()
+    assert all("://" not in (ROOT / name).read_text() for name in ("requirements.txt", "requirements-run.txt"))
