@@ -2,7 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import click
 from auctions.__main__ import main as auctions_main
 from market import process
 from market.db.cluster import ClusterError
+from market.db.context import Context
 from market.db.embedded_host import EmbeddedError
 from market.db.migrate import migrate as migrate_database
 from market.demo import run as demo_run
@@ -22,6 +24,7 @@ from market.kit.errors import MarketError
 from market.kit.money import is_currency
 from market.parties import service as parties
 from market.settings import Settings, SettingsError
+from market.settlement import commands as settlement
 from masking.__main__ import main as masking_main
 
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
@@ -49,8 +52,21 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="debtmarket")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """A marketplace for delinquent receivables. `market COMMAND --help` tells about each command."""
+    context.obj = _opened
+
+
+@asynccontextmanager
+async def _opened() -> AsyncIterator[Context]:
+    """The market, for the commands that the rooms bring."""
+    async with process.opened(_settings()) as (context, _):
+        yield context
+
+
+for _group in settlement.GROUPS:
+    cli.add_command(_group)
 
 
 @cli.command()

@@ -1,6 +1,5 @@
 """Reading the books."""
 
-
 from litestar import get
 from litestar.params import FromQuery
 from litestar.types import ControllerRouterHandler
@@ -39,4 +38,11 @@ async def trial_balance(context: Here, actor: Who) -> schemas.TrialBalanceView:
         return schemas.TrialBalanceView.from_proofs(await service.trial_balance(tx, actor))
 
 
-HANDLERS: list[ControllerRouterHandler] = [list_accounts, list_transfers, trial_balance]
+@get("/v1/ledger/check", tags=MONEY, summary="Check of the ledger", operation_id="checkLedger")
+async def check_ledger(context: Here, actor: Who) -> schemas.LedgerCheckView:
+    """For the platform's people: every balance recomputed from the log; statement, bank account and claims compared."""
+    async with context.db.begin(actor) as tx:
+        return schemas.LedgerCheckView.from_checked(await service.check_ledger(tx, actor))
+
+
+HANDLERS: list[ControllerRouterHandler] = [list_accounts, list_transfers, trial_balance, check_ledger]

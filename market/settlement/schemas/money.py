@@ -1,5 +1,6 @@
 """Deposits, bank accounts and the books on the wire."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from market.kit.pages import Page
+from market.settlement.proof import Checked
 from market.settlement.service import BankDetails, Deposit, Proof
 from market.settlement.store.bank import BankAccount
 from market.settlement.store.ledger import Account, Entry
@@ -142,3 +144,44 @@ class TrialBalanceView(Struct, frozen=True, forbid_unknown_fields=True):
     @classmethod
     def from_proofs(cls, proofs: list[Proof]) -> Self:
         return cls(all(proof.holds for proof in proofs), [CurrencyBooks.from_proof(proof) for proof in proofs])
+
+
+class DivergenceView(Struct, frozen=True, forbid_unknown_fields=True):
+    kind: str
+    currency: str
+    subject: str
+    expected_cents: int
+    found_cents: int
+    words: str
+
+
+class CheckedCurrency(Struct, frozen=True, forbid_unknown_fields=True):
+    """Recomputed from the log; in order `statement_cents` = `bank_cents` = `claims_cents` + `income_cents`."""
+
+    currency: str
+    account_count: int
+    transfer_count: int
+    statement_count: int
+    statement_cents: int
+    bank_cents: int
+    claims_cents: int
+    income_cents: int
+
+
+class LedgerCheckView(Struct, frozen=True, forbid_unknown_fields=True):
+    """`holds` if there is no divergence; at most 1,000 are listed."""
+
+    holds: bool
+    currencies: list[CheckedCurrency]
+    divergences: list[DivergenceView]
+
+    @classmethod
+    def from_checked(cls, checked: Checked) -> Self:
+        return cls(
+            checked.holds,
+            [CheckedCurrency(**asdict(each)) for each in checked.totals],
+            [
+                DivergenceView(d.kind, d.currency, d.subject, d.expected_cents, d.found_cents, d.words)
+                for d in checked.divergences
+            ],
+        )

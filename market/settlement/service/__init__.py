@@ -21,7 +21,14 @@ from market.settlement.service.banking import (
     put_bank_account,
     require_importer,
 )
-from market.settlement.service.books import Proof, ledger_rows, list_accounts, list_transfers, trial_balance
+from market.settlement.service.books import (
+    Proof,
+    check_ledger,
+    ledger_rows,
+    list_accounts,
+    list_transfers,
+    trial_balance,
+)
 from market.settlement.service.deposits import Deposit, place_deposit
 from market.settlement.service.payouts import doubt_unanswered, list_payouts, send_payout
 from market.settlement.service.release import approve_release, prepare_release, sale_key, take_file
@@ -47,6 +54,7 @@ __all__ = [
     "approve_release",
     "ask_cancellation",
     "cancel_given_up",
+    "check_ledger",
     "claim_unissued",
     "close_due",
     "doubt_unanswered",

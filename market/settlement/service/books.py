@@ -8,7 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from market.kit.actor import Actor, Role
 from market.kit.pages import MAX_LIMIT, Page, PageRequest
 from market.parties.rules import require
+from market.settlement.proof import Checked
 from market.settlement.store import bank, ledger
+from market.settlement.store import proof as proof_store
 from market.settlement.store.ledger import Account, Entry, TrialBalance
 
 READ = "settlements:read"
@@ -68,6 +70,15 @@ async def trial_balance(tx: AsyncSession, actor: Actor) -> list[Proof]:
         unmatched_cents = sum(entry.amount_cents for entry in unmatched)
         proofs.append(Proof(books, last.closing_cents if last else 0, unmatched_cents))
     return proofs
+
+
+async def check_ledger(tx: AsyncSession, actor: Actor) -> Checked:
+    """Every balance recomputed from the log; bank statement, `bank:fbo` and claims against one another.
+
+    For the platform's people. Reads the whole log in one statement: seconds for millions of transfers.
+    """
+    require(actor, role=STAFF, scope=READ)
+    return await proof_store.check(tx)
 
 
 async def ledger_rows(tx: AsyncSession, actor: Actor) -> AsyncIterator[Entry]:
