@@ -39,7 +39,7 @@ async def read_stream(tx: AsyncSession, stream: str, *, after_seq: int, limit: i
 async def read_settled(tx: AsyncSession, *, after: tuple[int, int], limit: int) -> list[Entry]:
     """Entries of all streams after (tx, position), leaving out transactions that may still be running.
 
-    In order of (tx, position), no entry can appear behind one that was returned.
+    In order of (tx, position), no entry can appear behind one that was returned, and the entries of a stream come in order.
     """
     found = await tx.scalars(
         select(JournalRow)

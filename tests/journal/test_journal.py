@@ -120,6 +120,20 @@ async def test_a_reader_sees_every_entry_once_and_in_order(context: Context) -> 
         assert numbers == sorted(numbers)
 
 
+async def test_a_stream_is_read_in_its_order_also_when_an_older_transaction_came_to_it_late(context: Context) -> None:
+    seen: list[tuple[str, int]] = []
+
+    async def act(_tx: object, entry: Entry) -> None:
+        seen.append((entry.stream, entry.seq))
+
+    async with context.db.begin(SYSTEM) as older:
+        await service.append(older, SYSTEM, "org:first", "thing.happened", {})
+        await _append(context, "org:both", 2)
+        await service.append(older, SYSTEM, "org:both", "thing.happened", {})
+    await _read_until(context, act, lambda: len(seen) >= 4)
+    assert [seq for stream, seq in seen if stream == "org:both"] == [1, 2, 3]
+
+
 async def test_a_reader_waits_for_a_transaction_that_may_still_write_behind_it(context: Context) -> None:
     seen: list[str] = []
 

@@ -29,13 +29,14 @@ class JournalRow(Base):
 
 
 class JournalHeadRow(Base):
-    """The last seq and hash of each stream: the row that appends to one stream queue at."""
+    """The last seq, hash and filed transaction of each stream: the row that appends to one stream queue at."""
 
     __tablename__ = "journal_head"
 
     stream: Mapped[str] = mapped_column(primary_key=True)
     seq: Mapped[int]
     hash: Mapped[bytes]
+    tx: Mapped[int]
 
 
 class JournalReaderRow(Base):
