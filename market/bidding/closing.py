@@ -66,5 +66,6 @@ class Closer:
             except Exception as error:  # noqa: BLE001 - auctions must close, whatever happened to the last attempt
                 _log.error("closing failed; trying again", exc_info=error)
                 wait_s = _RETRY_S
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._sooner.wait(), min(_LONGEST_SLEEP_S, wait_s or _LONGEST_SLEEP_S))
+            with suppress(TimeoutError):  # wait_for would swallow a cancellation that comes with a wake (3.11)
+                async with asyncio.timeout(min(_LONGEST_SLEEP_S, wait_s or _LONGEST_SLEEP_S)):
+                    await self._sooner.wait()

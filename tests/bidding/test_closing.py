@@ -9,6 +9,7 @@ from auctions.auction import Phase
 from auctions.messages import Cancel, Close, Pause, Reason, Resume
 from market.bidding import jobs
 from market.bidding import service as bidding
+from market.bidding.closing import Closer
 from market.kit.actor import SYSTEM
 from market.portfolios import service as portfolios
 from market.portfolios.rules import PoolState
@@ -175,3 +176,18 @@ async def test_a_cancellation_after_the_end_comes_too_late(hall, make_lane):
     await hall.until(room.auction.closes_at + timedelta(milliseconds=50))
     answer = await say(lane, hall.context, hall.seller.actor, room.auction_id, Cancel(reason="changed my mind"))
     assert answer.code is Reason.TOO_LATE
+
+
+async def test_a_closer_that_is_woken_in_the_moment_it_is_stopped_stops(hall):
+    async def undecided(order):
+        raise AssertionError(f"nothing is due: {order}")
+
+    for _ in range(20):
+        closer = Closer(hall.context, undecided)
+        closer.close_due = lambda: asyncio.sleep(0)
+        closer.start()
+        await asyncio.sleep(0.002)  # it sleeps until something is due
+        closer.wake()
+        await asyncio.sleep(0)  # the news has woken the waiting, not yet the one who waits
+        async with asyncio.timeout(2):
+            await closer.stop()

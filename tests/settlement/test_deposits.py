@@ -138,6 +138,37 @@ async def test_a_deposit_that_meets_the_award_is_refused_and_stays_free(bank):
     assert await free(bank, late) == before
 
 
+async def test_an_award_waits_for_a_deposit_that_was_before_it(bank):
+    context, (winner, other) = bank.context, bank.buyers[:2]
+    for party in (winner, other):
+        await bank.pay_in(party, 300_00)
+    pool_id = await factories.keyed_pool(context, bank.seller)
+    auction = await factories.published_auction(
+        context, bank.seller, pool_id=pool_id, terms={"buy_now_cents": 300_000}, deposit_cents=300_00
+    )
+    await factories.deposit_for(context, winner, auction)
+    await factories.accept_nda(context, other, auction)
+    before = await free(bank, other)
+    lane = Lane(context)
+    await lane.start()
+    try:
+        # The deposit of another is half done when somebody buys.
+        async with context.db.begin(other.actor) as tx:
+            await service.place_deposit(tx, other.actor, auction.auction_id, "k", now=context.clock.now())
+            command = BuyNow(bidder=str(winner.org_id), cid="b")
+            order = BidOrder(winner.actor, auction.auction_id, command, context.clock.now())
+            bought = asyncio.create_task(lane.submit(order))
+            await _until_waiting(context, 1)
+        assert (await bought).status == "accepted"
+    finally:
+        await lane.stop()
+
+    async def freed():
+        return await free(bank, other) == before
+
+    await factories.until(context, freed)
+
+
 async def place(context, party, auction, key):
     async with context.db.begin(party.actor) as tx:
         return await service.place_deposit(tx, party.actor, auction.auction_id, key, now=context.clock.now())
