@@ -36,6 +36,7 @@ from market.bidding.writer import Writer
 from market.db.context import Context
 from market.kit.actor import SYSTEM
 from market.parties import service as parties
+from market.parties.rules import KeyOrder
 from market.process import opened
 from market.settings import Settings
 from tests import factories
@@ -243,10 +244,8 @@ async def prepared(folder: Path) -> AsyncIterator[Place]:
 
 async def api_key(context: Context, party: factories.Party) -> str:
     async with context.db.begin(party.actor) as tx:
-        _, secret = await parties.create_key(
-            tx, party.actor, name="bench", scopes=["bids:write", "auctions:read"], days=1,
-            now=context.clock.now(), chance=context.chance,
-        )  # fmt: skip
+        asked = KeyOrder("bench", ("bids:write", "auctions:read"), 1)
+        _, secret = await parties.create_key(tx, party.actor, asked, now=context.clock.now(), chance=context.chance)
     return secret
 
 
@@ -305,9 +304,10 @@ async def measure(place: Place, port: int, options: argparse.Namespace, auction_
         "cid": place.context.chance.digits(6) + "-",
     }
     run = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench.bids", "--load", json.dumps(plan), stdout=subprocess.PIPE
+        sys.executable, "-m", "bench.bids", "--load", stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
-    out, _ = await run.communicate()
+    # By the pipe, for the plan holds keys and every user of a machine sees the words of a command.
+    out, _ = await run.communicate(json.dumps(plan).encode())
     if run.returncode != 0:
         raise SystemExit("the load process failed")
     return json.loads(out)
@@ -366,14 +366,14 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--sockets", type=int, default=128)
     parser.add_argument("--serve", choices=_WRITERS, help=argparse.SUPPRESS)
-    parser.add_argument("--load", help=argparse.SUPPRESS)
+    parser.add_argument("--load", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         if options.serve == "single":
             app.Lane = OneByOne
         uvloop.run(process.serve(Settings.from_environment(), with_worker=False))
     elif options.load:
-        print(json.dumps(uvloop.run(load(json.loads(options.load)))))
+        print(json.dumps(uvloop.run(load(json.load(sys.stdin)))))
     else:
         uvloop.run(compare(options))
 
