@@ -11,6 +11,7 @@ COPY auctions auctions
 COPY masking masking
 COPY migrations migrations
 COPY market market
+COPY docs/problems.md docs/problems.md
 RUN /opt/market/bin/pip install --no-deps --no-build-isolation . \
  && /opt/market/bin/pip uninstall -y hatchling editables pathspec pluggy trove-classifiers
 

@@ -25,6 +25,7 @@ from market.live.hub import Live
 from market.parties import routes as parties
 from market.portfolios import routes as portfolios
 from market.settlement import routes as settlement
+from market.web import routes as web
 
 _MAX_BODY_BYTES = 1_000_000
 """Of a JSON body; the upload routes set their own."""
@@ -103,4 +104,5 @@ HANDLERS: list[ControllerRouterHandler] = [
     *portfolios.HANDLERS,
     *bidding.HANDLERS,
     *settlement.HANDLERS,
+    *web.HANDLERS,
 ]
