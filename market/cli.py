@@ -83,7 +83,9 @@ def serve(*, without_worker: bool, with_demo: bool) -> None:
 
 @cli.command()
 @click.option("--tape", type=_FILE, help="Your own tape (CSV or XLSX) instead of the generated one.")
-@click.option("--mapping", type=_FILE, help='Corrections of the detected columns, JSON: {"Column": "field" or null}.')
+@click.option(
+    "--mapping", type=_FILE, help="Corrections of the detected columns, as `market mask detect --save` writes them."
+)
 @click.option("--currency", default="USD", show_default=True, help="Of your own tape, as an ISO 4217 code.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("demo-out"), show_default=True, help="Results.")
 @click.option("--fast/--slow", default=True, help="A short auction, or one that people can follow.  [default: fast]")
@@ -165,7 +167,7 @@ def check() -> None:
 @cli.command(context_settings=_PASS_ON)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def mask(arguments: tuple[str, ...]) -> None:
-    """Mask, detect, open: the masking core on files, without server or database."""
+    """Detect, mask, measure, prove and verify files, without server or database: `market mask -h`."""
     sys.exit(masking_main(list(arguments)))
 
 

@@ -1,20 +1,22 @@
 """Which column holds what: headers first, then the values' form and check digits; and what may not be uploaded at all."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from masking import forms
 from masking.columns import one
-from masking.fields import ALIASES, FIELDS, FORBIDDEN_HEADERS, FieldClass, Kind, reduce
+from masking.fields import FIELDS, FORBIDDEN_HEADERS, Field, FieldClass, Kind, reduce
 from masking.forms import is_card_number, share
-from masking.limits import IntakeError
-from masking.policy import Mapping
+from masking.headers import by_header
+from masking.limits import IntakeError, TapeInfo
+from masking.policy import Mapping, Stage, default_policy
 from masking.values import minor_units, one_date
-from masking.vocabulary import STEMS, table
 
 CARD_SHARE = 0.05
 """A column of which this share are card numbers refuses the upload."""
@@ -22,60 +24,41 @@ CARD_SHARE = 0.05
 CODES = "identity_document"
 """What a column of codes is called until the seller says whose they are: it is dropped at every stage."""
 
-UNKNOWN: tuple[str | None, float, str] = (None, 0.0, "unknown: dropped until mapped")
-GUESSES = (
-    ("postal_code", "form of postal codes", forms.looks_like_postal_codes),
-    (CODES, "codes that are all different", forms.looks_like_codes),
-    ("debtor_name", "words as names have", forms.looks_like_names),
-    ("notes", "sentences", forms.looks_like_sentences),
-)
-STEM_TABLE = table(STEMS)
-SURE, LIKELY, GUESS = 0.95, 0.8, 0.6
+FORMAT = "market-mask-detect/1"
+LOOKED_AT = 400
+"""Cells of a column whose forms are looked at, evenly drawn from the sample; strays are looked for in all of them."""
+
+SHARED_BY = 5
+"""A text that so many cells of a sample share points at a category, not at somebody."""
+
+FEW = 5
+"""Fewer cells than this contradict no header."""
+
+SURE, LIKELY, GUESS, DOUBT = 0.95, 0.8, 0.6, 0.3
 STATES = frozenset(
     "AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA RI SC "
     "SD TN TX UT VT VA WA WV WI WY PR GU VI AS MP".split()
 )
-PREFIXES = {
-    "debtor",
-    "primary",
-    "customer",
-    "cust",
-    "borrower",
-    "consumer",
-    "account",
-    "acct",
-    "client",
-    "current",
-    "curr",
-    "the",
-}
-PREFIXES |= {
-    "res",
-    "home",
-    "mailing",
-    "billing",
-    "1",
-    "2",
-    "3",
-    "01",
-    "02",
-    "field",
-    "col",
-    "buyer",
-    "loan",
-    "orig",
-    "original",
-}
+UNKNOWN = "?"
+VERIFIABLE = frozenset({"email", "bank_account", "phone", "national_id", "street_address"})
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one column seems to hold: a canonical field or None, how sure (0 to 1), and why, without any value."""
+    """What one column seems to hold: a canonical field or None, how sure (0 to 1), and why, without any value.
+
+    `cls` is the class letter: that of the field, or what the values look like where no field could be named; "?" if unknown.
+    """
 
     column: str
     field: str | None
     confidence: float
     why: str
+    cls: str = UNKNOWN
+
+
+Guess = tuple[str | None, float, str, str]
+"""(field or None, confidence, why, class)."""
 
 
 def detect(columns: Sequence[str], sample: pa.Table) -> list[Finding]:
@@ -86,6 +69,38 @@ def detect(columns: Sequence[str], sample: pa.Table) -> list[Finding]:
     return _one_column_per_field(_name_the_key(findings, cells))
 
 
+def as_json(findings: Sequence[Finding], mapping: Mapping, info: TapeInfo) -> dict[str, Any]:
+    """What `market mask detect` prints; the form is described in docs/masking.md and stays as it is."""
+    return {
+        "format": FORMAT,
+        "tape": asdict(info),
+        "findings": [
+            {
+                "column": finding.column,
+                "field": mapping.columns[finding.column],
+                "class": finding.cls,
+                "confidence": finding.confidence,
+                "reasons": finding.why.split("; "),
+                "treatment": treatment_of(mapping.columns[finding.column]),
+            }
+            for finding in findings
+        ],
+        "columns": dict(mapping.columns),
+        "decimal_mark": mapping.decimal_mark,
+        "date_order": mapping.date_order,
+    }
+
+
+def treatment_of(name: str | None) -> dict[str, str]:
+    """What becomes of a field at each stage that shows rows; what has no field is dropped until it is mapped."""
+    policy = default_policy()
+    stages = (Stage.PREVIEW, Stage.VETTED, Stage.SALE)
+    return {
+        stage.name.lower(): policy.treatment(name or "", stage).value if name or stage is Stage.SALE else "drop"
+        for stage in stages
+    }
+
+
 def _name_the_key(findings: list[Finding], cells: dict[str, list[str]]) -> list[Finding]:
     """Where no header tells the account number, the first column of codes that are all different is taken for it."""
     if any(finding.field in {"account_number", "invoice_number"} for finding in findings):
@@ -94,7 +109,7 @@ def _name_the_key(findings: list[Finding], cells: dict[str, list[str]]) -> list[
     for place, finding in enumerate(findings):
         values = cells[finding.column]
         if finding.field == CODES and finding.confidence == GUESS and len(set(values)) == len(values):
-            result[place] = Finding(finding.column, "account_number", GUESS, finding.why)
+            result[place] = replace(finding, field="account_number")
             break
     return result
 
@@ -128,7 +143,7 @@ def suggest(findings: Sequence[Finding], sample: pa.Table, *, least: float = 0.5
 def _cells_of(columns: dict[str, str | None], sample: pa.Table, kind: Kind, like: re.Pattern[str]) -> list[str]:
     found: list[str] = []
     for column, name in columns.items():
-        cells = _filled(sample, column)
+        cells = _drawn(_filled(sample, column))
         if name and FIELDS[name].kind is kind:
             found += cells
         elif name is None:
@@ -151,85 +166,183 @@ def _date_order(cells: list[str]) -> str:
 
 
 def _filled(sample: pa.Table, column: str) -> list[str]:
-    """Up to 1,000 non-empty cells, evenly drawn."""
-    cells = [cell.strip() for cell in one(sample.column(column)).to_pylist() if cell and cell.strip()]
-    return [cells[i] for i in np.linspace(0, len(cells) - 1, min(len(cells), 1_000)).astype(int)]
+    """The cells that are not empty."""
+    return [cell.strip() for cell in one(sample.column(column)).to_pylist() if cell and cell.strip()]
+
+
+def _drawn(cells: list[str]) -> list[str]:
+    """Up to LOOKED_AT of the cells, evenly drawn."""
+    return [cells[i] for i in np.linspace(0, len(cells) - 1, min(len(cells), LOOKED_AT)).astype(int)]
 
 
 def _find(column: str, cells: list[str]) -> Finding:
-    name, confidence, why = _by_header(column)
+    looked_at = _drawn(cells)
+    name, confidence, why = by_header(column)
     if name is None:
-        return Finding(column, *_by_values(cells))
+        return _clean(_finding(column, _by_values(looked_at)), cells)
     entry = FIELDS[name]
-    if not cells or (entry.cls is FieldClass.QUASI and entry.kind is Kind.TEXT):
-        return Finding(column, name, confidence, why)
-    if entry.cls in {FieldClass.ANALYTIC, FieldClass.QUASI, FieldClass.SENSITIVE} and (
-        held := forms.strong_form(cells)
-    ):
-        return Finding(column, held, LIKELY, f"the header says {name}, the form of the values says {held}")
-    if not _agrees(entry.kind, cells):
-        return Finding(column, None, 0.3, f"the header says {name}, its values are of another kind")
-    if (
-        entry.cls is FieldClass.ANALYTIC
-        and entry.kind is Kind.TEXT
-        and (hidden := sum(map(forms.holds_identifier, cells)))
-    ):
-        return Finding(
-            column, None, 0.3, f"the header says {name}, but {hidden} of {len(cells)} cells hold a number or address"
-        )
-    return Finding(column, name, confidence, why)
-
-
-def _by_header(column: str) -> tuple[str | None, float, str]:
-    if name := ALIASES.get(reduce(column)):
-        return name, SURE, "known header"
-    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", column)
-    while words and words[0].casefold() in PREFIXES:
-        words = words[1:]
-        if name := ALIASES.get(reduce("".join(words))):
-            return name, LIKELY, "known header after a common first word"
-    while len(words) > 1 and (words[-1].isdigit() or words[-1].casefold() in {"usd", "code", "text", "value", "field"}):
-        words = words[:-1]
-        if name := ALIASES.get(reduce("".join(words))):
-            return name, LIKELY, "known header before a common last word"
-    return _by_stem(column)
-
-
-def _by_stem(column: str) -> tuple[str | None, float, str]:
-    """Personal columns by the beginning of a word; what is analytic must be known as a whole."""
-    words = [reduce(word) for word in re.split(r"[\W_\d]+|(?<=[a-z])(?=[A-Z])", column)]
-    for name, stems in STEM_TABLE.items():
-        if any(word.startswith(stems) for word in words if word):
-            return name, LIKELY, "a word of the header"
-    return None, 0.0, ""
-
-
-def _by_values(cells: list[str]) -> tuple[str | None, float, str]:
     if not cells:
-        return None, 0.0, "unknown header and no values: dropped until mapped"
+        return Finding(column, name, confidence, why, entry.cls.value)
+    if against := _contradicted(entry, looked_at):
+        found, sure, said, cls = against
+        return _clean(Finding(column, found, sure, f"the header says {name}; {said}", cls), cells)
+    return _clean(Finding(column, name, confidence, why, entry.cls.value), cells)
+
+
+def _finding(column: str, guess: Guess) -> Finding:
+    return Finding(column, guess[0], guess[1], guess[2], guess[3])
+
+
+def _contradicted(entry: Field, cells: list[str]) -> Guess | None:
+    """What the values say if they are not what the header promises; None if they may well be."""
+    if entry.cls is FieldClass.IDENTIFIER:
+        return _no_identifier(entry, cells)
+    if entry.cls is FieldClass.FREE_TEXT or (entry.cls is FieldClass.QUASI and entry.kind is Kind.TEXT):
+        return None
+    if held := forms.strong_form(cells):
+        if entry.kind is Kind.AMOUNT and held != "email" and not _filed_under(cells):
+            return None  # round amounts may look like numbers of all kinds
+        return held, LIKELY, f"the form of the values says {held}", FIELDS[held].cls.value
+    readable = {Kind.AMOUNT: forms.is_amount, Kind.DATE: lambda cell: forms.is_date(cell) or forms.is_short_date(cell)}
+    if entry.kind in readable:
+        if share(cells, readable[entry.kind]) < 0.5:
+            return _other_kind(cells)
+        return (
+            (CODES, GUESS, "the values are numbers that something is filed under", "I") if _filed_under(cells) else None
+        )
+    if entry.kind is Kind.TEXT and len(set(cells)) > 12 and not _category_header_holds(cells):
+        return _other_kind(cells)
+    return None
+
+
+def _other_kind(cells: list[str]) -> Guess:
+    found, _, why, cls = _by_values(cells)
+    return (found, GUESS, why, cls) if cls == "I" else (None, DOUBT, "its values are of another kind", cls)
+
+
+def _category_header_holds(cells: list[str]) -> bool:
+    """Whether values may be those of a category: shared by many, or no names, codes, sentences, days or amounts."""
+    if forms.looks_like_category(cells):
+        return not (share(cells, forms.is_full_name) >= 0.5)
+    if share(cells, forms.has_decimals) >= LIKELY or share(cells, forms.is_date) >= LIKELY:
+        return False
+    if share(cells, forms.is_known_name) >= 0.6 or share(cells, forms.is_full_name) >= 0.3:
+        return False
+    return len(set(cells)) < 0.95 * len(cells) or not (forms.looks_like_codes(cells) or share(cells, _is_long) >= 0.5)
+
+
+def _is_long(cell: str) -> bool:
+    return len(cell.split()) > 5
+
+
+def _filed_under(cells: list[str]) -> bool:
+    """Whole numbers of one length, eight digits or more, nearly all different and hardly any of them round."""
+    if share(cells, lambda cell: cell.isdigit() and len(cell) >= 8 and not forms.is_date(cell)) < 0.95:
+        return False
+    round_share = share(cells, lambda cell: cell.endswith("0"))
+    return len({len(cell) for cell in cells}) <= 2 and len(set(cells)) >= 0.9 * len(cells) and round_share < 0.3
+
+
+def _no_identifier(entry: Field, cells: list[str]) -> Guess | None:
+    """Days, amounts or answers under the header of an identifier: somebody mixed up the columns, or it is a flag."""
+    if len(cells) < FEW:
+        return None
+    if forms.looks_like_yes_no(cells):
+        return None, DOUBT, "its values are yes or no", "A"
+    if entry.name in VERIFIABLE and (held := forms.strong_form(cells)) and held != entry.name:
+        return held, LIKELY, f"the form of the values says {held}", FIELDS[held].cls.value
+    written = share(cells, lambda cell: not cell.isdigit() and (forms.is_date(cell) or forms.is_short_date(cell)))
+    if written >= 0.9 or share(cells, forms.has_decimals) >= 0.9:
+        return _other_kind(cells)
+    return None
+
+
+def _clean(finding: Finding, cells: list[str]) -> Finding:
+    """The finding, unless a column that would be kept holds identifiers of somebody here and there."""
+    if finding.cls != "A" or not cells:
+        return finding
+    entry = FIELDS[finding.field] if finding.field else None
+    if (entry and entry.kind is Kind.AMOUNT) or (not entry and share(_drawn(cells), forms.is_amount) >= LIKELY):
+        strays = _strays_among_amounts(cells)
+    elif (entry and entry.kind is Kind.DATE) or (not entry and share(_drawn(cells), forms.is_date) >= LIKELY):
+        strays = sum(forms.stray(cell) for cell in set(cells) if not _LIKE_DAY.match(cell))
+    else:
+        strays = sum(count for cell, count in Counter(cells).items() if count < SHARED_BY and forms.stray(cell))
+    if not strays:
+        return finding
+    why = f"{finding.why}; {strays} of {len(cells)} cells looked at hold a number, name or address of somebody: clean the column"
+    return Finding(finding.column, None, DOUBT, why, "I")
+
+
+def _strays_among_amounts(cells: list[str]) -> int:
+    """Cells that are no amount but quote an identifier, and long bare numbers where amounts are short or have a point."""
+    usual = float(np.median([len(cell.split(".")[0].split(",")[0]) for cell in cells[:LOOKED_AT]]))
+    pointed = share(cells[:LOOKED_AT], forms.has_decimals) >= LIKELY
+    found = 0
+    for cell in set(cells):
+        if forms.is_amount(cell):
+            found += cell.isdigit() and len(cell) >= 9 and (pointed or len(cell) >= usual + 3)
+        else:
+            found += forms.stray(cell)
+    return found
+
+
+def _by_values(cells: list[str]) -> Guess:
+    if not cells:
+        return None, 0.0, "unknown header and no values: dropped until mapped", UNKNOWN
     if name := forms.strong_form(cells):
-        return name, LIKELY, "form and check digits of the values"
+        return name, LIKELY, "form and check digits of the values", FIELDS[name].cls.value
     if len(set(cells)) > 1 and share(cells, STATES.__contains__) >= SURE:
-        return "state", GUESS, "codes of US states"
-    if share(cells, forms.is_date) >= LIKELY:
-        years = forms.years_of(cells)
-        if years[-1] - years[0] > 30 and years[len(years) // 2] < 1995:
-            return "date_of_birth", GUESS, "days over more than thirty years"
-        return None, 0.0, "days, but of what: dropped until mapped"
+        return "state", GUESS, "codes of US states", "Q"
+    return _by_figures(cells) or _by_words(cells)
+
+
+def _by_figures(cells: list[str]) -> Guess | None:
+    """Answers, days and amounts."""
+    if forms.looks_like_yes_no(cells):
+        return None, 0.0, "yes or no, but to what: dropped until mapped", "A"
+    if share(cells, lambda cell: forms.is_date(cell) or forms.is_short_date(cell)) >= LIKELY:
+        if _births(forms.years_of(cells)):
+            return "date_of_birth", GUESS, "days as those of births", "Q"
+        return None, 0.0, "days, but of what: dropped until mapped", "A"
     if share(cells, forms.has_decimals) >= LIKELY:
-        return None, 0.0, "amounts, but of what: dropped until mapped"
-    return next(((name, GUESS, why) for name, why, holds in GUESSES if holds(cells)), UNKNOWN)
+        return None, 0.0, "amounts, but of what: dropped until mapped", "A"
+    return None
 
 
-def _agrees(kind: Kind, cells: list[str]) -> bool:
-    """Whether most values can be read as the kind that the header promises."""
-    match kind:
-        case Kind.AMOUNT:
-            return share(cells, forms.is_amount) >= 0.5
-        case Kind.DATE:
-            return share(cells, forms.is_date) >= 0.5
-        case _:
-            return True
+def _by_words(cells: list[str]) -> Guess:
+    """Codes and names, and what is neither."""
+    if forms.looks_like_postal_codes(cells):
+        return "postal_code", GUESS, "form of postal codes", "Q"
+    if forms.looks_like_codes(cells):
+        return CODES, GUESS, "codes that are nearly all different", "I"
+    if forms.looks_like_names(cells):
+        return "debtor_name", GUESS, "words as names have", "I"
+    return _leftover(cells)
+
+
+def _births(years: list[int]) -> bool:
+    """Whether days spread as births do: over decades, and mostly long ago."""
+    if not years:
+        return False
+    spread, middle = years[-1] - years[0], years[len(years) // 2]
+    return (spread > 30 and middle < 1995) or (spread > 15 and middle < 1988)
+
+
+def _leftover(cells: list[str]) -> Guess:
+    """What no field could be named for."""
+    if share(cells, forms.is_amount) >= LIKELY:
+        return None, 0.0, "numbers, but of what: dropped until mapped", "A"
+    if forms.looks_like_category(cells):
+        return None, 0.0, "few values that many rows share, but of what: dropped until mapped", "A"
+    if forms.looks_like_sentences(cells):
+        return "notes", GUESS, "sentences", "F"
+    mostly_names = share(cells, forms.is_known_name) >= 0.5
+    return (
+        ("debtor_name", GUESS, "words of which most are names", "I")
+        if mostly_names
+        else (None, 0.0, "unknown: dropped until mapped", UNKNOWN)
+    )
 
 
 def _one_column_per_field(findings: list[Finding]) -> list[Finding]:
@@ -243,6 +356,6 @@ def _one_column_per_field(findings: list[Finding]) -> list[Finding]:
     return [
         finding
         if not finding.field or FIELDS[finding.field].many or best[finding.field] is finding
-        else Finding(finding.column, None, 0.3, f"another column is {finding.field}")
+        else replace(finding, field=None, confidence=DOUBT, why=f"another column is {finding.field}")
         for finding in findings
     ]

@@ -2,23 +2,21 @@
 
 import re
 from collections.abc import Callable, Sequence
-from functools import partial
+from datetime import date
+from functools import lru_cache, partial
+from itertools import pairwise
 
 from stdnum import iban, luhn
-from stdnum.de import idnr
-from stdnum.es import dni, nie
-from stdnum.fr import nir
-from stdnum.gb import nhs
-from stdnum.it import codicefiscale
-from stdnum.pl import pesel
 
+from masking.nationals import is_national_id, national_scheme
+from masking.people import FIRM, LENDER, is_full_name, is_known_name
 from masking.values import minor_units, one_date
 
 MOST = 0.8
 """A column has a form if this share of its cells has it."""
 
 STRAY_DIGITS = 7
-"""A text with this many digits holds a number of somebody or something, not a category."""
+"""A text with this many digits in a run holds a number of somebody or something, not a category."""
 
 CARD_FORM = re.compile(r"[0-9][0-9 -]{11,22}[0-9]")
 # Issuer ranges by first digits and lengths (ISO/IEC 7812-1:2017 and the networks' published ranges).
@@ -30,29 +28,63 @@ CARD_RANGES = (
     (re.compile(r"3(?:0[0-5]|[68])"), {14, 16}),
     (re.compile(r"35(?:2[89]|[3-8])"), {16}),
 )
-EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[a-z]{2,}", re.IGNORECASE)
+EMAIL = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+\.[^\W\d_]{2,}", re.IGNORECASE)
 SSN = re.compile(r"(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}")
-IBAN = re.compile(r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}")
-PHONE = re.compile(r"(?:\+?1[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}|\+\d{1,3}[ .-]?\(?\d[\d ().-]{6,13}\d")
-LOCAL_PHONE = re.compile(r"0\d(?:[ ./-]\d{2}){4}|\(?0\d{1,4}\)?[ /-]\d[\d ]{4,9}")
+IBAN = re.compile(r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}", re.IGNORECASE)
+PHONE = re.compile(
+    r"(?:\+?1[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?: ?(?:x|ext\.?) ?\d{1,6})?"
+    r"|(?:\+|00)[1-9]\d{0,2}[ .-]?(?:\(0?\d{1,4}\)|\d)[\d ()./-]{5,15}\d"
+)
+LOCAL_PHONE = re.compile(
+    r"0\d(?:[ ./-]?\d{2}){4}|\(?0\d{1,4}\)?[ /-]\d[\d -]{4,10}|0[1-9]\d{8,9}|\(\d{2}\) ?9?\d{4}-\d{4}|[679]\d{2}(?: \d{3}){2}"
+    r"|[679]\d{2}(?: \d{2}){3}|\d{3} \d{3} \d{3}|0\d{2}-\d{3,4}-\d{4}|[2-9]\d{3} \d{4}|[6-9]\d{4} ?\d{5}"
+)
+NANP = re.compile(r"1?[2-9]\d{2}[2-9]\d{6}")
+_STREET_EN = (
+    r"street|avenue|road|boulevard|lane|drive|court|place|way|terrace|circle|highway|hwy|parkway|pkwy|square|trail|close|crescent|gardens|"
+    r"grove|mews|row|walk|alley|loop|plaza|st|ave|av|rd|blvd|ln|dr|ct|pl|ter|terr|cir|sq|trl|apt|apartment|suite|ste|unit|cres|pde|parade"
+)
 STREET = re.compile(
-    r"\d+[a-z]? .*\b(?:st|street|ave|avenue|rd|road|blvd|ln|lane|dr|drive|ct|way|apt)\b.*"
-    r"|\d+[a-z]?,? (?:bis |ter )?(?:rue|avenue|boulevard|place|chemin|all[ée]e|impasse|quai|cours)\b.*"
-    r"|.*(?:stra(?:ß|ss)e|str\.|weg|allee|platz|gasse|damm|ufer) \d+ ?[a-z]?"
-    r"|(?:ul\.|al\.|os\.|pl\.|calle|avenida|paseo|plaza|camino|ronda|via|viale|corso|piazza|vicolo|largo)\s.*\d+\w?",
+    rf"(?:no\.? ?|flat |unit |apt\.? )?\d+[a-z]?(?:[-/]\d+\w?)?,? .*\b(?:{_STREET_EN})\b.*"
+    r"|\d+[a-z]?,? (?:bis |ter )?(?:rue|avenue|av\.?|boulevard|bd|place|chemin|all[ée]e|impasse|quai|cours|route|square|faubourg)\b.*"
+    r"|.*(?:stra(?:ß|ss)e|str\.|weg|allee|platz|gasse|damm|ufer|ring|straat|laan|plein|gracht|kade|dijk|gatan|v[äa]gen|gade|vej|gata|veien|"
+    r"katu|tie|utca|[uú]t|t[ée]r) \d+ ?[a-z]?(?:[-/ ].*)?"
+    r"|(?:ul\.|al\.|os\.|pl\.|ulica|aleja|calle|c/|avda?\.?|avenida|paseo|plaza|camino|ronda|carrera|via|viale|corso|piazza|vicolo|largo|"
+    r"strada|rua|travessa|pra[çc]a|av\.|str\.|strada|bulevardul|bd\.|ulitsa|prospekt|улица|ул\.|пр\.|οδός)\s.*\d+\w?.*"
+    r"|.*\b(?:mahallesi|mah\.|sokak|sok\.|cad\.|caddesi|nagar|marg|chowk|bagh)\b.*|.*\d+-\d+-\d+.*(?:ku|shi|cho)\b.*"
+    r"|(?:p\.? ?o\.? ?box|postfach|bo[îi]te postale|bp|apartado|skrytka|casella postale|postbus)\s+\d+.*"
+    r"|\d{1,5} [A-Za-z][\w' .-]+(?: (?:#|apt|suite|unit|no\.?) ?\w+)",
     re.IGNORECASE,
 )
-WORDS = re.compile(r"[^\W\d_]+(?:[ ,.'\u2019-]+[^\W\d_]+){0,4}\.?")
+HOUSE_FIRST = re.compile(r"\d{1,5}[a-z]?,? [^\W\d_].{3,40}", re.IGNORECASE)
+HOUSE_LAST = re.compile(
+    r"[^\W\d_][^\d,;:]{3,40},? (?:nr\.? ?|no\.? ?|n[º°] ?|č\.p\. ?)?\d{1,4} ?[a-z]?(?:[-/]\d+)?", re.IGNORECASE
+)
+WORDS = re.compile(r"[^\W\d_]+(?:[ ,.'\u2019&-]+[^\W\d_]+){0,5}\.?")
 CODE = re.compile(r"[A-Z]{0,5}[ /-]?\d{4,}[A-Z0-9/-]*", re.IGNORECASE)
-
-# The form that is looked at first, because check digits cost more.
-NATIONAL: tuple[tuple[re.Pattern[str], Callable[[str], bool]], ...] = (
-    (re.compile(r"\d{8}[A-Z]", re.IGNORECASE), dni.is_valid),
-    (re.compile(r"[XYZ]\d{7}[A-Z]", re.IGNORECASE), nie.is_valid),
-    (re.compile(r"[A-Z]{6}\d\d[A-Z]\d\d[A-Z]\d{3}[A-Z]", re.IGNORECASE), codicefiscale.is_valid),
-    (re.compile(r"[12]\d{12}(?: ?\d\d)"), nir.is_valid),
-    (re.compile(r"\d{11}"), lambda cell: pesel.is_valid(cell) or idnr.is_valid(cell)),
-    (re.compile(r"\d{3} \d{3} \d{4}"), nhs.is_valid),
+TOKEN_LIKE = re.compile(r"(?=.*\d)[A-Z0-9][A-Z0-9./_#-]{4,39}", re.IGNORECASE)
+UUID = re.compile(r"\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?|[0-9a-f]{16,64}", re.IGNORECASE)
+STARRED = re.compile(r"(?:[Xx*•#]{2,}[ -]?)+\d{2,6}")
+IP = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}|(?:[0-9a-f]{1,4}:){3,7}[0-9a-f]{1,4}", re.IGNORECASE)
+CJK = re.compile(
+    r"[\u4e00-\u9fff\u3040-\u30ff\uac00-\ud7af]{2,5}(?:[ \u3000][\u4e00-\u9fff\u3040-\u30ff\uac00-\ud7af]{1,4})?"
+)
+YES_NO = frozenset(
+    "y n yes no true false t f 0 1 j ja nein oui non si sí s tak nie x sim nao não v verdadero falso vero - n/a na none null".split()
+)
+YEARS = re.compile(r"(?:19|20)\d\d ?[-\u2013/] ?(?:19|20)?\d\d(?!\d)")
+RUN = re.compile(r"\+?\d(?:[ ()./-]{0,2}\d){6,}")
+SHORT_DAY = re.compile(r"(\d{1,2})[./-](\d{1,2})[./-](\d{2})")
+POSTAL = (
+    re.compile(r"\d{5}(-\d{4})?"),
+    re.compile(r"\d\d-\d{3}"),
+    re.compile(r"[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}", re.IGNORECASE),
+    re.compile(r"[A-Z]\d[A-Z] ?\d[A-Z]\d", re.IGNORECASE),
+    re.compile(r"\d{4} ?[A-Z]{2}"),
+    re.compile(r"\d{3} \d{2}"),
+    re.compile(r"\d{4}-\d{3}"),
+    re.compile(r"\d{5}-\d{3}"),
+    re.compile(r"\d{3}-\d{4}"),
 )
 
 
@@ -63,11 +95,6 @@ def is_card_number(text: str) -> bool:
     digits = re.sub(r"[ -]", "", text)
     known = any(len(digits) in lengths and form.match(digits) for form, lengths in CARD_RANGES)
     return known and luhn.is_valid(digits)
-
-
-def is_national_id(text: str) -> bool:
-    """Whether a text has the form, and where there are any the check digits, of a number that a state gave a person."""
-    return _fits(SSN, text) or any(form.fullmatch(text) and valid(text) for form, valid in NATIONAL)
 
 
 def is_iban(text: str) -> bool:
@@ -82,74 +109,184 @@ def _fits(pattern: re.Pattern[str], cell: str) -> bool:
     return pattern.fullmatch(cell) is not None
 
 
-STRONG: tuple[tuple[str, Callable[[str], bool]], ...] = (
-    ("email", partial(_fits, EMAIL)),
-    ("bank_account", is_iban),
-    ("national_id", is_national_id),
-    ("phone", is_phone),
-    ("street_address", partial(_fits, STREET)),
-)
+def is_street(cell: str) -> bool:
+    return len(cell) <= 120 and _fits(STREET, cell)
 
 
 def share(cells: Sequence[str], holds: Callable[[str], bool]) -> float:
     """The share of cells for which something holds."""
-    return sum(map(holds, cells)) / len(cells)
+    return sum(map(holds, cells)) / len(cells) if cells else 0.0
 
 
 def strong_form(cells: Sequence[str]) -> str | None:
     """The identifier that most cells are, by form and check digits."""
-    return next((name for name, holds in STRONG if share(cells, holds) >= MOST), None)
+    for name, holds in (("email", partial(_fits, EMAIL)), ("bank_account", is_iban)):
+        if share(cells, holds) >= MOST:
+            return name
+    if share(cells, partial(_fits, UUID)) >= MOST or share(cells, partial(_fits, IP)) >= MOST:
+        return "identity_document"
+    if share(cells, is_date) >= MOST or share(cells, has_decimals) >= MOST:
+        return None
+    if share(cells, partial(_fits, PHONE)) >= MOST:
+        return "phone"
+    if national_scheme(cells):
+        return "national_id"
+    if share(cells, is_phone) >= MOST or (
+        share(cells, partial(_fits, NANP)) >= 0.97 and len(set(cells)) > len(cells) / 2
+    ):
+        return "phone"
+    if share(cells, is_street) >= MOST or _looks_like_addresses(cells):
+        return "street_address"
+    return None
 
 
+def _looks_like_addresses(cells: Sequence[str]) -> bool:
+    """A few words and a house number, nearly all different, of which some name a street."""
+    if len(set(cells)) < 0.5 * len(cells) or share(cells, is_phone) > 0.1:
+        return False
+    housed = share(cells, lambda cell: _fits(HOUSE_FIRST, cell) or _fits(HOUSE_LAST, cell) or is_street(cell))
+    numbers = {re.sub(r"\D", "", cell)[:5] for cell in cells}
+    prefixes = {re.sub(r"[\d\W]+", " ", cell).strip().casefold() for cell in cells}
+    return housed >= MOST and len(numbers) > 5 and len(prefixes) > 0.15 * len(cells) and len(prefixes) > 4
+
+
+@lru_cache(maxsize=1 << 16)
 def is_amount(cell: str) -> bool:
     return any(minor_units(cell, exponent=3, decimal_mark=mark) is not None for mark in ".,")
 
 
 def has_decimals(cell: str) -> bool:
-    return bool(re.search(r"\d[.,]\d{1,2}\)?-?$", cell)) and is_amount(cell)
+    return bool(re.search(r"\d[.,]\d{1,2}\)?-?(?: ?[^\W\d_]{1,3}| ?[€$£])?$", cell)) and is_amount(cell)
 
 
+_MAYBE_DATE = re.compile(r"\d{8}|.*\d[./ ,-]+\w{1,9}[./ ,-]+\d{2}.*|\D{3,9} \d{1,2},? \d{4}.*")
+
+
+@lru_cache(maxsize=1 << 16)
 def is_date(cell: str) -> bool:
+    if len(cell) > 40 or not _MAYBE_DATE.fullmatch(cell):
+        return False
     return any(one_date(cell, order=order) is not None for order in ("mdy", "dmy", "ymd"))
 
 
-def holds_identifier(cell: str) -> bool:
-    """Whether a text quotes an identifier: an address of mail, an IBAN, a number of a person, a run of many digits."""
-    if sum(char.isdigit() for char in cell) >= STRAY_DIGITS and not is_date(cell):
-        return True
-    return bool(EMAIL.search(cell)) or any(is_iban(word) or is_national_id(word) for word in cell.split())
-
-
-def looks_like_names(cells: Sequence[str]) -> bool:
-    """Words with capitals and hardly two cells alike: names of people, firms or places, not of categories."""
-    distinct = len(set(cells))
-    if distinct < 12 or distinct / len(cells) < 0.15:
-        return False
-    return share(cells, lambda cell: _fits(WORDS, cell) and (cell.istitle() or cell[:1].isupper())) >= 0.9
-
-
-def looks_like_codes(cells: Sequence[str]) -> bool:
-    """Numbers or letters with numbers, all different and of one length or two: what somebody is filed under."""
-    if len(set(cells)) < 0.95 * len(cells) or len(cells) < 5:
-        return False
-    sizes = {len(cell) for cell in cells}
-    return len(sizes) <= 2 and min(sizes) >= 6 and share(cells, partial(_fits, CODE)) >= 0.9
-
-
-def looks_like_postal_codes(cells: Sequence[str]) -> bool:
-    """Five digits, or the Polish two and three."""
+def is_short_date(cell: str) -> bool:
+    """A day whose year has two digits; intake does not guess its century, detection need not."""
+    found = SHORT_DAY.fullmatch(cell)
     return (
-        len(set(cells)) > 20
-        and share(cells, lambda cell: bool(re.fullmatch(r"\d{5}(-\d{4})?|\d\d-\d{3}", cell))) >= 0.9
+        bool(found)
+        and 1 <= int(found[1]) <= 31
+        and 1 <= int(found[2]) <= 31
+        and min(int(found[1]), int(found[2])) <= 12
     )
 
 
+def stray(cell: str) -> bool:
+    """Whether a text quotes an identifier: mail, IBAN, a number of a person, a full name, a long run of digits."""
+    if "@" in cell and EMAIL.search(cell):
+        return True
+    if is_full_name(cell) and not LENDER.search(cell) and not FIRM.search(cell):
+        return True
+    if sum(char.isdigit() for char in cell) < 6:
+        return is_street(cell) and bool(re.search(r"\d", cell)) and len(cell.split()) > 2
+    if is_date(cell) or is_short_date(cell):
+        return False
+    if RUN.search(YEARS.sub(" ", cell)):
+        return True
+    return any(is_iban(word) or is_national_id(word) for word in cell.split()) or is_street(cell)
+
+
+def holds_identifier(cell: str) -> bool:
+    """`stray`, under the name that says when: a cell of a column that should hold none."""
+    return stray(cell)
+
+
+def looks_like_yes_no(cells: Sequence[str]) -> bool:
+    return len(cells) >= 5 and len(set(cells)) <= 4 and share(cells, lambda cell: cell.casefold() in YES_NO) >= 0.98
+
+
+def looks_like_names(cells: Sequence[str]) -> bool:
+    """Names of people, firms or places: common names, or words with capitals and hardly two cells alike."""
+    distinct = set(cells)
+    if share(cells, partial(_fits, CJK)) >= MOST and len(distinct) >= 8:
+        return True
+    worded = [cell for cell in cells if _fits(WORDS, cell) or FIRM.search(cell)]
+    if len(worded) < MOST * len(cells):
+        return False
+    lenders = share(worded, lambda cell: bool(LENDER.search(cell)))
+    known = sum(map(is_known_name, distinct)) / len(distinct)
+    if known >= 0.5 and lenders < 0.3 and len(distinct) >= 5 and not _shared_by_many(cells, distinct, known):
+        return True
+    ratio = len(distinct) / len(cells)
+    if len(distinct) < 12 or ratio < 0.15:
+        return False
+    if lenders >= 0.3:
+        return ratio >= 0.9 and known >= 0.2
+    if ratio < 0.5 and share(worded, lambda cell: bool(FIRM.search(cell))) >= 0.4:
+        return False
+    return share(worded, lambda cell: cell[:1].isupper() or cell[:1] in "'\u2019") >= 0.9 or known >= 0.2
+
+
+def _shared_by_many(cells: Sequence[str], distinct: set[str], known: float) -> bool:
+    """A handful of words in a long column is a category, unless nearly all of them are names."""
+    return len(distinct) <= 6 and len(cells) >= 10 * len(distinct) and known < 0.95
+
+
+def looks_like_codes(cells: Sequence[str]) -> bool:
+    """What somebody is filed under: numbers or letters with numbers, nearly all different."""
+    distinct = len(set(cells))
+    if len(cells) < 5:
+        return False
+    if share(cells, partial(_fits, STARRED)) >= MOST:
+        return True
+    sizes = {len(cell) for cell in cells}
+    digits = share(cells, str.isdigit) >= 0.9
+    fixed = len(sizes) <= 2
+    if distinct >= 0.95 * len(cells):
+        if fixed and min(sizes) >= 6 and share(cells, partial(_fits, CODE)) >= 0.9:
+            return True
+        if digits:
+            return _counts_up(cells) or (min(sizes) >= 8 and len(sizes) <= 5)
+        return (
+            share(cells, partial(_fits, TOKEN_LIKE)) >= 0.9
+            and share(cells, is_amount) < 0.5
+            and share(cells, is_date) < 0.5
+        )
+    if distinct >= 0.5 * len(cells) and fixed and min(sizes) >= 7:
+        return digits or (share(cells, partial(_fits, CODE)) >= 0.9 and share(cells, has_decimals) < 0.5)
+    return False
+
+
+def _counts_up(cells: Sequence[str]) -> bool:
+    """Whole numbers that all lie close together and are all different: a running number."""
+    numbers = sorted({int(cell) for cell in cells if cell.isdecimal() and len(cell) < 18})
+    steps = [after - before for before, after in pairwise(numbers)]
+    return len(numbers) >= 8 and len(set(steps)) <= max(3, len(steps) // 20) and max(steps) <= 50
+
+
+def looks_like_postal_codes(cells: Sequence[str]) -> bool:
+    """One country's postal codes, of one length unless they have letters; bare digits must be five."""
+    distinct = len(set(cells))
+    return distinct > 12 and any(share(cells, partial(_fits, form)) >= 0.9 for form in POSTAL)
+
+
 def looks_like_sentences(cells: Sequence[str]) -> bool:
-    """Three words or more in every second cell."""
-    return share(cells, lambda cell: len(cell.split()) > 2) >= 0.5
+    """Three words or more in every second cell, and more than a handful of different ones."""
+    return share(cells, lambda cell: len(cell.split()) > 2) >= 0.5 and len(set(cells)) > 4
+
+
+def looks_like_category(cells: Sequence[str]) -> bool:
+    """A few values that many rows share."""
+    distinct = len(set(cells))
+    return distinct <= 3 or distinct <= max(6, 0.15 * len(cells)) or (distinct <= 60 and distinct <= 0.35 * len(cells))
 
 
 def years_of(cells: Sequence[str]) -> list[int]:
-    """The years of the cells that are dates, sorted."""
-    found = (next((d for o in ("mdy", "dmy", "ymd") if (d := one_date(cell, order=o))), None) for cell in cells[:200])
-    return sorted(day.year for day in found if day)
+    """The years of the cells that are dates, sorted; a year of two digits lies between 1931 and 2030."""
+    found: list[date | None] = []
+    short: list[int] = []
+    for cell in cells[:200]:
+        if match := SHORT_DAY.fullmatch(cell):
+            short.append(int(match[3]) + (1900 if int(match[3]) > 30 else 2000))
+        else:
+            found.append(next((d for o in ("mdy", "dmy", "ymd") if (d := one_date(cell, order=o))), None))
+    return sorted([day.year for day in found if day] + short)

@@ -47,6 +47,11 @@ class Watched(io.RawIOBase):
         self._draw(100)
         sys.stderr.write("\n")
 
+    def give_up(self) -> None:
+        """Leave the bar where it is, so that what went wrong starts a line of its own."""
+        if self._drawn:
+            sys.stderr.write("\n")
+
 
 @contextmanager
 def watched(path: Path, *, readings: int = 2) -> Iterator[Path | BinaryIO]:
@@ -56,5 +61,9 @@ def watched(path: Path, *, readings: int = 2) -> Iterator[Path | BinaryIO]:
         return
     with path.open("rb") as file:
         bar = Watched(file, readings=readings)
-        yield io.BufferedReader(bar, 1 << 20)
+        try:
+            yield io.BufferedReader(bar, 1 << 20)
+        except BaseException:
+            bar.give_up()
+            raise
         bar.finish()

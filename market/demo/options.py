@@ -1,11 +1,13 @@
 """What the user of the demo may choose."""
 
-import json
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from market.settings import SettingsError
+from masking import mappingfile
+from masking.mappingfile import SavedMapping
+from masking.policy import PolicyError
 
 
 class Pace(Enum):
@@ -46,15 +48,12 @@ class Options:
     pace: Pace = Pace.FAST
 
 
-def read_corrections(path: Path) -> dict[str, str | None]:
-    """A mapping file: a JSON object of column header to field name, or to null to drop the column.
+def read_corrections(path: Path) -> SavedMapping:
+    """A mapping file, as `market mask detect --save` writes it.
 
     Raises `SettingsError` naming the file and what is wrong with it.
     """
     try:
-        found = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise SettingsError(f"{path} is not JSON in UTF-8") from error
-    if not isinstance(found, dict) or not all(value is None or isinstance(value, str) for value in found.values()):
-        raise SettingsError(f"{path} must be a JSON object: column header to field name, or null to drop the column")
-    return found
+        return mappingfile.load(path)
+    except PolicyError as error:
+        raise SettingsError(str(error)) from error

@@ -90,7 +90,8 @@ def _workbook(folder: Path) -> tuple[Path, Path]:
     path, mapping = folder / "ledger.xlsx", folder / "mapping.json"
     book.save(path)
     mapping.write_text(
-        '{"Contract": "account_number", "Owner": "debtor_name", "What is owed": "current_balance", "Kind": "debt_type"}'
+        '{"columns": {"Contract": "account_number", "Owner": "debtor_name", "What is owed": "current_balance", '
+        '"Kind": "debt_type"}}'
     )
     return path, mapping
 

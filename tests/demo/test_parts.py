@@ -131,7 +131,7 @@ def test_the_reserve_lies_above_the_opening() -> None:
         assert 0 < figures.deposit_cents <= figures.opening_cents < figures.reserve_cents
 
 
-@pytest.mark.parametrize("text", ["not json", "[1]", '{"a": 1}'])
+@pytest.mark.parametrize("text", ["not json", "[1]", '{"a": 1}', '{"columns": {"a": "no such field"}}'])
 def test_a_mapping_file_that_is_none_is_refused_with_its_name(tmp_path: Path, text: str) -> None:
     path = tmp_path / "mapping.json"
     path.write_text(text)

@@ -49,10 +49,11 @@ def test_what_was_applied_passed_the_gate(pool):
 
 def test_the_risk_report_says_how_unique_rows_are_and_which_column_costs_most(pool, capsys):
     assert main(["risk", str(pool / "out" / "preview.csv")]) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert said["distribution"]["smallest_count"] >= 5
-    assert said["distribution"]["linkage_share"] <= 0.05
-    assert all(share <= said["distribution"]["linkage_share"] for share in said["linkage_share_without"].values())
+    person = json.loads(capsys.readouterr().out)["views"][0]["attacks"]["person"]
+    assert person["smallest_count"] >= 5
+    assert person["linkage_share"] <= 0.05
+    assert person["simulated_share"] <= 0.05
+    assert all(share <= person["linkage_share"] for share in person["share_without"].values())
 
 
 def test_the_sealed_and_the_opened_sale_file_verify(pool, tmp_path):

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_commands_of_the_guide_run_as_they_stand(tmp_path):
     blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "docs" / "masking.md").read_text(), re.DOTALL)
-    script = "\n".join(blocks).replace("python -m", f"'{sys.executable}' -m")
+    script = "\n".join(blocks).replace("market mask", f"'{sys.executable}' -m masking")
     script = script.replace("tests/data", str(ROOT / "tests" / "data"))
     done = subprocess.run(
         ["sh", "-e"],

@@ -11,6 +11,7 @@ from market.demo import tape as own_tape
 from market.demo.cast import SELLER
 from market.demo.options import read_corrections
 from market.demo.world import World
+from masking.mappingfile import SavedMapping
 
 _MASK_S = 120
 _MANY = 50
@@ -34,7 +35,7 @@ class TapeFile:
 def choose_tape(world: World) -> TapeFile:
     """The user's tape, or a generated one."""
     given, cut_off_on = world.options.tape, world.clock.now().date()
-    corrections = read_corrections(world.options.mapping) if world.options.mapping else {}
+    corrections = _saved(world).columns
     if given is None:
         made = own_tape.generate(cut_off_on)
         known = {**own_tape.CORRECTIONS, **corrections}
@@ -65,8 +66,19 @@ async def correct_mapping(world: World, corrections: dict[str, str | None]) -> P
     """The seller confirms the mapping with its corrections; the portfolio once it is masked (or refused)."""
     found = await read_columns(world)
     if found.state == "mapping_needed":
-        await world[SELLER].put_mapping(found.portfolio_id, corrections, save_as="monthly export")
+        saved = _saved(world)
+        await world[SELLER].put_mapping(
+            found.portfolio_id,
+            corrections,
+            decimal_mark=saved.decimal_mark,
+            date_order=saved.date_order,
+            save_as="monthly export",
+        )
     return await _wait(world, {"ready", "refused"})
+
+
+def _saved(world: World) -> SavedMapping:
+    return read_corrections(world.options.mapping) if world.options.mapping else SavedMapping({})
 
 
 async def _wait(world: World, states: set[str]) -> Portfolio:

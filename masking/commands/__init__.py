@@ -1,0 +1,1 @@
+"""The verbs of `market mask`, one file per thing that a person wants to do."""

@@ -1,0 +1,115 @@
+"""What several verbs share: how they are declared, and how keys, mappings and answers pass the command line."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from masking import detect, intake, mappingfile
+from masking.policy import Mapping
+from masking.report import plain
+from masking.tape import PoolKeys
+
+KEY_HELP = "103 random bytes (token, data and commitment key, nonce prefix): head -c 103 /dev/urandom > pool.keys"
+SALE_KEY_HELP = "the pool's 103 bytes, or the 64 that a winner was released: data key, commitment key"
+
+Verbs = Any  # argparse keeps the type of its subparsers to itself
+Run = Callable[[argparse.Namespace], None]
+
+
+def add_verb(verbs: Verbs, run: Run, text: str, *aliases: str) -> argparse.ArgumentParser:
+    """A verb named like its function, with `text` as its help: the first sentence in the list of verbs."""
+    name = run.__name__.rstrip("_")
+    verb: argparse.ArgumentParser = verbs.add_parser(
+        name,
+        help=text.split(". ", maxsplit=1)[0].rstrip("."),
+        description=text,
+        aliases=list(aliases),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verb.set_defaults(run=run)
+    return verb
+
+
+def add_keys(verb: argparse.ArgumentParser, text: str = KEY_HELP) -> None:
+    verb.add_argument("--key-file", type=Path, required=True, metavar="FILE", help=text)
+
+
+def add_tape(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("tape", type=Path, help="the tape: CSV, XLSX or Parquet")
+
+
+def add_masking(verb: argparse.ArgumentParser) -> None:
+    """The tape and what is needed to type and mask it."""
+    add_tape(verb)
+    verb.add_argument("--cut-off", type=day, required=True, metavar="DAY", help="the cut-off date, YYYY-MM-DD")
+    verb.add_argument("--currency", default="USD", help="ISO 4217 code of every amount [USD]")
+    verb.add_argument("--mapping", type=Path, metavar="FILE", help="as `detect --save` wrote it, corrected")
+    verb.add_argument("--k", type=whole_k, default=5, help="no row stands among fewer than k like it [5]")
+
+
+def day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("a day is written YYYY-MM-DD") from None
+
+
+def whole_k(text: str) -> int:
+    if not text.isdecimal() or not 2 <= int(text) <= 10_000:
+        raise argparse.ArgumentTypeError("k is a whole number from 2")
+    return int(text)
+
+
+def say(value: object) -> None:
+    """Print an answer as JSON on stdout."""
+    sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=False) + "\n")
+
+
+def note(text: str) -> None:
+    """Tell something beside the answer, on stderr."""
+    sys.stderr.write(f"note: {text}\n")
+
+
+def load_keys(path: Path) -> PoolKeys:
+    """The keys in a file of exactly 103 random bytes; raises ValueError for another size."""
+    raw = _raw(path)
+    if len(raw) != 103:
+        raise ValueError(f"{path} has {len(raw)} bytes; a key file has 103: head -c 103 /dev/urandom > {path}")
+    return PoolKeys(token_key=raw[:32], data_key=raw[32:64], commit_key=raw[64:96], nonce_prefix=raw[96:])
+
+
+def load_sale_keys(path: Path) -> tuple[bytes, bytes]:
+    """(data key, commitment key) of a pool's key file or of the 64 bytes that its winner was released."""
+    raw = _raw(path)
+    if len(raw) not in {64, 103}:
+        raise ValueError(f"{path} has {len(raw)} bytes; give the pool's 103, or the 64 of data and commitment key")
+    return (raw[:32], raw[32:]) if len(raw) == 64 else (raw[32:64], raw[64:96])
+
+
+def _raw(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(104)
+
+
+def suggested(source: intake.Source) -> tuple[list[detect.Finding], Mapping, intake.TapeInfo]:
+    """What a tape's columns hold, the mapping that follows, and what the file is; raises IntakeError for card numbers."""
+    info = intake.inspect(source)
+    sample = intake.sample(source, info)
+    findings = detect.detect(info.columns, sample)
+    return findings, detect.suggest(findings, sample), info
+
+
+def mapping_of(chosen: argparse.Namespace, source: intake.Source) -> Mapping:
+    """The saved mapping on this tape, or the detected one; card numbers are refused whatever the mapping says."""
+    _, proposed, info = suggested(source)
+    for warning in info.warnings:
+        note(warning)
+    mapping = mappingfile.load(chosen.mapping).on(info.columns, proposed) if chosen.mapping else proposed
+    if dropped := [repr(column) for column, name in mapping.items() if name is None]:
+        note(f"columns that are dropped until they are mapped: {', '.join(dropped)}")
+    mapping.require_mandatory()
+    return mapping

@@ -1,0 +1,184 @@
+"""What was sold is what was masked: open, prove, verify."""
+
+import argparse
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+from masking import commitment, envelope, proofs, tape
+from masking.commands.arguments import SALE_KEY_HELP, Verbs, add_keys, add_verb, load_sale_keys, say
+from masking.intake import Source
+from masking.outputs import written
+from masking.progress import watched
+
+SHOWN_ROWS = 20
+ROOT_HELP = "the root that was published before the sale, hexadecimal; that of report.json if not given"
+OPEN = """Open a sealed sale file, and check it against its commitment if --leaves and --root are given.
+
+Nothing is left if a byte was altered or a row is not the one that was committed to."""
+PROVE = """Open chosen rows against the commitment: those rows in clear, with their salts and paths, and no other.
+
+Choose rows with --rows, or let the buyer's --seed draw --sample of them, so that the seller cannot choose."""
+VERIFY = """Find every row that is not the one that was masked: swapped, changed, dropped or added.
+
+FILE is a sale file, sealed or opened (give --key-file), or a proof that `prove` wrote (no key is needed)."""
+
+
+def add_to(verbs: Verbs) -> None:
+    verb = add_verb(verbs, open_, OPEN)
+    verb.add_argument("sealed", type=Path, help="the sealed sale file")
+    verb.add_argument("out", type=Path, help="the clear file; there must be no such file yet")
+    add_keys(verb, SALE_KEY_HELP)
+    verb.add_argument("--leaves", type=Path, metavar="FILE", help="leaves.bin as published")
+    verb.add_argument("--root", help="the root that was published before the sale, hexadecimal")
+    verb = add_verb(verbs, prove, PROVE)
+    verb.add_argument("sale", type=Path, help="the sale file, sealed or opened")
+    verb.add_argument("pool", type=Path, help="the folder with leaves.bin and report.json")
+    add_keys(verb, SALE_KEY_HELP)
+    verb.add_argument(
+        "--rows", type=_numbers, metavar="N,N", help="row numbers as a spreadsheet counts: the header is 1"
+    )
+    verb.add_argument("--sample", type=int, default=20, help="how many rows the seed draws [20]")
+    verb.add_argument("--seed", help="any text of the buyer's choice")
+    verb.add_argument("--out", type=Path, metavar="FILE", help="write the proof there instead of stdout")
+    verb = add_verb(verbs, verify, VERIFY)
+    verb.add_argument("file", type=Path, help="the sale file or the proof")
+    verb.add_argument("masked", type=Path, help="the folder of the masked files, or one of them")
+    verb.add_argument("--key-file", type=Path, metavar="FILE", help=SALE_KEY_HELP)
+    verb.add_argument("--root", help=ROOT_HELP)
+    verb.add_argument("--seed", help="for a proof: the rows must be those that this seed draws")
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError("rows are numbers with commas between: 2,17,400") from None
+
+
+def open_(chosen: argparse.Namespace) -> None:
+    if bool(chosen.leaves) != bool(chosen.root):
+        raise ValueError("--leaves and --root go together")
+    data_key, commit_key = load_sale_keys(chosen.key_file)
+    with watched(chosen.sealed, readings=1) as source, _readable(source) as sealed, written(chosen.out) as sink:
+        header = envelope.read_header(sealed)
+        sealed.seek(0)
+        envelope.open_sealed(sealed, sink, data_key=data_key, expected=header)
+        sink.flush()
+        clear = Path(sink.name)
+        result: dict[str, object] = {"header": asdict(header), "sha256": _digest(clear)}
+        if chosen.leaves:
+            with chosen.leaves.open("rb") as leaves:
+                rows_count = _require_rows(clear, leaves, root=chosen.root, commit_key=commit_key)
+            result["commitment"] = {"ok": True, "rows_count": rows_count}
+    say(result)
+
+
+def prove(chosen: argparse.Namespace) -> None:
+    data_key, commit_key = load_sale_keys(chosen.key_file)
+    if (chosen.rows is None) == (chosen.seed is None):
+        raise ValueError("choose rows with --rows, or draw them with --seed")
+    root = _published_root(chosen.pool)
+    with (chosen.pool / "leaves.bin").open("rb") as leaves, _clear(chosen.sale, data_key) as clear:
+        count = leaves.seek(0, 2) // commitment.LEAF_BYTES
+        numbers = chosen.rows or proofs.challenged(root, chosen.seed, rows_count=count, count=chosen.sample)
+        made = proofs.prove(tape.original_rows(clear), leaves, commit_key=commit_key, numbers=numbers)
+    if made.root != root:
+        raise ValueError("the leaves do not lead to the root of report.json")
+    if chosen.out:
+        with written(chosen.out) as sink:
+            sink.write(json.dumps(made.as_json(), ensure_ascii=False).encode())
+    else:
+        say(made.as_json())
+
+
+def verify(chosen: argparse.Namespace) -> None:
+    folder = chosen.masked if chosen.masked.is_dir() else chosen.masked.parent
+    root = chosen.root or _published_root(folder)
+    with chosen.file.open("rb") as file:
+        start = file.read(512).lstrip()
+    if start.startswith(b"{") and proofs.FORMAT.encode() in start:
+        say(_verify_proof(chosen, folder, root))
+        return
+    if not chosen.key_file:
+        raise ValueError("give --key-file: a sale file is checked with its data key and commitment key")
+    data_key, commit_key = load_sale_keys(chosen.key_file)
+    with (folder / "leaves.bin").open("rb") as leaves, _clear(chosen.file, data_key) as clear:
+        count = _require_rows(clear, leaves, root=root, commit_key=commit_key)
+    say({"root": root, "verified": True, "rows_count": count})
+
+
+def _verify_proof(chosen: argparse.Namespace, folder: Path, root: str) -> dict[str, object]:
+    with chosen.file.open("rb") as file:
+        made = proofs.read(file.read(proofs.PROOF_BYTES))
+    proofs.check(made, expected_root=root)
+    _require_count(folder, made.rows_count, root)
+    numbers = [opened.row for opened in made.rows]
+    if chosen.seed is not None:
+        drawn = proofs.challenged(root, chosen.seed, rows_count=made.rows_count, count=len(numbers))
+        if drawn != numbers:
+            raise ValueError("the opened rows are not those that the seed draws")
+    return {"root": root, "verified": True, "rows": numbers, "rows_count": made.rows_count}
+
+
+def _require_count(folder: Path, rows_count: int, root: str) -> None:
+    """The number of rows decides which rows a seed draws, and no path proves it: the published leaves do."""
+    with (folder / "leaves.bin").open("rb") as leaves:
+        if commitment.root_of(leaves).hex() != root.lower():
+            raise ValueError("the leaves do not lead to the root")
+        if leaves.tell() != rows_count * commitment.LEAF_BYTES:
+            raise ValueError(f"the proof says {rows_count} rows, the leaves say otherwise")
+
+
+def _require_rows(clear: Source, leaves: BinaryIO, *, root: str, commit_key: bytes) -> int:
+    """How many rows there are; raises ValueError naming those that are not the ones that were masked."""
+    leaves.seek(0)
+    if commitment.root_of(leaves).hex() != root.lower():
+        raise ValueError("the leaves do not lead to the root")
+    leaves.seek(0)
+    wrong = commitment.differing_rows(tape.original_rows(clear), commit_key=commit_key, published=leaves)
+    first = [row + 2 for row in islice(wrong, SHOWN_ROWS)]  # as a spreadsheet counts: the header is row 1
+    count = len(first) + sum(1 for _ in wrong)
+    if count:
+        raise ValueError(f"{count} rows are not those that were masked; the first: {', '.join(map(str, first))}")
+    return leaves.seek(0, 2) // commitment.LEAF_BYTES
+
+
+def _published_root(folder: Path) -> str:
+    try:
+        return str(json.loads((folder / "report.json").read_bytes())["commitment_root"])
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{folder / 'report.json'} names no commitment_root: give --root") from None
+
+
+@contextmanager
+def _readable(source: Source) -> Iterator[BinaryIO]:
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            yield file
+    else:
+        yield source
+
+
+@contextmanager
+def _clear(path: Path, data_key: bytes) -> Iterator[BinaryIO]:
+    """The clear rows of a sale file, sealed or opened; a sealed one is never clear on the disk."""
+    with watched(path, readings=2) as source, _readable(source) as file:
+        start = file.read(len(envelope.MAGIC))
+        file.seek(0)
+        if start != envelope.MAGIC:
+            yield file
+            return
+        header = envelope.read_header(file)
+        with envelope.open_for_reading(file, data_key=data_key, expected=header) as clear:
+            yield clear
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

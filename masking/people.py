@@ -1,0 +1,130 @@
+"""Words that tell people and firms from categories: common given names and family names, and what firms call themselves.
+
+Compiled by hand from general knowledge, Latin letters without accents; a name that is missing costs nothing but certainty.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from anyascii import anyascii
+
+_GIVEN = """
+james mary robert patricia john jennifer michael linda david elizabeth william barbara richard susan joseph jessica thomas karen
+charles sarah christopher lisa daniel nancy matthew betty anthony margaret mark sandra donald ashley steven kimberly paul emily
+andrew donna joshua michelle kenneth carol kevin amanda brian dorothy george melissa edward deborah ronald stephanie timothy
+rebecca jason sharon jeffrey laura ryan cynthia jacob kathleen gary amy nicholas shirley eric angela jonathan helen stephen anna
+larry brenda justin pamela scott nicole brandon samantha benjamin katherine samuel emma gregory ruth frank christine alexander
+catherine raymond debra patrick rachel jack carolyn dennis janet jerry virginia tyler maria aaron heather jose diane henry julie
+adam joyce douglas victoria nathan kelly peter christina zachary lauren kyle joan walter evelyn harold olivia jeremy judith ethan
+megan carl cheryl keith martha roger andrea gerald frances christian hannah terry jacqueline sean ann arthur gloria austin jean
+noah kathryn lawrence alice jesse teresa joe sara bryan janice billy doris jordan madison albert julia dylan grace bruce judy
+willie abigail gabriel marie alan denise juan beverly logan amber wayne theresa ralph marilyn roy danielle eugene brittany randy
+diana vincent rose russell kayla louis alexis philip natalie bobby lori johnny tiffany bradley jane lachlan liam oliver amelia
+charlotte mia harper ella chloe isla ruby jasmine callum angus fiona hamish duncan alastair niamh siobhan sinead ciaran eoin
+hans ursula klaus monika jurgen juergen petra stefan sabine uwe renate andreas helga wolfgang karin bernd brigitte dieter ingrid
+horst gisela gunter guenter gabriele heinz claudia jens susanne kai birgit ralf heike torsten silke sven anja lars timo katrin
+matthias thorsten holger manfred rainer werner gerhard helmut jorg joerg markus florian tobias lukas leon finn jonas felix paul
+elke ute doris martina cornelia kerstin ulrike christa hannelore lena lea mia johanna greta frieda
+pierre nathalie michel isabelle andre sylvie philippe alain martine bernard francoise christophe sandrine nicolas celine laurent
+valerie olivier sophie julien thierry veronique pascal aurelie sebastien denis helene luc chantal yves elodie remi camille
+jacques francois gerard monique jeanne daniele didier bruno frederic stephane corinne virginie emmanuel guillaume mathieu
+antoine baptiste hugo jules louise manon lea ines clement thibault benoit gilles xavier genevieve odile colette
+antonio carmen manuel josefa francisco isabel dolores pedro pilar jesus angel rosa luis cristina javier ana miguel lucia rafael
+elena diego marta alvaro sergio paula pablo ivan raquel oscar silvia ruben beatriz adrian nuria carlos fernando alejandro jorge
+alberto ramon enrique vicente eduardo andres joaquin santiago guillermo ricardo mercedes rocio montserrat encarnacion ignacio
+mateo lucas martin valentina camila sofia ximena guadalupe esperanza hector raul cesar arturo gerardo alfredo armando julio
+jan andrzej piotr katarzyna krzysztof malgorzata stanislaw agnieszka tomasz pawel ewa jozef krystyna marcin elzbieta marek zofia
+michal jadwiga grzegorz danuta jerzy lukasz joanna zbigniew dorota jakub beata dariusz aleksandra henryk renata mateusz halina
+wojciech mariusz przemyslaw rafal kamil bartosz kacper szymon filip iwona grazyna bozena urszula magdalena karolina natalia
+giuseppe giovanni giuseppina mario luigi francesco giovanna angelo vincenzo pietro carmela salvatore caterina carlo francesca
+franco antonietta domenico carla paolo concetta michele rita giorgio margherita aldo franca paola luciano alessandro matteo
+lorenzo leonardo marco andrea davide simone stefano riccardo giulia chiara martina alessia federica ilaria elisa silvia roberta
+joao manuela paulo ana tiago rui pedro miguel duarte goncalo ines mariana beatriz catarina matilde luis fernanda marcos thiago
+rodrigo felipe gustavo leticia camila larissa juliana aline bruna vinicius caio marcelo adriana sonia
+johannes pieter cornelis hendrik willem jan-willem sander bram daan sem luuk thijs anouk femke sanne lotte maaike marieke ingeborg
+erik karl lars anders johan per nils mikael magnus gustav karin birgitta kerstin lena ulla ole soren mette kirsten inge hanne
+bjorn olav knut sigrid astrid kari tone matti juha timo jukka pekka paivi tuula anneli riitta maarit
+ivan dmitri dmitry sergei sergey alexei aleksei vladimir mikhail nikolai nikolay olga tatiana tatyana natalia natalya svetlana
+irina yelena ekaterina oksana oleksandr volodymyr andriy mykola serhiy iryna bohdan taras jiri petr pavel vaclav jaroslav zdenek
+miroslav jana hana eva lenka katerina istvan laszlo zoltan ferenc gabor attila katalin ilona zsuzsanna ion gheorghe vasile
+mihai andrei elena ioana alexandru florin dumitru georgi dimitar ivanka stoyan petar marko nikola milan dragan zoran jelena
+mehmet mustafa ahmet ali huseyin hasan ibrahim ismail osman yusuf fatma ayse emine hatice zeynep elif merve murat emre burak can
+mohammed mohamed muhammad ahmed mahmoud omar khaled hassan hussein abdullah abdul youssef karim tariq samir layla fatima aisha
+maryam zainab noor yasmin salma rania nadia amina khadija bilal imran usman faisal hamza zara sana ayesha
+raj rajesh suresh ramesh amit anil sunil vijay sanjay ravi deepak rahul rohit arjun krishna lakshmi priya pooja anjali kavita
+sunita anita neha divya meena sita geeta arun ashok manoj vikram sandeep harpreet gurpreet jaspreet manpreet
+wei fang min jing li yan hui ming xin yu lei jun yang ying hong hua ping jie qiang mei ling chen hao tao bin peng
+hiroshi takashi kenji yuki haruto sakura yoko keiko naoko akiko kazuo satoshi takeshi daisuke emi ayumi hana ren sota
+minjun jihoon seojun jiwoo soyeon jiyoung sungho youngho hyun eunji nguyen anh linh hung tuan minh thao huong lan phuong hoa
+kofi kwame ama akosua chidi emeka ngozi chioma oluwaseun ade adebayo funmilayo amara zanele thabo sipho nomsa lerato mandla
+jomo wanjiru njoroge akinyi otieno kamau
+"""
+_FAMILY = """
+smith johnson williams brown jones garcia miller davis rodriguez martinez hernandez lopez gonzalez wilson anderson thomas taylor
+moore jackson martin lee perez thompson white harris sanchez clark ramirez lewis robinson walker young allen king wright scott
+torres nguyen hill flores green adams nelson baker hall rivera campbell mitchell carter roberts gomez phillips evans turner diaz
+parker cruz edwards collins reyes stewart morris morales murphy cook rogers gutierrez ortiz morgan cooper peterson bailey reed
+kelly howard ramos kim cox ward richardson watson brooks chavez wood james bennett gray mendoza ruiz hughes price alvarez
+castillo sanders patel myers long ross foster jimenez powell jenkins perry russell sullivan bell coleman butler henderson barnes
+fisher vasquez simmons romero jordan patterson alexander hamilton graham reynolds griffin wallace moreno west cole hayes bryant
+muller mueller schmidt schneider fischer weber meyer wagner becker schulz hoffmann schafer koch bauer richter klein wolf
+schroder neumann schwarz zimmermann braun kruger hofmann hartmann lange schmitt werner krause meier lehmann schmid schulze maier
+kohler herrmann konig walter mayer huber kaiser fuchs peters lang scholz moller weiss jung hahn vogel friedrich keller gunther
+bernard petit robert richard durand dubois moreau laurent simon lefebvre leroy roux bertrand morel fournier girard bonnet dupont
+lambert fontaine rousseau faure blanc guerin boyer garnier chevalier legrand gauthier perrin lefevre mercier chevallier marchand
+fernandez martin alonso navarro dominguez vazquez gil serrano molina suarez ortega delgado castro rubio marin sanz nunez iglesias
+medina garrido cortes castillo santos lozano guerrero cano prieto mendez calvo gallego vidal leon herrera pena
+nowak kowalski wisniewski wojcik kowalczyk kaminski lewandowski zielinski szymanski wozniak dabrowski kozlowski jankowski mazur
+kwiatkowski krawczyk kaczmarek piotrowski grabowski zajac pawlowski michalski krol wieczorek jablonski wrobel
+rossi russo ferrari esposito bianchi romano colombo ricci marino greco bruno gallo conti mancini costa giordano rizzo lombardi
+moretti barbieri fontana santoro mariani rinaldi caruso ferrara galli martini leone longo gentile vitale
+silva santos ferreira pereira oliveira costa rodrigues martins sousa fernandes goncalves gomes lopes marques alves almeida
+ribeiro pinto carvalho teixeira souza lima barbosa rocha
+jansen devries bakker visser smit meijer mulder bos vos peters hendriks dekker brouwer dijkstra
+johansson andersson karlsson nilsson eriksson larsson olsson persson svensson gustafsson hansen nielsen jensen pedersen olsen
+larsen kristensen korhonen virtanen makinen nieminen
+ivanov petrov sidorov smirnov kuznetsov popov vasiliev novikov novak svoboda dvorak horvath nagy kovacs szabo toth popescu
+ionescu popa shevchenko kovalenko yilmaz kaya demir celik sahin khan hussain singh kumar sharma gupta shah mehta reddy rao iyer
+wang li zhang liu chen yang huang zhao wu zhou xu sun ma zhu tanaka sato suzuki takahashi watanabe ito yamamoto nakamura
+park choi jung kang cho tran le pham hoang vu okafor okeke adeyemi mensah owusu dlamini nkosi mwangi
+"""
+GIVEN = frozenset(_GIVEN.split())
+FAMILY = frozenset(_FAMILY.split())
+NAMES = GIVEN | FAMILY
+
+FIRM = re.compile(
+    r"\b(?:inc|llc|l\.l\.c|ltd|limited|corp|corporation|company|co\.|plc|llp|pty|gmbh|ag|kg|ug|ohg|gbr|mbh|e\.?k|sarl|s\.a\.r\.l|sas|sa|"
+    r"s\.a|spa|s\.p\.a|srl|s\.r\.l|sl|s\.l|sp\. ?z ?o\. ?o|s\.c|bv|b\.v|nv|oy|oyj|ab|aps|a/s|s\.r\.o|kft|d\.o\.o|ood|lda|ltda|& sons?|"
+    r"enterprises?|holdings?|trading|industries|logistics|solutions|partners|associates|group|realty|restaurant|construction)\b\.?",
+    re.IGNORECASE,
+)
+LENDER = re.compile(
+    r"\b(?:bank\w*|banca|banco|banque|sparkasse|volksbank|credit\w*|kredit\w*|financ\w*|lending|lender|capital|funding|mortgage|leasing|"
+    r"union|fcu|natl|national|trust|savings|card|visa|mastercard|amex|telecom|wireless|energy|utilit\w*|hospital|medical|"
+    r"retail|auto|loan\w*|personal|consumer|student|installment|revolving|secured|unsecured|overdraft|insurance|electric|gas|water|"
+    r"hypothek\w*|darlehen|pret|prestamo|prestito|mutuo|kredyt|pozyczka|tarjeta|carte|karta|verbraucher\w*|consumo)\b",
+    re.IGNORECASE,
+)
+
+
+@lru_cache(maxsize=1 << 16)
+def plain(text: str) -> str:
+    """Lower-case Latin letters without accents."""
+    if text.isascii():
+        return text.lower()
+    stripped = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
+    return anyascii(stripped).lower()
+
+
+def is_known_name(cell: str) -> bool:
+    """Whether one of up to five words is a common name."""
+    words = re.findall(r"[a-z]+(?:-[a-z]+)?", plain(cell))
+    return 0 < len(words) <= 5 and any(word in NAMES or word.split("-")[0] in GIVEN for word in words)
+
+
+def is_full_name(cell: str) -> bool:
+    """Whether a cell is two to four words of which at least two are common names, one of them a given name."""
+    words = re.findall(r"[a-z]+", plain(cell))
+    known = [word for word in words if word in NAMES]
+    return 2 <= len(words) <= 4 and len(known) >= 2 and any(word in GIVEN for word in words)

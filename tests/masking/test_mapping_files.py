@@ -1,0 +1,123 @@
+"""A mapping is saved once and used again; a file that is none is refused with what to write instead."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from masking import mappingfile
+from masking.__main__ import main
+from masking.policy import Mapping, PolicyError
+
+TAPE = "Acct No,Owner,Curr Bal\n" + "".join(f"N{i:04},Debtor {i},{i + 1}.00\n" for i in range(40))
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tape.csv").write_text(TAPE)
+    (tmp_path / "keys").write_bytes(bytes(range(103)))
+    return tmp_path
+
+
+def applied(mapping: str) -> int:
+    return main(["apply", "tape.csv", "pool", "--cut-off", "2025-06-30", "--key-file", "keys", "--mapping", mapping])
+
+
+def test_what_detect_saves_or_prints_is_a_mapping_to_mask_with(here, capsys):
+    assert main(["detect", "tape.csv", "--save", "mapping.json"]) == 0
+    (here / "printed.json").write_text(capsys.readouterr().out)
+    assert mappingfile.load(here / "mapping.json") == mappingfile.load(here / "printed.json")
+    assert applied("mapping.json") == 0
+    assert sorted(path.name for path in (here / "pool").iterdir())[0] == "leaves.bin"
+
+
+def test_the_printed_findings_have_the_documented_form(here, capsys):
+    assert main(["detect", "tape.csv"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["format"] == "market-mask-detect/1"
+    assert [set(finding) for finding in said["findings"]] == [
+        {"column", "field", "class", "confidence", "reasons", "treatment"}
+    ] * 3
+    first, _, last = said["findings"]
+    assert (first["field"], first["class"], first["treatment"]["preview"]) == ("account_number", "I", "token")
+    assert last["treatment"] == {"preview": "round", "vetted": "exact", "sale": "clear"}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("not json", "is not JSON"),
+        ('{"Acct No": "account_number"}', "'columns'"),
+        ('{"columns": ["Acct No"]}', "'columns'"),
+        ('{"columns": {"Acct No": "acount"}}', "columns.Acct No: 'acount' is not a field"),
+        ('{"columns": {"Acct No": 7}}', "is not a field"),
+        ('{"columns": {"A": "account_number", "B": "account_number"}}', "two columns are mapped to account_number"),
+        ('{"columns": {}, "decimal_mark": "x"}', "decimal_mark is one of"),
+        ('{"columns": {}, "date_order": ["mdy"]}', "date_order is one of mdy dmy ymd"),
+        ('{"columns": {"Acct No": "account_number"}}', "no column is mapped to one of current_balance"),
+        ('{"columns": {"Gone": "account_number"}}', "the tape lacks columns of the mapping: 'Gone' (account_number)"),
+    ],
+)
+def test_a_mapping_that_is_none_is_refused_by_key_and_nothing_is_written(here, capsys, text, reason):
+    (here / "mapping.json").write_text(text)
+    assert applied("mapping.json") == 1
+    assert reason in capsys.readouterr().err
+    assert sorted(path.name for path in here.iterdir()) == ["keys", "mapping.json", "tape.csv"]
+
+
+def test_marks_that_the_file_leaves_out_are_read_off_the_tape(tmp_path):
+    path = tmp_path / "mapping.json"
+    path.write_text('{"columns": {"A": "account_number", "B": "current_balance", "C": null}}')
+    made = mappingfile.load(path).on(("A", "B", "New"), Mapping({}, decimal_mark=",", date_order="dmy"))
+    assert made == Mapping({"A": "account_number", "B": "current_balance", "New": None}, ",", "dmy")
+
+
+def test_a_saved_mapping_comes_back_as_it_was(tmp_path):
+    mapping = Mapping({"Ä": "account_number", "B": None}, ",", "ymd")
+    mappingfile.save(tmp_path / "m.json", mapping)
+    assert mappingfile.load(tmp_path / "m.json").on(("Ä", "B"), Mapping({})) == mapping
+    with pytest.raises(PolicyError):
+        mappingfile.load(tmp_path / "m.json").on(("B",), Mapping({}))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["detect", "gone.csv"], "gone.csv: No such file"),
+        (["detect", "keys"], "control_character"),
+        (["verify", "tape.csv", "."], "report.json"),
+        (["verify", "tape.csv", ".", "--root", "00"], "give --key-file"),
+        (["open", "tape.csv", "out.csv", "--key-file", "keys"], "not a sealed file"),
+        (["open", "tape.csv", "out.csv", "--key-file", "tape.csv"], "bytes"),
+        (["risk", "tape.csv"], "--cut-off"),
+        (["risk", "tape.csv", "--cut-off", "2025-06-30", "--out", "x.pdf"], ".html or .json"),
+        (["prove", "tape.csv", ".", "--key-file", "keys"], "choose rows with --rows"),
+        (["rekey", "tape.csv", "tape.csv", "--buyer", "A", "--key-file", "keys"], "such a file already"),
+    ],
+)
+def test_what_goes_wrong_is_said_in_one_line_and_leaves_nothing(here, capsys, arguments, reason):
+    assert main(arguments) == 1
+    said = capsys.readouterr().err
+    assert reason in said
+    assert "Traceback" not in said
+    assert sorted(path.name for path in here.iterdir()) == ["keys", "tape.csv"]
+
+
+@pytest.mark.parametrize("verb", "detect fields preview apply risk verify open prove rekey trace".split())
+def test_every_verb_explains_itself(verb, capsys):
+    with pytest.raises(SystemExit) as left:
+        main([verb, "--help"])
+    assert left.value.code == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"usage: market mask {verb}")
+    assert "python -m" not in shown
+
+
+def test_a_pool_is_not_written_over_files_that_are_there(here, capsys):
+    (here / "pool").mkdir()
+    (here / "pool" / "mine").touch()
+    main(["detect", "tape.csv", "--save", "mapping.json"])
+    assert applied("mapping.json") == 1
+    assert "must be new or empty" in capsys.readouterr().err
+    assert [path.name for path in (here / "pool").iterdir()] == ["mine"]
