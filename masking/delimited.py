@@ -4,7 +4,8 @@ import codecs
 import csv
 import io
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from threading import Lock
 from typing import BinaryIO
 
 import numpy as np
@@ -35,6 +36,8 @@ class _Utf8(io.RawIOBase):
         self.newlines_count = 0
         self.quoted = False
         self._rest = b""
+        self._left = False
+        self._turn = Lock()
 
     def readable(self) -> bool:
         return True
@@ -69,7 +72,16 @@ class _Utf8(io.RawIOBase):
             self.newlines_count += block.count(b"\n")
         self.quoted = self.quoted or b'"' in block
 
+    def leave(self) -> None:
+        """Touch the file no more: a parser reads ahead in a thread of its own, and the next one moves the same file."""
+        with self._turn:
+            self._left = True
+
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # the protocol's buffer is a memoryview
+        with self._turn:
+            return 0 if self._left else self._fill(buffer)
+
+    def _fill(self, buffer: memoryview) -> int:
         while not self._rest:
             raw = self._file.read(self._step)
             self._rest = self._checked(raw, final=not raw)
@@ -245,6 +257,7 @@ def _uneven(
         raise (failure[0] if failure else IntakeError("malformed")) from None
 
 
+@contextmanager
 def _open_csv(
     file: BinaryIO,
     info: TapeInfo,
@@ -253,16 +266,21 @@ def _open_csv(
     *,
     block_bytes: int,
     threads: bool,
-) -> pa.csv.CSVStreamingReader:
-    return pa.csv.open_csv(
-        pa.PythonFile(io.BufferedReader(_Utf8(file, info.encoding, limits), MIB), mode="r"),
-        read_options=pa.csv.ReadOptions(
-            column_names=list(info.columns), skip_rows_after_names=1, use_threads=threads, block_size=block_bytes
-        ),
-        parse_options=pa.csv.ParseOptions(
-            delimiter=info.delimiter, newlines_in_values=info.quoted, invalid_row_handler=on_ragged
-        ),
-        convert_options=pa.csv.ConvertOptions(
-            column_types=dict.fromkeys(info.columns, pa.string()), strings_can_be_null=False
-        ),
-    )
+) -> Iterator[pa.csv.CSVStreamingReader]:
+    text = _Utf8(file, info.encoding, limits)
+    try:
+        with pa.csv.open_csv(
+            pa.PythonFile(io.BufferedReader(text, MIB), mode="r"),
+            read_options=pa.csv.ReadOptions(
+                column_names=list(info.columns), skip_rows_after_names=1, use_threads=threads, block_size=block_bytes
+            ),
+            parse_options=pa.csv.ParseOptions(
+                delimiter=info.delimiter, newlines_in_values=info.quoted, invalid_row_handler=on_ragged
+            ),
+            convert_options=pa.csv.ConvertOptions(
+                column_types=dict.fromkeys(info.columns, pa.string()), strings_can_be_null=False
+            ),
+        ) as reader:
+            yield reader
+    finally:
+        text.leave()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masking import intake
+from masking import delimited, intake
 from masking.intake import ROW, IntakeError, Limits
 from masking.limits import REMEDIES
 
@@ -256,3 +256,18 @@ def test_parquet_with_lists_is_refused():
     out = io.BytesIO()
     pa.parquet.write_table(pa.table({"a": [[1]]}), out)
     assert code(out.getvalue()) == "malformed"
+
+
+def test_a_reader_that_was_left_moves_the_file_no_more():
+    file = io.BytesIO(b"a,b\n" + b"1,2\n" * 100)
+    left = delimited._Utf8(file, "utf-8", intake.Limits())
+    left.leave()
+    file.seek(7)
+    assert (left.read(10), file.tell()) == (b"", 7)
+
+
+def test_a_tape_that_turns_ragged_is_read_the_same_every_time():
+    data = b"a,b\n" + b"".join(b"%d,x\n" % i if i != 90_000 else b"ragged\n" for i in range(120_000))
+    for _ in range(12):
+        _, cells, ragged = read(data)
+        assert ([row.row for row in ragged], len(cells["a"])) == ([90_002], 119_999)
