@@ -11,6 +11,7 @@ import click
 
 from auctions.__main__ import main as auctions_main
 from market import process
+from market.compliance.screening.commands import screening
 from market.db.cluster import ClusterError
 from market.db.context import Context
 from market.db.embedded_host import EmbeddedError
@@ -176,3 +177,6 @@ def mask(arguments: tuple[str, ...]) -> None:
 def auction(arguments: tuple[str, ...]) -> None:
     """Replay or verify an auction's log, without server or database."""
     sys.exit(auctions_main(list(arguments)))
+
+
+cli.add_command(screening)

@@ -1,0 +1,159 @@
+"""`market screening score-pairs | search`: the comparison of names on files, without server or database."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import click
+
+from market.compliance.screening import bundled
+from market.compliance.screening.index import Index
+from market.compliance.screening.lists import ListUnreadable, ListVersion, list_files, read_lists
+from market.compliance.screening.names import Kind, kind_of
+from market.compliance.screening.score import MATCH, compare_texts
+from market.compliance.screening.search import Match, Subject, search
+from market.compliance.screening.tables import Table, TableUnreadable, written_whole
+from market.settings import Settings
+
+IN = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+OUT = click.Path(dir_okay=False, path_type=Path)
+_ADDED: Final = ("score", "alert", "list", "entry_id", "listed_name", "rank", "trace", "matches")
+
+
+@click.group()
+def screening() -> None:
+    """Sanctions screening: compare names, search the lists, load new lists. A score of 0.75 or more means: a match."""
+
+
+@screening.command("score-pairs")
+@click.argument("source", metavar="IN.csv", type=IN)
+@click.argument("target", metavar="OUT.csv", type=OUT)
+def score_pairs(source: Path, target: Path) -> None:
+    """Compare two names per row: columns name1, name2 and, if there, schema (Person, Company, Vessel …).
+
+    OUT.csv has all columns of IN.csv and `score` from 0 to 1. From 0.75 on the two count as the same name.
+    """
+    with _plainly():
+        count, matches = _score_pairs(source, target)
+    click.echo(f"{count} pairs, {matches} with a score of {MATCH} or more", err=True)
+
+
+def _score_pairs(source: Path, target: Path) -> tuple[int, int]:
+    table = Table(source, ("name1", "name2"))
+    count = matches = 0
+    with written_whole(target) as out:
+        out.writerow([*_kept(table.columns, ("score",)), "score"])
+        for row in table.rows():
+            kind = kind_of(table.cell(row, "schema"))
+            score = round(compare_texts(table.cell(row, "name1"), table.cell(row, "name2"), kind).score, 4)
+            out.writerow([*row, f"{score:.4f}"])
+            count += 1
+            matches += score >= MATCH
+    return count, matches
+
+
+@screening.command("search")
+@click.argument("source", metavar="IN.csv", type=IN)
+@click.argument("target", metavar="OUT.csv", type=OUT)
+@click.option("--list", "files", type=IN, multiple=True, help="A list file as published by OFAC or the UN; repeatable.")
+@click.option(
+    "--lists",
+    "folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder of such files.  [default: lists in MARKET_DATA_DIR if there, else the lists in the package]",
+)
+@click.option("--matches", "limit", type=click.IntRange(1, 50), default=5, show_default=True, help="Matches per row.")
+def search_lists(source: Path, target: Path, files: tuple[Path, ...], folder: Path | None, limit: int) -> None:
+    """Look for the people and organisations of IN.csv on sanctions lists.
+
+    Columns: name; if there, birth_date, country, schema (Person, Company, Vessel …) and id_number (passport, tax or
+    registration number). OUT.csv has all columns of IN.csv, and the best match with its score, `alert` yes or no,
+    the list's entry and the trace; `matches` holds the next ones as JSON.
+    """
+    with _plainly():
+        versions = _versions(files, folder)
+        for version in versions:
+            click.echo(f"{version.list_id}: {len(version.entries)} entries, as of {version.published_on}", err=True)
+        count, alerts = _search(source, target, Index(versions), limit)
+    click.echo(f"{count} searched, {alerts} with an alert", err=True)
+
+
+def _versions(files: tuple[Path, ...], folder: Path | None) -> list[ListVersion]:
+    if files and folder is None:
+        return read_lists(files)
+    if folder is not None:
+        return read_lists([*files, *list_files(folder)])
+    own = Settings.from_environment().data_dir / "lists"
+    if own.is_dir() and (found := list_files(own)):
+        return read_lists(found)
+    return read_lists(list_files(bundled.FOLDER))
+
+
+def _search(source: Path, target: Path, index: Index, limit: int) -> tuple[int, int]:
+    table = Table(source, ("name",))
+    count = alerts = 0
+    with written_whole(target) as out:
+        out.writerow([*_kept(table.columns, _ADDED), *_ADDED])
+        for row in table.rows():
+            found = search(index, _subject(table, row), limit=limit)
+            out.writerow([*row, *_result(found)])
+            count += 1
+            alerts += bool(found) and found[0].alert
+    return count, alerts
+
+
+def _subject(table: Table, row: list[str]) -> Subject:
+    """With a date of birth it is a person, unless the row says otherwise."""
+    birth, number = table.cell(row, "birth_date"), table.cell(row, "id_number")
+    asked = Subject(
+        table.cell(row, "name"),
+        kind_of(table.cell(row, "schema")),
+        birth,
+        table.cell(row, "country"),
+        (number,) if number else (),
+    )
+    return replace(asked, kind=Kind.PERSON) if asked.kind is Kind.ANY and birth else asked
+
+
+def _result(found: list[Match]) -> list[str]:
+    if not found:
+        return ["0.0000", "no", "", "", "", "", "", "[]"]
+    best = found[0]
+    others = [
+        {
+            "list": match.entry.list_id,
+            "entry_id": match.entry.entry_id,
+            "listed_name": match.listed_name,
+            "score": round(match.score, 4),
+            "rank": match.rank,
+            "alert": match.alert,
+        }
+        for match in found[1:]
+    ]
+    return [
+        f"{best.score:.4f}",
+        "yes" if best.alert else "no",
+        best.entry.list_id,
+        best.entry.entry_id,
+        best.listed_name,
+        f"{best.rank:.4f}",
+        json.dumps(best.trace, ensure_ascii=False),
+        json.dumps(others, ensure_ascii=False),
+    ]
+
+
+def _kept(columns: list[str], ours: tuple[str, ...]) -> list[str]:
+    """The input's columns; one that is called as ours gets `input_` before its name."""
+    return [f"input_{column}" if column.lower() in ours else column for column in columns]
+
+
+class _plainly:  # noqa: N801 - reads as what it does
+    """Trouble with a file is one line and exit status 2."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _type: object, trouble: BaseException | None, _trace: object) -> None:
+        if isinstance(trouble, (TableUnreadable, ListUnreadable)):
+            raise click.UsageError(str(trouble)) from None

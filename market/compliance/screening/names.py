@@ -1,0 +1,312 @@
+"""A name as it is compared: script, tokens, their sound and their part in the name. Pure, and the same every time."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+
+from anyascii import anyascii
+from rapidfuzz.distance import OSA
+
+from market.compliance.screening import words
+
+LONGEST_NAME: Final = 400
+"""Characters of a name that are compared; what follows is cut off, and the trace says so."""
+TOKEN_COUNT: Final = 24
+_LONG_FORM: Final = 7
+_LONG_FORMS: Final = {
+    start: [form for form in words.LEGAL_FORMS if form.startswith(start) and len(form) >= _LONG_FORM]
+    for start in {form[:3] for form in words.LEGAL_FORMS}
+}
+
+_ABJAD = re.compile(r"[\u0590-\u05ff\u0600-\u06ff\u0750-\u077f\ufb1d-\ufdff\ufe70-\ufeff]")
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
+_KANA = re.compile(r"[\u3040-\u30ff]")
+_MARKS = re.compile("['`\"\u00b4\u2018-\u201f\u02b0-\u02bf\u00ab\u00bb]")
+_DOTTED = re.compile(r"\b(?:\w\.\s?){2,}(?:\w\b)?")
+_HYPHEN = re.compile(r"(?<=\w)[-\u2010-\u2013](?=\w)")
+_TIE = "qxjz"
+_TIED = re.compile(rf"\b{_TIE}(\w+)")
+_ARTICLE = re.compile(r"\b\u0627\u0644(?=\w{2})")
+_ORDINAL = re.compile(r"^(\d+)(?:st|nd|rd|th)$")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_ACCENT = re.compile("[\u0300-\u036f\u064b-\u0655\u0640]")
+_WORD = re.compile(r"[a-z0-9]+")
+_NATIVE_WORD = re.compile(r"[^\W_]+")
+
+
+class Kind(StrEnum):
+    PERSON = "person"
+    ORGANISATION = "organisation"
+    OBJECT = "object"
+    ANY = "any"
+
+
+class Script(StrEnum):
+    LATIN = "latin"
+    ABJAD = "abjad"
+    HAN = "han"
+    OTHER = "other"
+
+
+class Part(StrEnum):
+    """What a token does in its name; decides how much it weighs."""
+
+    NAME = "name"
+    INITIAL = "initial"
+    PARTICLE = "particle"
+    TITLE = "title"
+    FORM = "form"
+    GENERIC = "generic"
+    NUMBER = "number"
+
+
+_SCHEMAS = {
+    "person": Kind.PERSON,
+    "individual": Kind.PERSON,
+    "organization": Kind.ORGANISATION,
+    "organisation": Kind.ORGANISATION,
+    "company": Kind.ORGANISATION,
+    "entity": Kind.ORGANISATION,
+    "publicbody": Kind.ORGANISATION,
+    "legalentity": Kind.ANY,
+    "thing": Kind.ANY,
+    "": Kind.ANY,
+    "vessel": Kind.OBJECT,
+    "airplane": Kind.OBJECT,
+    "aircraft": Kind.OBJECT,
+    "vehicle": Kind.OBJECT,
+}
+
+
+def kind_of(schema: str) -> Kind:
+    """The kind that a schema's name (Person, Company, Vessel …, any case) stands for; `ANY` if it is not known."""
+    return _SCHEMAS.get(schema.strip().lower(), Kind.ANY)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """`text` is lower-case ASCII; `sounds` its folds, one or two; `tied` to the token before it by a hyphen."""
+
+    text: str
+    part: Part
+    sounds: tuple[str, ...]
+    tied: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """`tokens` in order without legal forms; `forms` the families of those; `plain` what token-sort compares."""
+
+    given: str
+    kind: Kind
+    script: Script
+    native: str
+    tokens: tuple[Token, ...]
+    forms: frozenset[str]
+    plain: str
+
+    @property
+    def joined(self) -> str:
+        return "".join(token.text for token in self.tokens)
+
+
+def script_of(text: str) -> Script:
+    """The script that decides how the text is compared: the first of Han, abjad, other that occurs, else Latin."""
+    if _HAN.search(text) and not _KANA.search(text):
+        return Script.HAN
+    if _ABJAD.search(text):
+        return Script.ABJAD
+    letters = [char for char in text if char.isalpha() and ord(char) > 0x24F]
+    return Script.OTHER if any("LATIN" not in unicodedata.name(char, "") for char in letters) else Script.LATIN
+
+
+@lru_cache(maxsize=20_000)
+def sounds(text: str) -> tuple[str, ...]:
+    """One or two keys that spellings of the same sound share; j is read as in Sergej and as in Najib."""
+    found = _fold(text)
+    if "j" not in text:
+        return (found,)
+    other = _fold(text.replace("dj", "zh").replace("j", "zh"))
+    return (found,) if other == found else (found, other)
+
+
+def skeleton(text: str) -> str:
+    """The consonants alone, for comparison with scripts that write no vowels."""
+    found = _fold(text.replace("w", "").replace("y", ""))
+    return re.sub(r"[aiu]|(?<=.)h$", "", found.replace("v", "p"))
+
+
+def plain(text: str) -> str:
+    """Lower-case ASCII words, one blank between them: transliterated, without marks. Idempotent."""
+    if text.isascii():
+        return " ".join(_WORD.findall(_MARKS.sub("", text[:LONGEST_NAME]).lower()))
+    whole = _unmarked(_spaced(unicodedata.normalize("NFKC", text[:LONGEST_NAME])))
+    latin = anyascii(_ARTICLE.sub("al ", whole))
+    return " ".join(_WORD.findall(_MARKS.sub("", latin).lower()))
+
+
+@lru_cache(maxsize=4_000)
+def read(text: str, kind: Kind) -> Name:
+    """The name, ready to be compared. Empty input and signs alone give a name without tokens, which matches nothing.
+
+    A person's `FAMILY, Given` is put into the order of speech.
+    """
+    given = unicodedata.normalize("NFKC", text[:LONGEST_NAME]).strip()
+    script = script_of(given)
+    family, comma, first = given.partition(",")
+    spoken = f"{first} {family}" if comma and kind is Kind.PERSON and "," not in first else given
+    tokens, forms = _tokens(_joined_initials(spoken, kind), kind)
+    native = " ".join(_NATIVE_WORD.findall(_unmarked(given).lower())) if script is not Script.LATIN else ""
+    return Name(given, kind, script, native, tokens, forms, plain(given))
+
+
+def _spaced(text: str) -> str:
+    """Han names get a blank after the family name and none in the given name; other scripts stay as they are."""
+
+    def split(run: re.Match[str]) -> str:
+        chars = run.group()
+        syllables = [anyascii(char).strip() for char in chars]
+        if 2 <= len(chars) <= 4:
+            cut = 2 if len(chars) == 4 else 1
+            return f" {''.join(syllables[:cut])} {''.join(syllables[cut:])} "
+        return f" {' '.join(syllables)} "
+
+    return text if _KANA.search(text) else _HAN.sub(split, text)
+
+
+def _unmarked(text: str) -> str:
+    """Without accents where accents are no letters of their own: Latin, Greek, Cyrillic, Arabic."""
+    if text.isascii():
+        return text
+    split = unicodedata.normalize("NFD", text)
+    kept = [
+        char for char in split if not ("\u0300" <= char <= "\u036f" or "\u064b" <= char <= "\u0655" or char == "\u0640")
+    ]
+    return unicodedata.normalize("NFC", "".join(kept))
+
+
+def _joined_initials(text: str, kind: Kind) -> str:
+    """In names of organisations A.B.C. is one word; a person's J.R. stays two initials."""
+    if kind is Kind.PERSON:
+        return text
+    return _DOTTED.sub(lambda run: f" {run.group().replace('.', '').replace(' ', '')} ", text.replace("&", " and "))
+
+
+def _tokens(text: str, kind: Kind) -> tuple[tuple[Token, ...], frozenset[str]]:
+    tied = set(_TIED.findall(plain(_HYPHEN.sub(f" {_TIE}", text)))) if _HYPHEN.search(text) else set()
+    found = re.sub(r"\b(\d+) (st|nd|rd|th)\b", r"\1\2", plain(text)).split()[: TOKEN_COUNT * 2]
+    forms: list[str] = []
+    if kind is not Kind.PERSON:
+        found, forms = _without_forms(found)
+    elif len(found) > 2 and found[-1] in {"sa", "llc", "ltd"}:
+        found = found[:-1]
+    found = [word for raw in found for word in _spelt(raw, kind)]
+    numbered = found if kind is Kind.PERSON else _joined_numbers(found)
+    tokens = [
+        Token(word, _part(word, kind, first=at == 0), sounds(word), tied=at > 0 and word in tied)
+        for at, word in enumerate(numbered[:TOKEN_COUNT])
+    ]
+    return tuple(tokens), frozenset(forms)
+
+
+def _without_forms(found: list[str]) -> tuple[list[str], list[str]]:
+    """Words that are no legal form, and the families of those that are, longest phrases first."""
+    kept: list[str] = []
+    forms: list[str] = []
+    at = 0
+    while at < len(found):
+        for length in range(min(words.LONGEST_FORM, len(found) - at), 0, -1):
+            form = _form(" ".join(found[at : at + length]))
+            if form is not None:
+                forms.append(form)
+                at += length
+                break
+        else:
+            kept.append(found[at])
+            at += 1
+    return (kept, forms) if kept else (found, [])
+
+
+@lru_cache(maxsize=4_000)
+def _form(phrase: str) -> str | None:
+    """The family of a legal form; a long one may be misspelt by a letter."""
+    found = words.LEGAL_FORMS.get(phrase)
+    if found is None and len(phrase) >= _LONG_FORM:
+        near = [form for form in _LONG_FORMS.get(phrase[:3], ()) if OSA.distance(form, phrase, score_cutoff=1) <= 1]
+        return words.LEGAL_FORMS[near[0]] if near else None
+    return found
+
+
+def _spelt(word: str, kind: Kind) -> tuple[str, ...]:
+    ordinal = _ORDINAL.match(word)
+    if ordinal:
+        return (ordinal.group(1),)
+    if kind is not Kind.PERSON and word in words.ACRONYM_EXPANSIONS:
+        return words.ACRONYM_EXPANSIONS[word]
+    if kind is Kind.PERSON and any(char.isdigit() for char in word) and any(char.isalpha() for char in word):
+        return (word.translate(words.LEET),)
+    return (words.SAME_PARTICLE.get(word, word),)
+
+
+def _joined_numbers(found: list[str]) -> list[str]:
+    """Number words as digits: forty four is 44, VII is 7."""
+    out: list[str] = []
+    for at, word in enumerate(found):
+        digits = words.NUMBERS.get(word)
+        if digits is None and at > 0:
+            digits = words.ROMAN.get(word)
+        tens_before = (
+            bool(out)
+            and at > 0
+            and found[at - 1] in words.NUMBERS
+            and out[-1] in {"20", "30", "40", "50", "60", "70", "80", "90"}
+        )
+        if digits and tens_before and len(digits) == 1 and digits != "0":
+            out[-1] = str(int(out[-1]) + int(digits))
+        else:
+            out.append(digits or word)
+    return out
+
+
+def _part(word: str, kind: Kind, *, first: bool) -> Part:
+    if word.isdigit():
+        return Part.NUMBER
+    if len(word) == 1 and (first or word not in words.PARTICLES):
+        return Part.INITIAL
+    if word in words.PARTICLES:
+        return Part.PARTICLE
+    if kind is Kind.PERSON:
+        return Part.TITLE if word in words.TITLES else Part.NAME
+    if word in words.FORM_WORDS:
+        return Part.FORM
+    if kind is Kind.OBJECT and word in words.VESSEL_PREFIXES:
+        return Part.TITLE
+    return Part.GENERIC if word in words.GENERIC else Part.NAME
+
+
+_DIGRAPHS: Final = (
+    ("schtsch", "S"), ("shch", "S"), ("tsch", "C"), ("tch", "C"), ("sch", "S"), ("sh", "S"), ("ch", "C"), ("cz", "C"),
+    ("sz", "S"), ("dzh", "Z"), ("zh", "Z"), ("hs", "s"), ("kh", "h"), ("gh", "g"), ("ph", "f"), ("th", "t"), ("dh", "t"),
+    ("ck", "k"), ("ts", "s"), ("tz", "s"), ("ou", "u"), ("oo", "u"), ("eo", "o"), ("eu", "u"), ("ae", "e"), ("oe", "o"),
+    ("ue", "u"),
+)  # fmt: skip
+_SOFT_C = re.compile(r"c(?=[eiy])")
+_CLASSES: Final = str.maketrans({
+    "e": "i", "y": "i", "j": "i", "o": "u", "w": "v", "b": "p", "d": "t", "g": "k", "q": "k", "z": "s",
+})  # fmt: skip
+_LAST_F = re.compile(r"(?<=[aeiou])ff?$")
+_MUTE_H = re.compile(r"([ae])h(?![aeiouy])")
+_REPEATS = re.compile(r"(.)\1+")
+
+
+def _fold(text: str) -> str:
+    found = text.replace("x", "ks") if not text.startswith("x") else "s" + text[1:].replace("x", "ks")
+    for spelt, heard in _DIGRAPHS:
+        if spelt in found:
+            found = found.replace(spelt, heard)
+    found = _MUTE_H.sub(r"\1", _LAST_F.sub("v", found))
+    found = _SOFT_C.sub("s", found).replace("c", "k")
+    return _REPEATS.sub(r"\1", found.translate(_CLASSES))

@@ -1,0 +1,201 @@
+"""How alike two names are, from 0 to 1, and why. Pure and symmetric; from `MATCH` on they count as the same."""
+
+import hashlib
+import json
+import math
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from rapidfuzz import fuzz
+from rapidfuzz.distance import OSA
+
+from market.compliance.screening.align import WEIGHT, Alignment, Pair, align
+from market.compliance.screening.bundled import common_names
+from market.compliance.screening.names import Kind, Name, Part, Script, Token, read
+
+ALGORITHM: Final = "names-1"
+MATCH: Final = 0.75
+TOKEN_SORT_MATCH: Final = 92.0
+_FEW_VOWELS: Final = frozenset({"KHMER", "THAI", "LAO", "MYANMAR", "DEVANAGARI", "BENGALI", "ETHIOPIC"})
+_RUN_TOGETHER: Final = 0.95
+_RARE: Final = 5
+_MOST_RUN_TOGETHER: Final = 6
+_SHORTEST_RUN: Final = 8
+_REVERSED: Final = 0.8
+_ACRONYM: Final = 0.78
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What was tuned: amounts taken off 1. Its digest is stored with each screening."""
+
+    edit: float = 1.25
+    replaced: float = 0.18
+    extra_person: float = 0.42
+    extra_organisation: float = 1.1
+    form: float = 0.06
+    single: float = 0.35
+    no_full_word: float = 0.2
+    common: float = 0.7
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 in hex of the algorithm and these numbers."""
+        return hashlib.sha256(json.dumps([ALGORITHM, asdict(self)], sort_keys=True).encode()).hexdigest()
+
+
+TUNED: Final = Config()
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """`score` from 0 to 1, `token_sort` from 0 to 100; `features` are the amounts taken off 1, by their names."""
+
+    score: float
+    token_sort: float
+    pairs: tuple[Pair, ...]
+    features: dict[str, float]
+
+    @property
+    def is_match(self) -> bool:
+        """The rule for an alert: the scorer, or token-sort after transliteration."""
+        return self.score >= MATCH or self.token_sort >= TOKEN_SORT_MATCH
+
+    def trace(self) -> dict[str, object]:
+        """The same as plain values: what was compared with what, and what that cost."""
+        return {
+            "score": round(self.score, 4),
+            "token_sort": round(self.token_sort, 1),
+            "features": {name: round(value, 4) for name, value in self.features.items()},
+            "pairs": [f"{pair.left}~{pair.right}: {pair.why} ({pair.edits:g}/{pair.chars:g})" for pair in self.pairs],
+        }
+
+
+def compare_texts(left: str, right: str, kind: Kind, config: Config = TUNED) -> Compared:
+    """`compare` of two names as written."""
+    return compare(read(left, kind), read(right, kind), config)
+
+
+def compare(left: Name, right: Name, config: Config = TUNED) -> Compared:
+    """How alike two names are; the order of the two makes no difference. A name without letters matches nothing."""
+    if not left.tokens or not right.tokens:
+        return Compared(0.0, 0.0, (), {"empty": 1.0})
+    if (right.plain, right.native) < (left.plain, left.native):
+        left, right = right, left
+    token_sort = fuzz.token_sort_ratio(left.plain, right.plain)
+    if left.script is right.script is Script.HAN:
+        return _by_characters(left, right, token_sort)
+    one, other = _comparable(left, right)
+    known = common_names() if left.kind is Kind.PERSON else {}
+    aligned = align(one, other, by_consonants=_without_vowels(left) is not _without_vowels(right), known=known)
+    features = _features(aligned, left, right, config)
+    score = min(1.0, max(0.0, 1.0 - sum(features.values())))
+    special = _special(left, right)
+    if special is not None and special[1] > score:
+        return Compared(special[1], token_sort, aligned.pairs, {special[0]: 1.0 - special[1]})
+    return Compared(score, token_sort, (*aligned.pairs, *aligned.replaced), features)
+
+
+def _by_characters(left: Name, right: Name, token_sort: float) -> Compared:
+    """Two names in Han or Hangul: a character that differs is another name, unless the name is long."""
+    mine, theirs = left.native.replace(" ", ""), right.native.replace(" ", "")
+    share = OSA.distance(mine, theirs) / max(len(mine), len(theirs))
+    return Compared(max(0.0, 1.0 - 1.25 * share), token_sort, (), {"characters": min(1.0, 1.25 * share)})
+
+
+def _comparable(left: Name, right: Name) -> tuple[Sequence[Token], Sequence[Token]]:
+    """The tokens to align: as written if both share a script whose transliteration loses letters, else in Latin."""
+    block = _block(left.native)
+    if not block or block != _block(right.native) or block in {"CYRILLIC", "GREEK"}:
+        return left.tokens, right.tokens
+    return _native_tokens(left), _native_tokens(right)
+
+
+def _native_tokens(name: Name) -> list[Token]:
+    return [Token(word, Part.INITIAL if len(word) == 1 else Part.NAME, ()) for word in name.native.split()]
+
+
+def _block(native: str) -> str:
+    return unicodedata.name(native[0], "").split(" ")[0] if native else ""
+
+
+def _without_vowels(name: Name) -> bool:
+    return name.script is Script.ABJAD or _block(name.native) in _FEW_VOWELS
+
+
+def _features(aligned: Alignment, left: Name, right: Name, config: Config) -> dict[str, float]:
+    person = left.kind is Kind.PERSON
+    everything = (*aligned.pairs, *aligned.replaced)
+    letters = sum(pair.chars * min(pair.weight, 1.0) for pair in everything)
+    edits = sum(pair.edits * min(pair.weight, 1.0) for pair in everything)
+    found = {"edits": config.edit * edits / max(letters, 1.0)}
+    replaced = sum(pair.weight for pair in aligned.replaced if _is_other_word(pair, person=person))
+    found["replaced"] = config.replaced * replaced
+    mine, theirs = _weight(aligned.left_only), _weight(aligned.right_only)
+    matched = sum(pair.weight for pair in everything)
+    share = (mine + theirs) / max(matched + mine + theirs, 0.01)
+    found["extra"] = share * (_extra_of_person(aligned, config) if person else config.extra_organisation)
+    full = sum(pair.weight for pair in aligned.pairs if pair.why != "initial")
+    if full < 0.5:
+        found["no_full_word"] = config.no_full_word
+    if person and full < 1.3 and mine + theirs >= 0.9:
+        found["single"] = config.single
+    if left.forms and right.forms and not left.forms & right.forms:
+        found["form"] = config.form
+    return {name: value for name, value in found.items() if value > 0}
+
+
+def _extra_of_person(aligned: Alignment, config: Config) -> float:
+    """What a name that only one side has costs: the more, the more people share the names that both have."""
+    shared = [pair for pair in aligned.pairs if pair.weight >= 1]
+    common = sum(min(_commonness(pair.left), _commonness(pair.right)) for pair in shared) / max(1, len(shared))
+    return config.extra_person * (1 + config.common * common)
+
+
+def _commonness(text: str) -> float:
+    """0 for a name that five or fewer listed people carry, 1 from 80 on."""
+    count = common_names().get(text, 0)
+    return min(1.0, math.log2(count / _RARE) / 4) if count > _RARE else 0.0
+
+
+def _is_other_word(pair: Pair, *, person: bool) -> bool:
+    """Whether a replaced token is another word, not another spelling: 3 letters differ, or 2 of an acronym's."""
+    if pair.left.isdigit() or pair.right.isdigit():
+        return False
+    return pair.edits >= 3 or (not person and pair.edits >= 2 and pair.chars <= 3.5)
+
+
+def _weight(tokens: Sequence[Token]) -> float:
+    return sum(WEIGHT[token.part] for token in tokens)
+
+
+def _run_together(one: Name, many: Name) -> float:
+    """How alike one long word is to the other name's tokens without blanks, from whichever of them one starts."""
+    if len(one.tokens) != 1 or not 2 <= len(many.tokens) <= _MOST_RUN_TOGETHER or len(one.joined) < _SHORTEST_RUN:
+        return 0.0
+    texts = [token.text for token in many.tokens]
+    turned = ("".join(texts[at:] + texts[:at]) for at in range(len(texts)))
+    edits = min(OSA.distance(one.joined, text) for text in turned)
+    return _RUN_TOGETHER * (1 - 1.25 * edits / len(one.joined)) if edits <= len(one.joined) // 6 else 0.0
+
+
+def _special(left: Name, right: Name) -> tuple[str, float] | None:
+    """A name spelt backwards, and an organisation named by its first letters."""
+    if left.plain != right.plain and left.plain.replace(" ", "") == right.plain.replace(" ", ""):
+        return "run_together", _RUN_TOGETHER
+    run = max(_run_together(left, right), _run_together(right, left))
+    if run:
+        return "run_together", run
+    joined, other = left.joined, right.joined
+    if len(joined) >= 6 and joined != other and (joined[::-1] == other or left.plain[::-1] == right.plain):
+        return "reversed", _REVERSED
+    if left.kind is Kind.PERSON:
+        return None
+    for short, full in ((left, right), (right, left)):
+        if len(short.tokens) == 1 and len(full.tokens) >= 3 and 3 <= len(short.joined) <= 6:
+            whole = "".join(token.text[0] for token in full.tokens)
+            if short.joined in {whole, "".join(t.text[0] for t in full.tokens if t.part is not Part.PARTICLE)}:
+                return "acronym", _ACRONYM
+    return None
