@@ -261,6 +261,15 @@ class SettlementClient(Caller):
         """As the operator, prove the books."""
         return await self._call("GET", "/v1/ledger/trial-balance", TrialBalance)
 
+    async def withdraw(self, *, amount_cents: int, currency: str, key: str) -> Payout:
+        """Have free cash paid out to our bank account."""
+        body, headers = {"amount_cents": amount_cents, "currency": currency}, {"Idempotency-Key": key}
+        return await self._call("POST", "/v1/withdrawals", Payout, body=body, headers=headers)
+
+    async def withdrawals(self, *, limit: int = 50, cursor: str | None = None) -> PayoutPage:
+        """What was paid out to us."""
+        return await self._call("GET", "/v1/withdrawals", PayoutPage, query={"limit": limit, "cursor": cursor})
+
     async def payouts(self, *, state: str | None = None, limit: int = 50, cursor: str | None = None) -> PayoutPage:
         """As the operator, orders to the bank."""
         query = {"state": state, "limit": limit, "cursor": cursor}

@@ -200,6 +200,38 @@ def released(settlement: Settlement) -> list[Move]:
     )
 
 
+def withdrawal_pending(payout_id: UUID, *, org_id: UUID, currency: str, amount_cents: int) -> list[Move]:
+    """An organisation wants its cash: reserved until the bank's statement shows that it left."""
+    return [
+        Transfer(
+            transfer_id=payout_id,
+            debit=cash(org_id),
+            credit=CLEARING_OUT,
+            currency=currency,
+            amount_cents=amount_cents,
+            kind="withdrawal",
+            subject=f"payout:{payout_id}",
+            pending=True,
+        )
+    ]
+
+
+def withdrawal_confirmed(payout_id: UUID, *, currency: str, amount_cents: int) -> list[Move]:
+    """The bank's statement shows that the cash left."""
+    return [
+        Resolve(resolution_id=derived_id("withdrawal posted", payout_id), pending_id=payout_id, outcome=Outcome.POSTED),
+        Transfer(
+            transfer_id=derived_id("withdrawal_confirmed", payout_id),
+            debit=CLEARING_OUT,
+            credit=FBO,
+            currency=currency,
+            amount_cents=amount_cents,
+            kind="withdrawal_confirmed",
+            subject=f"payout:{payout_id}",
+        ),
+    ]
+
+
 def payout_confirmed(settlement: Settlement) -> list[Move]:
     """The bank's statement shows that the seller was paid."""
     return [_of(settlement, "payout_confirmed", CLEARING_OUT, FBO, settlement.proceeds_cents)]

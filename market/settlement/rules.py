@@ -67,6 +67,7 @@ class PayoutState(StrEnum):
     SENT = "sent"
     UNKNOWN = "unknown"
     CONFIRMED = "confirmed"
+    RETURNED = "returned"
 
 
 class WrongState(Conflict):

@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, ForeignKeyConstraint, Identity, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from market.db.base import Base
+from market.db.base import WRAP, Base
 
 _ORG = "organisation.org_id"
 _PERSON = "person.user_id"
@@ -96,7 +96,7 @@ class BankAccountRow(Base):
     holder_name: Mapped[str]
     scheme: Mapped[str]
     last_four: Mapped[str]
-    sealed_number: Mapped[bytes]
+    sealed_number: Mapped[bytes] = mapped_column(info={WRAP: "bank-account/{bank_account_id}"})
     usable_from_at: Mapped[datetime]
     created_by: Mapped[UUID] = mapped_column(ForeignKey(_PERSON), index=True)
     created_at: Mapped[datetime]
@@ -169,7 +169,7 @@ class SettlementRow(Base):
     attempt_count: Mapped[int]
     claimed_until: Mapped[datetime | None]
 
-    __table_args__ = (UniqueConstraint("auction_id", "buyer_org_id"),)
+    __table_args__ = (UniqueConstraint("auction_id", "pool_id"),)
 
 
 class AgreementRow(Base):
@@ -278,12 +278,15 @@ class SaleKeyGrantRow(Base):
 
 
 class PayoutRow(Base):
-    """An order to the bank. Only a statement's debit confirms it; time alone makes it at most `unknown`."""
+    """An order to the bank: a sale's proceeds, or without `settlement_id` an organisation's withdrawal of its cash.
+
+    Only a statement's debit confirms it, only its credit returns it; time alone makes it at most `unknown`.
+    """
 
     __tablename__ = "payout"
 
     payout_id: Mapped[UUID] = mapped_column(primary_key=True)
-    settlement_id: Mapped[UUID] = mapped_column(ForeignKey("release_approval.settlement_id"), unique=True)
+    settlement_id: Mapped[UUID | None] = mapped_column(ForeignKey("release_approval.settlement_id"), unique=True)
     org_id: Mapped[UUID] = mapped_column(ForeignKey(_ORG), index=True)
     bank_account_id: Mapped[UUID] = mapped_column(ForeignKey("bank_account.bank_account_id"), index=True)
     reference: Mapped[str] = mapped_column(unique=True)
@@ -294,3 +297,4 @@ class PayoutRow(Base):
     sent_at: Mapped[datetime | None]
     confirmed_at: Mapped[datetime | None]
     confirmed_entry_id: Mapped[UUID | None] = mapped_column(ForeignKey("bank_entry.entry_id"), unique=True)
+    returned_entry_id: Mapped[UUID | None] = mapped_column(ForeignKey("bank_entry.entry_id"), unique=True)

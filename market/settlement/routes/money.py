@@ -4,9 +4,11 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import get, post, put
-from litestar.params import FromPath, HeaderParameter, JSONBody
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
 from litestar.types import ControllerRouterHandler
 
+from market.kit.pages import PageRequest
+from market.parties.routes import STEP_UP
 from market.settlement import schemas, service
 from market.settlement.routes.doors import MONEY, Here, Who
 
@@ -35,7 +37,7 @@ async def get_bank_account(context: Here, actor: Who) -> schemas.BankAccountView
         return schemas.BankAccountView.from_account(*await service.own_bank(tx, actor))
 
 
-@put("/v1/bank-account", tags=MONEY, summary="Say where to be paid to", operation_id="putBankAccount")
+@put("/v1/bank-account", tags=MONEY, summary="Say where to be paid to", operation_id="putBankAccount", opt=STEP_UP)
 async def put_bank_account(context: Here, actor: Who, data: JSONBody[schemas.BankAccountIn]) -> schemas.BankAccountView:
     """The first account counts at once, a changed one after 48 hours. For signed-in people, not for API keys."""
     async with context.db.begin(actor) as tx:
@@ -46,4 +48,36 @@ async def put_bank_account(context: Here, actor: Who, data: JSONBody[schemas.Ban
     return schemas.BankAccountView.from_account(pay_with, account)
 
 
-HANDLERS: list[ControllerRouterHandler] = [place_deposit, get_bank_account, put_bank_account]
+@post("/v1/withdrawals", tags=MONEY, summary="Have free cash paid out", operation_id="withdraw")
+async def withdraw(
+    context: Here,
+    actor: Who,
+    data: JSONBody[schemas.WithdrawalIn],
+    idempotency_key: Annotated[str, HeaderParameter(name="Idempotency-Key", min_length=1, max_length=64)],
+) -> schemas.WithdrawalView:
+    """To the bank account that you named. The same key answers the same. For signed-in people, not for API keys."""
+    async with context.db.begin(actor) as tx:
+        payout = await service.withdraw(
+            tx, actor, data.currency, data.amount_cents, idempotency_key, now=context.clock.now()
+        )
+    return schemas.WithdrawalView.from_payout(payout)
+
+
+@get("/v1/withdrawals", tags=MONEY, summary="What was paid out to you", operation_id="listWithdrawals")
+async def list_withdrawals(
+    context: Here, actor: Who, limit: FromQuery[int] = 50, cursor: FromQuery[str | None] = None
+) -> schemas.WithdrawalPage:
+    """Withdrawals and the proceeds of sales, oldest first."""
+    async with context.db.begin(actor) as tx:
+        return schemas.WithdrawalPage.from_page(
+            await service.list_withdrawals(tx, actor, PageRequest.parse(limit, cursor))
+        )
+
+
+HANDLERS: list[ControllerRouterHandler] = [
+    place_deposit,
+    get_bank_account,
+    put_bank_account,
+    withdraw,
+    list_withdrawals,
+]

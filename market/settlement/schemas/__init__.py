@@ -13,6 +13,9 @@ from market.settlement.schemas.money import (
     LedgerTransferPage,
     LedgerTransferView,
     TrialBalanceView,
+    WithdrawalIn,
+    WithdrawalPage,
+    WithdrawalView,
 )
 from market.settlement.schemas.rails import (
     BankEntryPage,
@@ -29,6 +32,8 @@ from market.settlement.schemas.sales import (
     CancellationIn,
     ReleasedKey,
     SaleKeyView,
+    SealedDocumentList,
+    SealedDocumentView,
     SettlementPage,
     SettlementView,
     SignatureIn,
@@ -57,6 +62,8 @@ __all__ = [
     "PayoutView",
     "ReleasedKey",
     "SaleKeyView",
+    "SealedDocumentList",
+    "SealedDocumentView",
     "SettlementPage",
     "SettlementView",
     "SignatureIn",
@@ -64,4 +71,7 @@ __all__ = [
     "StatementPage",
     "StatementView",
     "TrialBalanceView",
+    "WithdrawalIn",
+    "WithdrawalPage",
+    "WithdrawalView",
 ]

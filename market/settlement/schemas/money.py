@@ -9,8 +9,9 @@ from msgspec import Meta, Struct
 
 from market.kit.pages import Page
 from market.settlement.proof import Checked
+from market.settlement.rules import PayoutState
 from market.settlement.service import BankDetails, Deposit, Proof
-from market.settlement.store.bank import BankAccount
+from market.settlement.store.bank import BankAccount, Payout
 from market.settlement.store.ledger import Account, Entry
 
 
@@ -53,6 +54,41 @@ class BankAccountView(Struct, frozen=True, forbid_unknown_fields=True):
         if account is None:
             return cls(payment_reference)
         return cls(payment_reference, account.holder_name, account.scheme, account.last_four, account.usable_from_at)
+
+
+class WithdrawalIn(Struct, frozen=True, forbid_unknown_fields=True):
+    amount_cents: Annotated[int, Meta(ge=1)]
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+
+
+class WithdrawalView(Struct, frozen=True, forbid_unknown_fields=True):
+    """`settlement_id` is null for a withdrawal of free cash. Only the bank's statement makes it confirmed or returned."""
+
+    payout_id: UUID
+    settlement_id: UUID | None
+    reference: str
+    amount_cents: int
+    currency: str
+    state: PayoutState
+    ordered_at: datetime
+    sent_at: datetime | None
+    confirmed_at: datetime | None
+
+    @classmethod
+    def from_payout(cls, payout: Payout) -> Self:
+        return cls(
+            payout.payout_id, payout.settlement_id, payout.reference, payout.amount_cents, payout.currency, payout.state,
+            payout.ordered_at, payout.sent_at, payout.confirmed_at,
+        )  # fmt: skip
+
+
+class WithdrawalPage(Struct, frozen=True, forbid_unknown_fields=True):
+    items: list[WithdrawalView]
+    next_cursor: str | None
+
+    @classmethod
+    def from_page(cls, page: Page[Payout]) -> Self:
+        return cls([WithdrawalView.from_payout(payout) for payout in page.items], page.next_cursor)
 
 
 class LedgerAccountView(Struct, frozen=True, forbid_unknown_fields=True):

@@ -95,7 +95,7 @@ class PayoutView(Struct, frozen=True, forbid_unknown_fields=True):
     """An order to the bank: pay `amount_cents` to the account, with `reference` as end-to-end identification."""
 
     payout_id: UUID
-    settlement_id: UUID
+    settlement_id: UUID | None
     org_id: UUID
     reference: str
     amount_cents: int

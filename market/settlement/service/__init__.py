@@ -30,7 +30,16 @@ from market.settlement.service.books import (
     trial_balance,
 )
 from market.settlement.service.deposits import Deposit, place_deposit
-from market.settlement.service.payouts import doubt_unanswered, list_payouts, send_payout
+from market.settlement.service.documents import (
+    DocumentKind,
+    authority,
+    find_document,
+    keep_sealed,
+    list_documents,
+    make_sealed,
+    next_unsealed,
+)
+from market.settlement.service.payouts import doubt_unanswered, list_payouts, list_withdrawals, send_payout, withdraw
 from market.settlement.service.release import approve_release, prepare_release, sale_key, take_file
 from market.settlement.service.sale import (
     apply_waiting_funds,
@@ -41,39 +50,47 @@ from market.settlement.service.sale import (
     free_deposits,
     lapse_due,
     list_settlements,
-    open_settlement,
+    open_settlements,
 )
 
 __all__ = [
     "BankDetails",
     "Deposit",
+    "DocumentKind",
     "Imported",
     "Proof",
     "Signing",
     "apply_waiting_funds",
     "approve_release",
     "ask_cancellation",
+    "authority",
     "cancel_given_up",
     "check_ledger",
     "claim_unissued",
     "close_due",
     "doubt_unanswered",
     "find_agreement",
+    "find_document",
     "find_settlement",
     "free_deposits",
     "import_statements",
     "issue",
     "keep_reference",
+    "keep_sealed",
     "lapse_due",
     "ledger_rows",
     "list_accounts",
+    "list_documents",
     "list_payouts",
     "list_settlements",
     "list_statements",
     "list_suspense",
     "list_transfers",
+    "list_withdrawals",
+    "make_sealed",
+    "next_unsealed",
     "open_number",
-    "open_settlement",
+    "open_settlements",
     "own_bank",
     "place_deposit",
     "prepare_release",
@@ -86,4 +103,5 @@ __all__ = [
     "specimen_facts",
     "take_file",
     "trial_balance",
+    "withdraw",
 ]

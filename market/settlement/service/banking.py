@@ -29,7 +29,7 @@ from market.settlement.rules import (
 )
 from market.settlement.service.books import READ, STAFF
 from market.settlement.service.matching import Matching
-from market.settlement.service.payouts import confirm
+from market.settlement.service.payouts import confirm, take_back
 from market.settlement.service.sale import WRITE, apply_funds
 from market.settlement.statement import Statement
 from market.settlement.store import bank as store
@@ -220,14 +220,14 @@ async def _apply(
         matching.add(kept, line, chance.new_id())
     await store.add_statement(tx, kept, matching.entries)
     await ledger.apply(tx, matching.wires)
-    confirmed = [
-        await confirm(tx, actor, sale, *matching.paid[sale.settlement_id], now=now)
-        for sale in paid_out
-        if sale.settlement_id in matching.paid
-    ]
+    sales = {sale.settlement_id: sale for sale in paid_out}
+    confirmed = [await confirm(tx, actor, sales, payout, entry, now=now) for payout, entry in matching.paid.values()]
+    for payout, entry in matching.returned.values():
+        await take_back(tx, actor, payout, entry)
     funded = await apply_funds(tx, actor, waiting)
     suspense = [entry for entry in matching.entries if entry.outcome == "suspense"]
-    result = Imported(kept, len(matching.entries) - len(suspense), suspense, funded, confirmed)
+    done = [sale for sale in confirmed if sale is not None]
+    result = Imported(kept, len(matching.entries) - len(suspense), suspense, funded, done)
     await _note_import(tx, actor, result)
     return result
 

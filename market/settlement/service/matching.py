@@ -14,7 +14,7 @@ class Matching:
     """What references stand for, and what was made of the lines so far.
 
     `open_debits` are the currency's unmatched debits by the bank's reference; `free_cents` is the organisations' free
-    cash. `entries`, `wires` and `paid` (payouts that the bank carried out, by settlement) are the result.
+    cash. `entries`, `wires`, `paid` and `returned` (payouts that the bank carried out or sent back) are the result.
     """
 
     orgs: dict[str, UUID]
@@ -24,6 +24,7 @@ class Matching:
     entries: list[BankEntry] = field(default_factory=list)
     wires: list[moves.Move] = field(default_factory=list)
     paid: dict[UUID, tuple[Payout, BankEntry]] = field(default_factory=dict)
+    returned: dict[UUID, tuple[Payout, BankEntry]] = field(default_factory=dict)
 
     def add(self, kept: KeptStatement, line: Line, entry_id: UUID) -> None:
         """Match one more line."""
@@ -33,7 +34,8 @@ class Matching:
             self._debit(kept, line, entry_id)
 
     def _credit(self, kept: KeptStatement, line: Line, entry_id: UUID) -> None:
-        named = None if line.reversal else self._org_of(line)
+        back = self._returned_by(line)
+        named = (back.reference, back.org_id) if back else None if line.reversal else self._org_of(line)
         if named is None and (corrected := self._corrected_by(line)) is not None:
             # The debit never reached the ledger, so neither does what makes it good.
             del self.open_debits[corrected.entry_ref]
@@ -41,6 +43,8 @@ class Matching:
             return
         entry = _entry(kept, line, entry_id, named=named)
         self.entries.append(entry)
+        if back is not None:
+            self.returned[back.payout_id] = (back, entry)
         self.wires += moves.wire_received(
             entry_id, currency=kept.currency, amount_cents=line.amount_cents, org_id=entry.org_id
         )
@@ -50,7 +54,7 @@ class Matching:
     def _debit(self, kept: KeptStatement, line: Line, entry_id: UUID) -> None:
         if (payout := self._payout_of(line)) is not None:
             entry = _entry(kept, line, entry_id, named=(payout.reference, payout.org_id))
-            self.paid[payout.settlement_id] = (payout, entry)
+            self.paid[payout.payout_id] = (payout, entry)
         elif (named := self._org_of(line)) is not None and self.free_cents.get(named[1], 0) >= line.amount_cents:
             # A wire goes back. What its sender has in escrow is not touched: that debit stays unmatched, for people.
             entry = _entry(kept, line, entry_id, named=named)
@@ -73,8 +77,16 @@ class Matching:
         named = [self.payouts[ref] for ref in find_references(line.texts) if ref in self.payouts]
         if line.reversal or len(named) != 1 or named[0].confirmed_at is not None:
             return None
-        fits = named[0].amount_cents == line.amount_cents and named[0].settlement_id not in self.paid
+        fits = named[0].amount_cents == line.amount_cents and named[0].payout_id not in self.paid
         return named[0] if fits else None
+
+    def _returned_by(self, line: Line) -> Payout | None:
+        """The payout that a credit brings back whole: the receiving bank did not take it."""
+        named = [self.payouts[ref] for ref in find_references(line.texts) if ref in self.payouts]
+        if len(named) != 1 or named[0].payout_id in self.returned or named[0].returned_entry_id is not None:
+            return None
+        left = named[0].confirmed_at is not None or named[0].payout_id in self.paid
+        return named[0] if left and named[0].amount_cents == line.amount_cents else None
 
     def _corrected_by(self, line: Line) -> BankEntry | None:
         """The unmatched debit that a credit makes good: it names the bank's reference of it, and is as large."""

@@ -1,32 +1,50 @@
-"""The seller is paid: ordered with the release, sent by an operator, confirmed by the bank's statement alone."""
+"""Money leaves: ordered with a release or by its owner, sent by an operator, confirmed by the bank's statement alone."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from market.journal import service as journal
 from market.kit.actor import SYSTEM, Actor, Role
-from market.kit.errors import NotFound
+from market.kit.errors import Malformed, NotFound
+from market.kit.money import MAX_CENTS, is_currency, show
 from market.kit.pages import Page, PageRequest
 from market.parties.rules import require, require_person
 from market.settlement import moves
 from market.settlement.calendar import deadline
-from market.settlement.rules import PAYOUT_BUSINESS_DAYS, PayoutState, Settlement, State, Step, WrongState
+from market.settlement.rules import (
+    PAYOUT_BUSINESS_DAYS,
+    InsufficientFunds,
+    NoBankAccount,
+    PayoutState,
+    Settlement,
+    State,
+    Step,
+    TransferConflict,
+    WrongState,
+    derived_id,
+    reference,
+)
 from market.settlement.service.books import READ
 from market.settlement.service.sale import WRITE
-from market.settlement.service.steps import locked, note, take
+from market.settlement.service.steps import locked, take
 from market.settlement.store import bank as store
 from market.settlement.store import ledger
-from market.settlement.store import settlements as store_settlements
 from market.settlement.store.bank import BankAccount, BankEntry, Payout
 
 
 async def list_payouts(
     tx: AsyncSession, actor: Actor, request: PageRequest, state: PayoutState | None
 ) -> tuple[Page[Payout], dict[UUID, BankAccount]]:
-    """Orders to the bank, oldest first, and the accounts they go to. For operators."""
+    """Orders to the bank, oldest first, and the accounts they go to. For operators, each look being journalled."""
     require(actor, role=Role.OPERATOR, scope=READ)
     page = Page.cut(await store.list_payouts(tx, request, state), request, lambda payout: payout.payout_id)
+    if page.items:  # whoever lists them sees bank numbers in clear: each look is recorded, before it is granted
+        body = {"payout_ids": [payout.payout_id for payout in page.items]}
+        await journal.append(tx, actor, "payouts:listed", "payouts.listed", body)
     return page, await store.find_bank_accounts(tx, {payout.bank_account_id for payout in page.items})
 
 
@@ -34,29 +52,115 @@ async def send_payout(tx: AsyncSession, actor: Actor, payout_id: UUID, *, now: d
     """An operator has given the order to the bank. Doing it again changes nothing. Locks settlement, then payout."""
     require(actor, role=Role.OPERATOR, scope=WRITE)
     require_person(actor)
-    settlement_id = await store.settlement_of_payout(tx, payout_id)
-    if settlement_id is None:
+    found = await store.find_payout(tx, payout_id)
+    if found is None:
         raise NotFound("there is no such payout")
-    settlement = await locked(tx, settlement_id)
+    settlement = await locked(tx, found.settlement_id) if found.settlement_id else None
     payout = await store.lock_payout(tx, payout_id)
     if payout is None:
         raise AssertionError("payouts are never deleted")
     if payout.state is PayoutState.ORDERED:
         await store.move_payout(tx, payout_id, PayoutState.SENT, sent_at=now)
-        await take(tx, actor, settlement, Step.SEND_PAYOUT, body={"payout_id": payout_id})
+        if settlement is not None:
+            await take(tx, actor, settlement, Step.SEND_PAYOUT, body={"payout_id": payout_id})
+        else:
+            await _note(tx, actor, payout, "sent", {})
     return await store.lock_payout(tx, payout_id) or payout
 
 
-async def confirm(
-    tx: AsyncSession, actor: Actor, settlement: Settlement, payout: Payout, entry: BankEntry, *, now: datetime
-) -> Settlement:
-    """The statement shows that the bank has paid, whether or not the order was marked as sent; the window for put-backs opens.
+async def withdraw(
+    tx: AsyncSession, actor: Actor, currency: str, amount_cents: int, key: str, *, now: datetime
+) -> Payout:
+    """An organisation has free cash paid out to its bank account. The same key again answers the same.
 
-    The caller holds the locks of both rows.
+    Raises `Malformed` for a key or an amount that is none, `NoBankAccount`, `InsufficientFunds` with what is free. Locks
+    the cash account.
     """
-    if payout.amount_cents != settlement.proceeds_cents or payout.confirmed_at is not None:
+    require(actor, role=Role.MEMBER, scope=WRITE)
+    require_person(actor)
+    if actor.org_id is None:
+        raise AssertionError("a member belongs to an organisation")
+    if not 1 <= len(key) <= 64 or not key.isascii() or not key.isprintable():
+        raise Malformed("send a header Idempotency-Key with 1 to 64 printable characters", field="Idempotency-Key")
+    payout_id = derived_id("withdrawal", actor.org_id, key)
+    before = await store.find_payout(tx, payout_id)
+    if before is not None:
+        if (before.currency, before.amount_cents) != (currency, amount_cents):
+            raise TransferConflict("this key was used for another withdrawal")
+        return before
+    account = await usable_bank_account(tx, actor.org_id, now)
+    await _require_free(tx, actor.org_id, currency, amount_cents)
+    payout = Payout(
+        payout_id=payout_id, settlement_id=None, org_id=actor.org_id, bank_account_id=account.bank_account_id,
+        reference=reference("PAYOUT", payout_id), amount_cents=amount_cents, currency=currency,
+        state=PayoutState.ORDERED, ordered_at=now, sent_at=None, confirmed_at=None, confirmed_entry_id=None,
+    )  # fmt: skip
+    await ledger.apply(
+        tx, moves.withdrawal_pending(payout_id, org_id=actor.org_id, currency=currency, amount_cents=amount_cents)
+    )
+    await store.add_payout(tx, payout)
+    await _note(tx, actor, payout, "ordered", {"amount_cents": amount_cents, "currency": currency})
+    return payout
+
+
+async def list_withdrawals(tx: AsyncSession, actor: Actor, request: PageRequest) -> Page[Payout]:
+    """What an organisation had paid out, proceeds included, oldest first."""
+    require(actor, role=Role.MEMBER, scope=READ)
+    return Page.cut(await store.list_payouts(tx, request, None), request, lambda payout: payout.payout_id)
+
+
+async def _require_free(tx: AsyncSession, org_id: UUID, currency: str, amount_cents: int) -> None:
+    if not is_currency(currency):
+        raise Malformed("not a currency traded here", field="currency")
+    if not 1 <= amount_cents <= MAX_CENTS:
+        raise Malformed("must be at least 1 minor unit", field="amount_cents")
+    account = await ledger.find_account(tx, moves.cash(org_id), currency)
+    available_cents = account.available_cents if account else 0
+    if available_cents < amount_cents:
+        raise InsufficientFunds(
+            f"{show(available_cents, currency)} are free",
+            required_cents=amount_cents,
+            available_cents=available_cents,
+            currency=currency,
+        )
+
+
+async def usable_bank_account(tx: AsyncSession, org_id: UUID, now: datetime) -> BankAccount:
+    """The account that an organisation named last. Raises `NoBankAccount` without one, or while a change cools off."""
+    account = await store.newest_bank_account(tx, org_id)
+    if account is None:
+        raise NoBankAccount("the organisation has not said where to pay to: PUT /v1/bank-account")
+    if now < account.usable_from_at:
+        raise NoBankAccount(
+            f"the bank account was changed; it can be used from {account.usable_from_at:%Y-%m-%dT%H:%M:%SZ}"
+        )
+    return account
+
+
+async def confirm(
+    tx: AsyncSession,
+    actor: Actor,
+    sales: Mapping[UUID, Settlement],
+    payout: Payout,
+    entry: BankEntry,
+    *,
+    now: datetime,
+) -> Settlement | None:
+    """The statement shows that the bank has paid, whether or not the order was marked as sent.
+
+    For a sale's proceeds the window for put-backs opens: its settlement (of the locked `sales`) is returned as it is then.
+    The caller holds the locks of all rows.
+    """
+    if payout.confirmed_at is not None:
         raise WrongState("the payout is not the one that this entry would confirm")
-    await ledger.apply(tx, moves.payout_confirmed(settlement))
+    settlement = sales[payout.settlement_id] if payout.settlement_id else None
+    if settlement is None:
+        how = moves.withdrawal_confirmed(payout.payout_id, currency=payout.currency, amount_cents=payout.amount_cents)
+    elif payout.amount_cents == settlement.proceeds_cents:
+        how = moves.payout_confirmed(settlement)
+    else:
+        raise AssertionError("a payout is of its sale's proceeds")
+    await ledger.apply(tx, how)
     await store.move_payout(
         tx,
         payout.payout_id,
@@ -66,10 +170,22 @@ async def confirm(
         entry_id=entry.entry_id,
     )
     body = {"payout_id": payout.payout_id, "entry_id": entry.entry_id}
+    if settlement is None:
+        await _note(tx, actor, payout, "confirmed", body)
+        return None
     if settlement.state is State.RELEASED:
         settlement = await take(tx, actor, settlement, Step.SEND_PAYOUT, body=body)
     settlement = await take(tx, actor, settlement, Step.CONFIRM_PAYOUT, body=body)
     return await take(tx, actor, settlement, Step.OPEN_PUTBACK_WINDOW)
+
+
+async def take_back(tx: AsyncSession, actor: Actor, payout: Payout, entry: BankEntry) -> None:
+    """The receiving bank sent the money back: it is the organisation's cash again, to be withdrawn to another account.
+
+    The caller has booked the entry as received and holds the payout's lock.
+    """
+    await store.mark_returned(tx, payout.payout_id, entry.entry_id)
+    await _note(tx, actor, payout, "returned", {"entry_id": entry.entry_id, "settlement_id": payout.settlement_id})
 
 
 async def doubt_unanswered(tx: AsyncSession, *, now: datetime) -> int:
@@ -81,13 +197,10 @@ async def doubt_unanswered(tx: AsyncSession, *, now: datetime) -> int:
     ]
     for payout in doubtful:
         await store.move_payout(tx, payout.payout_id, PayoutState.UNKNOWN, sent_at=payout.sent_at)
-        settlement = await _of(tx, payout)
-        await note(tx, SYSTEM, settlement, "payout_unanswered", {"payout_id": payout.payout_id})
+        await _note(tx, SYSTEM, payout, "unanswered", {"settlement_id": payout.settlement_id})
     return len(doubtful)
 
 
-async def _of(tx: AsyncSession, payout: Payout) -> Settlement:
-    found = await store_settlements.find(tx, payout.settlement_id)
-    if found is None:
-        raise AssertionError("a payout belongs to a settlement")
-    return found
+async def _note(tx: AsyncSession, actor: Actor, payout: Payout, what: str, body: dict[str, Any]) -> None:
+    """Write to the stream of whose money it is; locks its head."""
+    await journal.append(tx, actor, f"org:{payout.org_id}", f"payout.{what}", {"payout_id": payout.payout_id} | body)

@@ -19,7 +19,6 @@ from market.portfolios.rules import SalePackage
 from market.settlement import moves
 from market.settlement.rules import (
     PUTBACK_WINDOW,
-    NoBankAccount,
     NotReleased,
     Party,
     PayoutState,
@@ -30,6 +29,7 @@ from market.settlement.rules import (
     reference,
 )
 from market.settlement.service.books import READ
+from market.settlement.service.payouts import usable_bank_account
 from market.settlement.service.sale import WRITE, require_step
 from market.settlement.service.steps import locked, note, take
 from market.settlement.store import bank, ledger
@@ -63,7 +63,7 @@ async def approve_release(
     prepared = await store.find_preparation(tx, settlement_id)
     if prepared is None or prepared.prepared_by == user_id:
         raise TwoPeople("who prepared a release does not approve it")
-    account = await _bank_account(tx, settlement, now)
+    account = await usable_bank_account(tx, settlement.seller_org_id, now)
     package = await _agreed_package(tx, settlement)
     await store.add_approval(tx, settlement_id, prepared_by=prepared.prepared_by, approved_by=user_id, now=now)
     await ledger.apply(tx, moves.released(settlement))
@@ -112,7 +112,7 @@ async def _releasable(
     require_step(settlement, step)
     await compliance.require_clearance(tx, settlement.seller_org_id, "list", now)
     await compliance.require_clearance(tx, settlement.buyer_org_id, "bid", now)
-    await _bank_account(tx, settlement, now)
+    await usable_bank_account(tx, settlement.seller_org_id, now)
     await _require_no_unmatched_debit(tx, settlement.currency)
     account = await ledger.find_account(tx, moves.escrow(settlement_id), settlement.currency)
     if actor.user_id is None or account is None or account.balance_cents != settlement.price_cents:
@@ -130,17 +130,6 @@ async def _require_no_unmatched_debit(tx: AsyncSession, currency: str) -> None:
             unmatched_count=len(unmatched),
             entry_id=str(oldest.entry_id),
         )
-
-
-async def _bank_account(tx: AsyncSession, settlement: Settlement, now: datetime) -> BankAccount:
-    account = await bank.newest_bank_account(tx, settlement.seller_org_id)
-    if account is None:
-        raise NoBankAccount("the seller has not said where to pay to: PUT /v1/bank-account")
-    if now < account.usable_from_at:
-        raise NoBankAccount(
-            f"the seller's bank account was changed; it can be used from {account.usable_from_at:%Y-%m-%dT%H:%M:%SZ}"
-        )
-    return account
 
 
 async def _agreed_package(tx: AsyncSession, settlement: Settlement) -> SalePackage:

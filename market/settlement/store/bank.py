@@ -75,8 +75,10 @@ class BankEntry:
 
 @dataclass(frozen=True, slots=True)
 class Payout:
+    """`settlement_id` is None for a withdrawal of free cash."""
+
     payout_id: UUID
-    settlement_id: UUID
+    settlement_id: UUID | None
     org_id: UUID
     bank_account_id: UUID
     reference: str
@@ -87,6 +89,7 @@ class Payout:
     sent_at: datetime | None
     confirmed_at: datetime | None
     confirmed_entry_id: UUID | None
+    returned_entry_id: UUID | None = None
 
 
 async def keep_reference(tx: AsyncSession, org_id: UUID, reference: str) -> None:
@@ -250,13 +253,10 @@ async def list_payouts(tx: AsyncSession, request: PageRequest, state: PayoutStat
     return [_payout(row) for row in await tx.scalars(query)]
 
 
-async def settlement_of_payout(tx: AsyncSession, payout_id: UUID) -> UUID | None:
-    return await tx.scalar(select(PayoutRow.settlement_id).where(PayoutRow.payout_id == payout_id))
-
-
 async def settlements_of_payouts(tx: AsyncSession, references: Collection[str]) -> list[UUID]:
+    """The sales whose proceeds the references pay."""
     found = await tx.scalars(select(PayoutRow.settlement_id).where(PayoutRow.reference.in_(references)))
-    return list(found)
+    return [settlement_id for settlement_id in found if settlement_id is not None]
 
 
 async def sent_payouts(tx: AsyncSession) -> list[Payout]:
@@ -285,6 +285,19 @@ async def move_payout(
         .where(PayoutRow.payout_id == payout_id)
         .values(state=state.value, sent_at=sent_at, confirmed_at=confirmed_at, confirmed_entry_id=entry_id)
     )
+
+
+async def mark_returned(tx: AsyncSession, payout_id: UUID, entry_id: UUID) -> None:
+    await tx.execute(
+        update(PayoutRow)
+        .where(PayoutRow.payout_id == payout_id)
+        .values(state=PayoutState.RETURNED.value, returned_entry_id=entry_id)
+    )
+
+
+async def find_payout(tx: AsyncSession, payout_id: UUID) -> Payout | None:
+    row = await tx.scalar(select(PayoutRow).where(PayoutRow.payout_id == payout_id))
+    return None if row is None else _payout(row)
 
 
 def _bank_account(row: BankAccountRow) -> BankAccount:

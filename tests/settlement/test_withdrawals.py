@@ -1,0 +1,136 @@
+"""Free cash goes back to its owner, and what a bank sends back is its owner's again."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from market.kit.errors import Forbidden, Malformed
+from market.settlement import moves, service
+from market.settlement.rules import InsufficientFunds, NoBankAccount, PayoutState, State, TransferConflict
+from tests import factories
+from tests.settlement.books import balance, books_hold
+from tests.settlement.test_guards import forge, paid
+from tests.settlement.test_life import approve, prepare
+from tests.settlement.wires import Wire
+
+
+async def withdraw(context, party, cents, key="1", currency="USD"):
+    async with context.db.begin(party.actor) as tx:
+        return await service.withdraw(tx, party.actor, currency, cents, key, now=context.clock.now())
+
+
+async def rich_party(bank, cents):
+    party = await factories.buyer(bank.context, bank.officers)
+    await bank.pay_in(party, cents)
+    await factories.name_bank_account(bank.context, party)
+    return party
+
+
+async def state_of(context, party, payout):
+    async with context.db.begin(party.actor) as tx:
+        page = await service.list_withdrawals(tx, party.actor, factories.PageRequest(200))
+    return {each.payout_id: each.state for each in page.items}[payout.payout_id]
+
+
+async def test_a_withdrawal_is_reserved_at_once_and_leaves_with_the_banks_statement(bank):
+    context, party = bank.context, await rich_party(bank, 1_000_00)
+    payout = await withdraw(context, party, 400_00)
+    assert await withdraw(context, party, 400_00) == payout
+    assert await balance(context, moves.cash(party.org_id)) == (1_000_00, 600_00)
+    async with context.db.begin(bank.operator.actor) as tx:
+        sent = await service.send_payout(tx, bank.operator.actor, payout.payout_id, now=context.clock.now())
+    assert sent.state is PayoutState.SENT
+    wrong = await factories.import_wires(
+        context, bank.operator, Wire(1, payout.reference, credit=False, ref="WD-WRONG")
+    )
+    assert len(wrong.suspense) == 1
+    await factories.import_wires(context, bank.operator, Wire(1, "given back: WD-WRONG"))
+    assert await state_of(context, party, payout) is PayoutState.SENT
+    await factories.import_wires(context, bank.operator, Wire(400_00, payout.reference, credit=False))
+    assert await state_of(context, party, payout) is PayoutState.CONFIRMED
+    assert await balance(context, moves.cash(party.org_id)) == (600_00, 600_00)
+    assert await books_hold(context)
+
+
+async def test_nobody_withdraws_more_than_is_free_also_not_twice_at_once(bank):
+    context, party = bank.context, await rich_party(bank, 100_00)
+    answers = await asyncio.gather(
+        *(withdraw(context, party, 60_00, key) for key in ("a", "b")), return_exceptions=True
+    )
+    assert sorted(type(each).__name__ for each in answers) in (
+        ["InsufficientFunds", "Payout"],
+        ["Payout", "InsufficientFunds"],
+    )
+    with pytest.raises(InsufficientFunds) as refused:
+        await withdraw(context, party, 40_01, "c")
+    assert refused.value.members["available_cents"] == 40_00
+    assert await balance(context, moves.cash(party.org_id)) == (100_00, 40_00)
+
+
+async def test_bad_orders_are_refused_and_reserve_nothing(bank):
+    context, party = bank.context, await rich_party(bank, 100_00)
+    await withdraw(context, party, 1, "used")
+    for cents, key, currency, error in (
+        (2, "used", "USD", TransferConflict),
+        (0, "x", "USD", Malformed),
+        (-5, "x", "USD", Malformed),
+        (10**30, "x", "USD", Malformed),
+        (5, "x", "XXX", Malformed),
+        (5, "", "USD", Malformed),
+        (5, "x", "EUR", InsufficientFunds),
+    ):
+        with pytest.raises(error):
+            await withdraw(context, party, cents, key, currency)
+    for nobody in (bank.operator, bank.officers[0]):
+        with pytest.raises(Forbidden):
+            await withdraw(context, nobody, 5, "x")
+    stranger = await factories.buyer(context, bank.officers)
+    await bank.pay_in(stranger, 5)
+    with pytest.raises(NoBankAccount):
+        await withdraw(context, stranger, 5)
+    assert await balance(context, moves.cash(party.org_id)) == (100_00, 100_00 - 1)
+
+
+async def test_a_payout_row_without_reserved_cash_or_to_another_account_cannot_be_written(bank):
+    context, party = bank.context, await rich_party(bank, 100_00)
+    order = """INSERT INTO payout (payout_id, org_id, bank_account_id, reference, amount_cents, currency, state, ordered_at)
+        SELECT gen_random_uuid(), :org, bank_account_id, 'PAYOUT-0123456789-02', 5, 'USD', 'ordered', clock_timestamp()
+        FROM bank_account ORDER BY created_at DESC LIMIT 1"""
+    assert "not due" in await forge(context, party.actor, order, org=party.org_id)
+    assert "not due" in await forge(context, party.actor, order, org=bank.seller.org_id)
+    with pytest.raises(DBAPIError, match="organisation's to move"):
+        async with context.db.begin(party.actor) as tx:
+            await tx.execute(
+                text("SELECT ledger_apply(jsonb_build_array(jsonb_build_object('op', 'post', 'id', gen_random_uuid(), "
+                     "'debit', CAST(:cash AS text), 'credit', 'clearing:out', 'currency', 'USD', 'amount_cents', 5, "
+                     "'kind', 'x', 'subject', 'x:1')))"),
+                {"cash": moves.cash(party.org_id)},
+            )  # fmt: skip
+
+
+async def test_a_payout_that_comes_back_is_the_sellers_cash_again_and_can_be_withdrawn(bank):
+    context = bank.context
+    settlement, _ = await paid(bank)
+    await prepare(context, bank.officers[0], settlement.settlement_id)
+    await approve(context, bank.officers[1], settlement.settlement_id)
+    async with context.db.begin(bank.operator.actor) as tx:
+        page, _ = await service.list_payouts(tx, bank.operator.actor, factories.PageRequest(200), PayoutState.ORDERED)
+    (payout,) = [each for each in page.items if each.settlement_id == settlement.settlement_id]
+    before = await balance(context, moves.cash(bank.seller.org_id))
+    await factories.import_wires(context, bank.operator, Wire(payout.amount_cents, payout.reference, credit=False))
+    other_sum = await factories.import_wires(context, bank.operator, Wire(1, payout.reference, ref="RET-0"))
+    assert len(other_sum.suspense) == 1
+    back = Wire(payout.amount_cents, payout.reference, reversal=True)
+    await factories.import_wires(context, bank.operator, back)
+    assert await state_of(context, bank.seller, payout) is PayoutState.RETURNED
+    after = await balance(context, moves.cash(bank.seller.org_id))
+    assert after[1] - before[1] == payout.amount_cents
+    async with context.db.begin(bank.seller.actor) as tx:
+        found = await service.find_settlement(tx, bank.seller.actor, settlement.settlement_id)
+    assert found.state is State.PUTBACK_WINDOW
+    again = await withdraw(context, bank.seller, payout.amount_cents, "again")
+    await factories.import_wires(context, bank.operator, Wire(again.amount_cents, again.reference, credit=False))
+    assert await state_of(context, bank.seller, again) is PayoutState.CONFIRMED
+    assert await books_hold(context)
