@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 
+_SECOND_FACTORS = ("everybody", "staff", "nobody")
+
+
 class SettingsError(Exception):
     """A setting cannot be used; the message names the variable, what is wrong and what would do."""
 
@@ -49,6 +52,9 @@ class Settings:
     mail_from: str = _setting("market@localhost", "sender of the mail")
     session_hours: int = _setting(12, "life of a sign-in", low=1, high=24 * 30)
     session_idle_minutes: int = _setting(60, "a sign-in ends after this long without use", low=5, high=24 * 60)
+    second_factor: str = _setting(
+        "staff", "who must have a second factor: everybody, staff or nobody; whoever has one always needs it"
+    )
     upload_max_bytes: int = _setting(2 * 1024**3, "largest tape", low=1024, high=64 * 1024**3)
     evidence_max_bytes: int = _setting(25 * 1024**2, "largest evidence file", low=1024, high=1024**3)
     trusted_proxies: str = _setting(
@@ -92,7 +98,10 @@ class Settings:
         if unknown:
             raise SettingsError(f"no such setting: {', '.join(unknown)}; `market check` lists them")
         values = {f.name: _parse(name, f, source[name]) for name, f in known.items() if source.get(name)}
-        return cls(**{**values, **given})
+        found = cls(**{**values, **given})
+        if found.second_factor not in _SECOND_FACTORS:
+            raise SettingsError(f"MARKET_SECOND_FACTOR must be one of: {', '.join(_SECOND_FACTORS)}")
+        return found
 
     def show(self) -> list[tuple[str, str, str]]:
         """Rows of (variable, value with secrets masked, meaning)."""

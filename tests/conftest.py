@@ -121,6 +121,7 @@ async def context(urls: RoleUrls, tmp_path: Path) -> AsyncIterator[Context]:
         public_url="http://market.test",
         requests_per_minute=1_000_000,
         signins_per_minute=1_000_000,
+        second_factor="nobody",
         worker_poll_ms=20,
     )
     make_data_dir(settings)

@@ -35,6 +35,7 @@ class RunningServer:
             "MARKET_PUBLIC_URL": self.url,
             "MARKET_REQUESTS_PER_MINUTE": "1000000",
             "MARKET_SIGNINS_PER_MINUTE": "1000000",
+            "MARKET_SECOND_FACTOR": "nobody",
             "MARKET_WORKER_POLL_MS": "50",
             "MARKET_LOG_LEVEL": "warning",
             **{f"MARKET_{name.upper()}": str(value) for name, value in overrides.items()},

@@ -18,6 +18,7 @@ from market.compliance.rules import CaseState
 from market.db.context import Context
 from market.kit.actor import Actor, Role
 from market.kit.pages import PageRequest
+from market.parties.routes import STEP_UP
 from market.parties.rules import require
 
 _TAGS = ["Compliance"]
@@ -183,7 +184,8 @@ async def prepare_case(
         )
 
 
-@post("/v1/cases/{case_id:uuid}/approval", tags=_TAGS, summary="Approve a clearance", operation_id="approveCase")
+@post("/v1/cases/{case_id:uuid}/approval", tags=_TAGS, summary="Approve a clearance", operation_id="approveCase",
+      opt=STEP_UP)  # fmt: skip
 async def approve_case(
     context: NamedDependency[Context], actor: NamedDependency[Actor], case_id: FromPath[UUID]
 ) -> schemas.ApprovalView:

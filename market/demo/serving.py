@@ -1,6 +1,7 @@
 """`market serve --with-demo`: the server of this installation, with parties and an open auction in it."""
 
 import asyncio
+import json
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -35,6 +36,7 @@ _OPEN_FOR = timedelta(hours=6)
 _WINDOW_S = 180
 _POLL_S = 0.2
 _LOGINS = "demo-logins.json"
+_APPS = "demo-apps.json"
 _READY = "demo-ready"
 """Exists once the parties are there, so that later starts need no invitations."""
 
@@ -56,6 +58,7 @@ async def serve(settings: Settings) -> int:
     )
     world = World(settings, Options(out=Path()), clock, chance, Teller(clock), Checks(), Bank("000123456789", "USD"))
     world.passwords = {who: passwords[who.email] for who in EVERYBODY}
+    _remember_apps(world, settings.data_dir / "keys" / _APPS)
     first = not (settings.data_dir / _READY).exists()
     if first:
         world.teller.say("Setting up the demo's parties, a portfolio and an auction; once, about half a minute …")
@@ -69,6 +72,20 @@ async def serve(settings: Settings) -> int:
             await preparing
         await world.close()
     return 0
+
+
+def _remember_apps(world: World, path: Path) -> None:
+    """The secrets of the staff's authenticator apps, kept beside their passwords (mode 0600)."""
+    kept = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    world.apps = {who: kept[who.email] for who in EVERYBODY if who.email in kept}
+
+    def keep() -> None:
+        draft = path.with_suffix(".new")
+        draft.touch(mode=0o600)
+        draft.write_text(json.dumps({who.email: secret for who, secret in world.apps.items()}, indent=2) + "\n")
+        draft.replace(path)
+
+    world.keep_apps = keep
 
 
 def _for_demo(settings: Settings) -> Settings:
@@ -176,6 +193,10 @@ def _print_logins(world: World, pool: Pool) -> None:
     teller, url = world.teller, world.settings.public_url
     rows = [(who.label, who.organisation or "(platform)", who.email, world.passwords[who]) for who in EVERYBODY]
     teller.table("Logins of this installation (POST /v1/session)", ("Who", "Organisation", "E-mail", "Password"), rows)
+    apps = [(who.label, secret) for who, secret in world.apps.items()]
+    teller.table(
+        "Second factors: add the secret to an authenticator app", ("Who", "Secret (POST /v1/session/proof)"), apps
+    )
     teller.say(f"{url}/schema", who="API")
     teller.say(f"{url.replace('http', 'ws', 1)}/v1/live", who="live")
     teller.say(

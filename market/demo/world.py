@@ -1,6 +1,6 @@
 """What the steps share: who is there, where the server is, and what is known of the sale so far."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
@@ -44,6 +44,10 @@ class World:
     bank: Bank
     clients: dict[Character, MarketClient] = field(default_factory=dict)
     passwords: dict[Character, str] = field(default_factory=dict, repr=False)
+    apps: dict[Character, str] = field(default_factory=dict, repr=False)
+    """The secrets of the authenticator apps of those who enrolled one, base32."""
+    keep_apps: Callable[[], None] = field(default=lambda: None, repr=False)
+    """Called when `apps` has a new one."""
     sale: Sale = field(default_factory=Sale)
     private_key: bytes = field(default=b"", repr=False)
     """Of the winner; made when it signs."""

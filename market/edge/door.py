@@ -14,6 +14,7 @@ from market.edge.problems import rendered, template_of
 from market.kit.errors import RateLimited
 from market.kit.rates import Rates
 from market.parties.routes import address_of, provide_actor
+from market.parties.rules import require_fresh
 
 _log = structlog.get_logger()
 
@@ -52,7 +53,7 @@ def door(context: Context) -> Any:
 
 
 def met(context: Context) -> Callable[[Request[Any, Any, Any]], Awaitable[None]]:
-    """What happens before a route: who asks, and how often; only then the body is read, and read strictly."""
+    """What happens before a route: who asks, how often, with a proof how fresh; only then the body is read, strictly."""
     rates = _rates(context, times=1)
 
     async def meet(request: Request[Any, Any, Any]) -> None:
@@ -61,6 +62,8 @@ def met(context: Context) -> Callable[[Request[Any, Any, Any]], Awaitable[None]]
             wait_s = rates.take(actor.key_id or actor.user_id)
             if wait_s:
                 raise _too_many(wait_s, "of yours")
+            if request.route_handler.opt.get("step_up"):
+                require_fresh(actor, context.clock.now())
         await refuse_lax(request)
 
     return meet
@@ -76,7 +79,9 @@ def _too_many(wait_s: float, whose: str) -> RateLimited:
 
 
 def _headers(path: str) -> Sequence[tuple[bytes, bytes]]:
-    return _PAGE_HEADERS if path.startswith("/schema") else _API_HEADERS
+    if path.startswith("/schema"):
+        return _PAGE_HEADERS
+    return _TEXT_HEADERS if path == "/" or path.startswith("/problems") else _API_HEADERS
 
 
 _COMMON_HEADERS = (
@@ -89,6 +94,10 @@ _API_HEADERS = (
     *_COMMON_HEADERS,
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"cache-control", b"no-store"),
+)
+_TEXT_HEADERS = (
+    *_COMMON_HEADERS,
+    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
 )
 _PAGE_HEADERS = (
     *_COMMON_HEADERS,

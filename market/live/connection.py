@@ -34,12 +34,12 @@ MAX_STALLED_BEATS = 3
 
 @dataclass(eq=False, slots=True)
 class Connection:
-    """One socket. `seats` holds what it watches, and as whom; `token` is what it signed in with."""
+    """One socket. `seats` holds what it watches, and as whom; `address` is the network address it comes from."""
 
     name: str
+    address: str = ""
     outlet: Outlet = field(default_factory=Outlet)
     actor: Actor | None = None
-    token: str | None = field(default=None, repr=False)
     seats: dict[UUID, Audience] = field(default_factory=dict)
     deciding_count: int = 0
     _bad_count: int = 0

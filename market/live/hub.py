@@ -19,9 +19,11 @@ from market.kit.actor import SYSTEM, Actor, Role
 from market.kit.errors import MarketError, Transient, Unauthenticated
 from market.kit.rates import Rates
 from market.live import store
-from market.live.connection import Connection, ack, engine_command, undecided
+from market.live.commands import engine_command
+from market.live.connection import Connection, ack, undecided
 from market.live.feed import Feed
 from market.live.protocol import (
+    SELLER_COMMANDS,
     VERSION,
     Auth,
     BadFrame,
@@ -31,7 +33,6 @@ from market.live.protocol import (
     Ok,
     Ping,
     Pong,
-    Refuse,
     Resync,
     Shutdown,
     Sub,
@@ -130,14 +131,15 @@ class Live:
         """Make the token's bearer the socket's user; an unknown token closes it (4401)."""
         try:
             async with self.context.db.begin(SYSTEM) as tx:
-                actor = await parties.authenticate(tx, token, self.context.clock.now())
+                now = self.context.clock.now()
+                actor = await parties.authenticate(tx, token, now, address=connection.address)
         except Unauthenticated:
             connection.outlet.finish(CloseCode.AUTH)
             return
         except Transient:
             connection.outlet.finish(CloseCode.RESTART)
             return
-        connection.actor, connection.token = actor, token
+        connection.actor = actor
         self._say_ok(connection, name)
         self._count_to_user(connection, actor)
 
@@ -231,7 +233,7 @@ class Live:
 
     def _command(self, connection: Connection, actor: Actor, command: Command, received_at: datetime) -> None:
         """Check what can be checked at the door, then let the lane decide while the next frame is read."""
-        if isinstance(command, Refuse) and not self._may_go_on(connection):
+        if isinstance(command, SELLER_COMMANDS) and not self._may_go_on(connection):
             connection.say(undecided(command, Reason.RATE_LIMITED, received_at, 1.0))
         elif connection.deciding_count >= self.limits.deciding_per_socket:
             connection.say(undecided(command, Reason.BUSY, received_at, _BUSY_RETRY_S))
@@ -244,7 +246,7 @@ class Live:
     async def _decide(self, connection: Connection, actor: Actor, command: Command, received_at: datetime) -> None:
         """Outlives its socket: a command that was taken is decided, whether or not anybody waits for the answer."""
         try:
-            scope = "auctions:write" if isinstance(command, Refuse) else "bids:write"
+            scope = "auctions:write" if isinstance(command, SELLER_COMMANDS) else "bids:write"
             require(actor, role=Role.MEMBER, scope=scope)
             await self._let_in(connection, actor, command.auction)
             order = BidOrder(actor, command.auction, engine_command(command, str(actor.org_id)), received_at)
@@ -297,18 +299,18 @@ class Live:
                 _log.error("fault in recheck", exc_info=error)
 
     async def _check_tokens(self) -> None:
-        by_token: dict[str, list[Connection]] = {}
+        """By session or key, not by token: a session goes on under another token when its person proves it anew."""
+        by_way: dict[UUID | None, list[Connection]] = {}
         for connection in self._connections:
-            if connection.token is not None:
-                by_token.setdefault(connection.token, []).append(connection)
-        tokens = list(by_token)
-        for start in range(0, len(tokens), _CHECKED_AT_ONCE):
+            if connection.actor is not None:
+                by_way.setdefault(connection.actor.key_id or connection.actor.session_id, []).append(connection)
+        ways = list(by_way.values())
+        for start in range(0, len(ways), _CHECKED_AT_ONCE):
             async with self.context.db.begin(SYSTEM) as tx:
-                for token in tokens[start : start + _CHECKED_AT_ONCE]:
-                    try:
-                        await parties.authenticate(tx, token, self.context.clock.now())
-                    except Unauthenticated:
-                        for connection in by_token[token]:
+                for connections in ways[start : start + _CHECKED_AT_ONCE]:
+                    actor = connections[0].actor
+                    if actor is not None and not await parties.still_holds(tx, actor, self.context.clock.now()):
+                        for connection in connections:
                             connection.outlet.finish(CloseCode.AUTH)
 
     async def _check_seats(self) -> None:

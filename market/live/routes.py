@@ -12,7 +12,7 @@ from market.live.connection import Connection
 from market.live.gate import Gate
 from market.live.hub import Live
 from market.live.protocol import CloseCode
-from market.parties.routes import COOKIE, address_of, count_attempt, refuse_other_sites
+from market.parties.routes import COOKIE, address_of, count_attempt, host_of, refuse_other_sites
 from market.parties.rules import CrossSite
 
 STATE_KEY = "live"
@@ -34,7 +34,7 @@ async def live_socket(socket: WebSocket[Any, Any, Any]) -> None:
     except CrossSite as refusal:
         raise WebSocketException(code=CloseCode.FORBIDDEN, detail=refusal.detail) from refusal
     await socket.accept()
-    connection = Connection(live.context.chance.token(9))
+    connection = Connection(live.context.chance.token(9), host_of(socket))
     gate = _gate(socket, live)
     if not gate.enter(connection, _address(socket), has_token=_token(socket) is not None):
         await socket.close(CloseCode.RATE, CloseCode.RATE.name.lower())
@@ -55,7 +55,7 @@ def _gate(socket: WebSocket[Any, Any, Any], live: Live) -> Gate:
 
 
 def _address(socket: WebSocket[Any, Any, Any]) -> str:
-    return address_of(socket.client.host if socket.client else "unknown")
+    return address_of(host_of(socket))
 
 
 async def _converse(live: Live, socket: WebSocket[Any, Any, Any], connection: Connection) -> None:

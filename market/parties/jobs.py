@@ -1,4 +1,4 @@
-"""What the worker does for people: mail the codes that prove their addresses."""
+"""What the worker does for people: mail the codes that prove their addresses or let them choose new passwords."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -47,13 +47,18 @@ async def send_contact_codes(context: Context, *, mailer: Mailer | None = None, 
 
 
 async def _note(tx: AsyncSession, context: Context, entry: Entry) -> None:
-    if entry.kind == "person.contact_code_requested":
-        await codes.want_code(tx, UUID(entry.body["user_id"]), context.clock.now())
+    purpose = _PURPOSES.get(entry.kind)
+    if purpose is not None:
+        await codes.want_code(tx, UUID(entry.body["user_id"]), context.clock.now(), purpose=purpose)
+
+
+_PURPOSES = {"person.contact_code_requested": "contact", "person.password_code_requested": "password"}
 
 
 async def _send(context: Context, mailer: Mailer, hasher: Hasher, claim: codes.Claim) -> None:
     person = claim.person
-    if person.contact_verified_at is not None:
+    is_reset = claim.purpose == "password"
+    if person.contact_verified_at is not None and not is_reset:
         await mailer.send(person.email, "You are registered already", _KNOWN.format(url=context.settings.public_url))
         return
     code = context.chance.digits(CODE_DIGITS)
@@ -62,7 +67,9 @@ async def _send(context: Context, mailer: Mailer, hasher: Hasher, claim: codes.C
         organisation = await people.find_organisation(tx, person.org_id)
         kept = await codes.keep_code(tx, claim, code_hash, context.clock.now() + CODE_LIFE)
     if organisation is not None and kept:
-        text = _CODE.format(code=code, organisation=organisation.name, url=context.settings.public_url)
+        text = (_RESET if is_reset else _CODE).format(
+            code=code, organisation=organisation.name, url=context.settings.public_url
+        )
         await mailer.send(person.email, f"Your code: {code}", text)
 
 
@@ -77,6 +84,16 @@ at {url}. Enter it within 30 minutes.
 
 If you did not register this organisation there, do not enter the code
 and tell it to nobody: without it the registration has no effect.
+"""
+
+_RESET = """\
+Your code is {code}
+
+With it you may choose a new password for {url}, within 30 minutes. All
+your sign-ins end then; a second factor stays as it is.
+
+If you did not ask for it, do not enter the code and tell it to nobody:
+without it nothing changes. ({organisation})
 """
 
 _KNOWN = """\

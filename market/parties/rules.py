@@ -5,10 +5,12 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from uuid import UUID
 
 from market.kit.actor import Actor, Role
-from market.kit.errors import Forbidden, Malformed, MarketError
+from market.kit.errors import Forbidden, Malformed, MarketError, Unauthenticated
+from market.kit.money import MAX_CENTS
 
 SCOPES = tuple(
     f"{area}:{verb}"
@@ -28,9 +30,13 @@ LIVE_KEY_COUNT = 50
 LIVE_SESSION_COUNT = 20
 DELAY_MEMORY = timedelta(hours=24)
 """A failed sign-in is forgotten after this long."""
+FRESH_LIFE = timedelta(minutes=5)
+"""How long a proof counts as fresh for what asks for one."""
+DEVICE_LIFE = timedelta(days=180)
+"""A browser that its person has not signed in with for this long is not known any more."""
+KNOWN_DEVICE_COUNT = 20
+NETWORK_COUNT = 20
 
-_FREE_FAILURES = 4
-_LONGEST_DELAY = timedelta(minutes=15)
 _PASSWORD_CHARACTERS = (12, 256)
 # RFC 5321 § 4.5.3.1: 64 octets before the @, 254 in all. Quoted local parts and address literals are not taken.
 _EMAIL = re.compile(
@@ -67,6 +73,26 @@ class InvitationRefused(MarketError):
 
 class WeakPassword(MarketError):
     slug, title, status = "weak-password", "Choose another password", 422
+
+
+class SecondFactorRequired(Unauthenticated):
+    slug, title, status = "second-factor-required", "The sign-in is not complete", 401
+
+
+class StepUpRequired(MarketError):
+    slug, title, status = "step-up-required", "Prove again that it is you", 403
+
+
+class ProofRefused(MarketError):
+    slug, title, status = "proof-refused", "The proof does not hold", 403
+
+
+class NetworkRefused(Unauthenticated):
+    slug, title, status = "network-refused", "This API key does not work from here", 403
+
+
+class KeyLimit(MarketError):
+    slug, title, status = "key-limit", "Above what this API key may bid", 403
 
 
 class CrossSite(MarketError):
@@ -131,12 +157,44 @@ class Registration:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SignedIn:
-    """A fresh session; `token` is shown here and never again."""
+    """A fresh session, or one with a fresh token; the tokens are shown here and never again.
+
+    `lacks` is what is still to do before anything else: `proof` of a second factor, or its `enrolment`. `device_token`
+    makes the browser a known one (None: it stays what it is).
+    """
 
     token: str
     actor: Actor
     person: Person
     expires_at: datetime
+    lacks: str | None = None
+    device_token: str | None = None
+    proved_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A sign-in as its owner sees it: with which browser, since when, and how it was proved last."""
+
+    session_id: UUID
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    proved_at: datetime
+    proved_by: str
+    agent: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class StaffMember:
+    """A person of the platform; `disabled_at` is the end of the access."""
+
+    user_id: UUID
+    email: str
+    name: str
+    role: Role
+    has_second_factor: bool
+    disabled_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +205,34 @@ class ApiKey:
     created_at: datetime
     expires_at: datetime
     revoked_at: datetime | None
+    networks: tuple[str, ...] = ()
+    max_bid_cents: int | None = None
+    day_bid_cents: int | None = None
+    last_used_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyOrder:
+    """What a new API key is to be: from where it works (no networks: from anywhere), and what it may bid in cents."""
+
+    name: str
+    scopes: tuple[str, ...]
+    days: int = 90
+    networks: tuple[str, ...] = ()
+    max_bid_cents: int | None = None
+    day_bid_cents: int | None = None
+
+    def checked(self) -> "KeyOrder":
+        """The same, tidied. Raises `Malformed` naming the field."""
+        if not 1 <= self.days <= KEY_LIFE_DAYS:
+            raise Malformed(f"a key lives 1 to {KEY_LIFE_DAYS} days", field="days")
+        for field, cents in (("max_bid_cents", self.max_bid_cents), ("day_bid_cents", self.day_bid_cents)):
+            if cents is not None and not 1 <= cents <= MAX_CENTS:
+                raise Malformed(f"must be between 1 and {MAX_CENTS}", field=field)
+        return KeyOrder(
+            checked_name(self.name)[:100], tuple(checked_scopes(list(self.scopes))), self.days,
+            checked_networks(list(self.networks)), self.max_bid_cents, self.day_bid_cents,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -174,6 +260,40 @@ def require_person(actor: Actor) -> None:
         raise Forbidden("an API key cannot do this; sign in")
 
 
+def require_fresh(actor: Actor, now: datetime) -> None:
+    """Raises `StepUpRequired` unless the person proved to be there in the last 5 minutes, `Forbidden` for an API key."""
+    require_person(actor)
+    if actor.proved_at is None or actor.proved_at + FRESH_LIFE <= now:
+        raise StepUpRequired(
+            "this needs a proof not older than 5 minutes: POST /v1/session/proof with your second factor (with your "
+            "password while you have none), then send the same request again"
+        )
+
+
+def checked_networks(texts: list[str]) -> tuple[str, ...]:
+    """Networks in CIDR notation, each once, sorted. Raises `Malformed`."""
+    try:
+        found = sorted({str(ip_network(text.strip())) for text in texts})
+    except ValueError:
+        raise Malformed("not a network as 192.0.2.0/24 or 2001:db8::/48, without host bits", field="networks") from None
+    if len(found) > NETWORK_COUNT:
+        raise Malformed(f"at most {NETWORK_COUNT} networks", field="networks")
+    return tuple(found)
+
+
+def is_inside(host: str, networks: tuple[str, ...]) -> bool:
+    """Whether the network address lies in one of the networks; true if there are none."""
+    if not networks:
+        return True
+    try:
+        address: IPv4Address | IPv6Address = ip_address(host)
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in ip_network(network) for network in networks)
+
+
 def checked_email(text: str, *, field: str = "email") -> str:
     """The address in lower case. Raises `Malformed`."""
     email = text.strip().lower()
@@ -193,6 +313,14 @@ def checked_name(text: str, *, field: str = "name") -> str:
     if not 1 <= len(name) <= 200 or not name.isprintable():
         raise Malformed("must have 1 to 200 printable characters", field=field)
     return name
+
+
+def checked_reason(text: str) -> str:
+    """A reason in words, 1 to 500 characters. Raises `Malformed`."""
+    reason = text.strip()
+    if not 1 <= len(reason) <= 500 or "\0" in reason:
+        raise Malformed("say why, in 1 to 500 characters", field="reason")
+    return reason
 
 
 def checked_number(text: str, *, field: str) -> str:
@@ -236,11 +364,27 @@ def checked_scopes(scopes: list[str]) -> list[str]:
     return sorted(set(scopes))
 
 
-def delay_after(failure_count: int) -> timedelta:
-    """How long one address waits for one account after so many failures: none up to four, then doubling to 15 min.
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How failures are slowed down: not at all up to `free_count`, then by 2, 4, 8 … seconds up to `longest`."""
 
-    Other addresses are not held up, so nobody can lock somebody else out.
-    """
-    if failure_count <= _FREE_FAILURES:
-        return timedelta(0)
-    return min(_LONGEST_DELAY, timedelta(seconds=2 ** min(failure_count - _FREE_FAILURES, 20)))
+    free_count: int
+    longest: timedelta
+
+    def delay_after(self, failure_count: int) -> timedelta:
+        if failure_count <= self.free_count:
+            return timedelta(0)
+        return min(self.longest, timedelta(seconds=2 ** min(failure_count - self.free_count, 20)))
+
+
+WITH_ONE = Patience(4, timedelta(minutes=15))
+"""With one guesser: an address at one account, a known browser, or a session at its second factor."""
+WITH_ALL = Patience(20, timedelta(minutes=1))
+"""With all unknown browsers together at one account: many addresses must not add up to many guesses."""
+WITH_ADDRESS = Patience(50, timedelta(minutes=1))
+"""With one address at all accounts together, which may be an office."""
+
+
+def delay_after(failure_count: int) -> timedelta:
+    """How long one address waits for one account after so many failures: none up to four, then doubling to 15 min."""
+    return WITH_ONE.delay_after(failure_count)

@@ -81,7 +81,7 @@ async def hall(cluster, tmp_path_factory) -> AsyncIterator[Hall]:
     chance = SystemChance(clock)
     limits = {"commands_per_second": 1_000_000, "commands_burst": 1_000_000, "requests_per_minute": 1_000_000}
     settings = Settings.from_environment({}, data_dir=tmp_path_factory.mktemp("hall"), **limits)
-    settings = replace(settings, public_url="http://market.test", signins_per_minute=1_000_000)
+    settings = replace(settings, public_url="http://market.test", signins_per_minute=1_000_000, second_factor="nobody")
     make_data_dir(settings)
     db = Database(urls.app, urls.officer, pool_count=8)
     vault = KeyFileVault(settings.data_dir / "keys" / "kek", chance)

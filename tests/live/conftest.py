@@ -21,6 +21,7 @@ from market.bidding.lane import Lane
 from market.live.hub import Limits, Live
 from market.live.routes import HANDLERS
 from market.parties import service as parties
+from market.parties.rules import KeyOrder
 from tests import factories
 from tests.running import free_port
 
@@ -146,9 +147,8 @@ async def session_of(context, party):
 async def key_of(context, party, *scopes):
     """An API key of the party's with these scopes."""
     async with context.db.begin(party.actor) as tx:
-        _, token = await parties.create_key(
-            tx, party.actor, name="tests", scopes=list(scopes), days=1, now=context.clock.now(), chance=context.chance
-        )
+        asked = KeyOrder("tests", scopes, 1)
+        _, token = await parties.create_key(tx, party.actor, asked, now=context.clock.now(), chance=context.chance)
     return token
 
 

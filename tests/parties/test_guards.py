@@ -7,6 +7,7 @@ from market.db.cluster import RoleUrls
 from market.db.context import Context
 from market.kit.actor import SYSTEM, Role
 from market.parties import service
+from market.parties.rules import KeyOrder
 from tests import factories
 from tests.compliance.raw import REFUSED, acting
 
@@ -79,10 +80,8 @@ async def test_an_organisation_sees_and_writes_its_own_rows_only(context: Contex
     mine, theirs = await factories.register_member(context), await factories.register_member(context)
     for party in (mine, theirs):
         async with context.db.begin(party.actor) as tx:
-            await service.create_key(
-                tx, party.actor, name="bot", scopes=["bids:read"], days=1,
-                now=context.clock.now(), chance=context.chance,
-            )  # fmt: skip
+            asked = KeyOrder("bot", ("bids:read",), 1)
+            await service.create_key(tx, party.actor, asked, now=context.clock.now(), chance=context.chance)
     async with acting(urls.app, mine.actor) as connection:
         for table in ("organisation", "person", "user_session", "api_key"):
             owners = await connection.fetch(f"SELECT DISTINCT org_id FROM {table}")

@@ -59,6 +59,7 @@ async def bank(cluster, tmp_path_factory) -> AsyncIterator[Bank]:
         public_url="http://market.test",
         requests_per_minute=1_000_000,
         signins_per_minute=1_000_000,
+        second_factor="nobody",
     )
     make_data_dir(settings)
     db = Database(urls.app, urls.officer, pool_count=8)

@@ -1,12 +1,17 @@
 """Everybody comes in: traders register and prove their address by mail, staff come by invitation."""
 
 import asyncio
+import base64
 import sys
+from datetime import timedelta
 
 from market.client.http import ProblemError
 from market.demo.cast import Character
 from market.demo.mailbox import count_letters, read_code
 from market.demo.world import World
+from market.parties.factors import code_at, step_of
+
+_SPARE = timedelta(seconds=30)
 
 
 async def register(world: World, who: Character) -> None:
@@ -36,14 +41,53 @@ async def _prove_address(world: World, who: Character, letters: int) -> None:
 
 
 async def sign_in(world: World, who: Character) -> bool:
-    """A session for this person; False if the server does not know the address with this password."""
+    """A complete session for this person; False if the server does not know the address with this password.
+
+    Who needs a second factor enrols an authenticator app the first time, and enters its code from then on.
+    """
     try:
-        await world[who].sign_in(email=who.email, password=world.passwords[who])
+        session = await world[who].sign_in(email=who.email, password=world.passwords[who])
     except ProblemError as problem:
         if problem.status in {401, 403}:
             return False
         raise
+    if session.lacks == "enrolment":
+        await _enrol_app(world, who)
+    elif session.lacks == "proof":
+        await prove(world, who)
     return True
+
+
+async def _enrol_app(world: World, who: Character) -> None:
+    found = await world[who].begin_totp("demo app")
+    world.apps[who] = found.secret
+    world.keep_apps()
+    await world[who].confirm_totp(found.factor_id, _code(world, who))
+
+
+async def prove_again(world: World, who: Character) -> None:
+    """What is grave needs a proof not older than five minutes: give one unless the last is fresh enough."""
+    fresh_until = (await world[who].session()).fresh_until
+    if fresh_until is None or fresh_until <= world.clock.now() + _SPARE:
+        await prove(world, who)
+
+
+async def prove(world: World, who: Character) -> None:
+    """Enter the password, or the code of this person's app, or the next code if that one was used a moment ago."""
+    if who not in world.apps:
+        await world[who].prove("password", world.passwords[who])
+        return
+    try:
+        await world[who].prove("totp", _code(world, who))
+    except ProblemError as problem:
+        if problem.slug != "proof-refused":
+            raise
+        await world[who].prove("totp", _code(world, who, later=1))
+
+
+def _code(world: World, who: Character, *, later: int = 0) -> str:
+    """What the app shows now, or so many steps of 30 s later (the server takes one step of drift)."""
+    return code_at(base64.b32decode(world.apps[who]), step_of(world.clock.now()) + later)
 
 
 async def invite(world: World, *people: Character) -> dict[Character, str]:

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from market.client.settlement import Payout, SaleKey, Settlement
 from market.demo.bank import Wire
 from market.demo.cast import OFFICER_A, OFFICER_B, OPERATOR, SELLER, TRADERS, Character
-from market.demo.steps import money
+from market.demo.steps import joining, money
 from market.demo.world import World
 from masking.commitment import SaleFileCheck, verify_sale_file
 from masking.envelope import open_sealed, private_key_from_seed, read_header, receive_key
@@ -62,6 +62,7 @@ async def sign(world: World, who: Character, *, is_buyer: bool) -> bytes:
 async def name_bank_account(world: World) -> None:
     """The seller says where it is paid to, unless it did before."""
     if (await world[SELLER].bank_account()).holder_name is None:
+        await joining.prove_again(world, SELLER)
         await world[SELLER].put_bank_account(
             holder_name=SELLER.organisation, routing_number=_ROUTING, account_number=_ACCOUNT
         )
@@ -74,11 +75,13 @@ async def prepare_release(world: World, officer: Character = OFFICER_A) -> None:
 
 async def approve_release(world: World, officer: Character = OFFICER_B) -> None:
     """Officer B releases money and file in one transaction."""
+    await joining.prove_again(world, officer)
     await world[officer].approve_release(world.sale.settlement_id)
 
 
 async def pay_out(world: World) -> Payout:
     """The operator gives the order to the bank, the bank pays, its statement is imported; the order."""
+    await joining.prove_again(world, OPERATOR)
     orders = (await world[OPERATOR].payouts(limit=200)).items
     order = next(each for each in orders if each.settlement_id == world.sale.settlement_id)
     if order.state == "ordered":

@@ -9,6 +9,7 @@ from market.client.compliance import CaseFile
 from market.client.http import Upload
 from market.compliance.requirements import REQUIREMENTS, Capability, EvidenceType, needed_types
 from market.demo.cast import OFFICER_A, OFFICER_B, Character
+from market.demo.steps import joining
 from market.demo.world import World
 
 _EVERY_STATE = ("*",)
@@ -97,6 +98,7 @@ async def prepare(world: World, case_id: UUID) -> int:
 
 async def approve(world: World, case_id: UUID, officer: Character = OFFICER_B) -> None:
     """An officer says yes to what was prepared."""
+    await joining.prove_again(world, officer)
     await world[officer].approve_case(case_id)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,26 +15,34 @@ from market.parties.store.people import read_person
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A mail to send: to whom, for which revision of the registration, and which try this is (from 1)."""
+    """A mail to send: to whom, for which revision of the registration, which try this is (from 1), and what for."""
 
     person: Person
     revision: int
     attempt: int
+    purpose: str
 
 
-async def want_code(tx: AsyncSession, user_id: UUID, now: datetime) -> None:
-    """Have the worker mail a code: now, or when the pause since the last mail is over."""
+async def want_code(tx: AsyncSession, user_id: UUID, now: datetime, *, purpose: str) -> None:
+    """Have the worker mail a code: now, or when the pause since the last mail is over.
+
+    A new password that was asked for is not forgotten because somebody registers the address again meanwhile.
+    """
     person = await tx.scalar(select(PersonRow).where(PersonRow.user_id == user_id))
     if person is None:
         return
     wanted = insert(ContactCodeRow).values(
-        user_id=user_id, org_id=person.org_id, revision=0, attempt_count=0, send_due_at=now, send_attempt_count=0
-    )
+        user_id=user_id, org_id=person.org_id, revision=0, attempt_count=0, send_due_at=now, send_attempt_count=0,
+        purpose=purpose,
+    )  # fmt: skip
     at_once_or_later = func.greatest(ContactCodeRow.last_sent_at + CODE_PAUSE, wanted.excluded.send_due_at)
     await tx.execute(
         wanted.on_conflict_do_update(
             index_elements=[ContactCodeRow.user_id],
-            set_={"send_due_at": func.least(ContactCodeRow.send_due_at, at_once_or_later)},
+            set_={
+                "send_due_at": func.least(ContactCodeRow.send_due_at, at_once_or_later),
+                "purpose": case((ContactCodeRow.purpose == "password", ContactCodeRow.purpose), else_=purpose),
+            },
         )
     )
 
@@ -62,7 +70,7 @@ async def claim_code(tx: AsyncSession, now: datetime, *, lease: timedelta) -> Cl
     )
     if row is None:
         return None
-    claim = Claim(await read_person(tx, row.user_id), row.revision, row.send_attempt_count + 1)
+    claim = Claim(await read_person(tx, row.user_id), row.revision, row.send_attempt_count + 1, row.purpose)
     await tx.execute(
         update(ContactCodeRow)
         .where(ContactCodeRow.user_id == row.user_id)
@@ -87,7 +95,7 @@ async def mark_sent(tx: AsyncSession, claim: Claim) -> None:
     await tx.execute(
         update(ContactCodeRow)
         .where(ContactCodeRow.user_id == claim.person.user_id, ContactCodeRow.revision == claim.revision)
-        .values(send_due_at=None, send_attempt_count=0)
+        .values(send_due_at=None, send_attempt_count=0, purpose="contact")
     )
 
 
@@ -111,3 +119,8 @@ async def code_still_is(tx: AsyncSession, user_id: UUID, code_hash: str) -> bool
     """Locks the code's row: no newer code can take its place in this transaction."""
     found = await tx.scalar(select(ContactCodeRow.code_hash).where(ContactCodeRow.user_id == user_id).with_for_update())
     return found == code_hash
+
+
+async def drop_code(tx: AsyncSession, user_id: UUID) -> None:
+    """The code was used; nothing of it is kept."""
+    await tx.execute(delete(ContactCodeRow).where(ContactCodeRow.user_id == user_id))

@@ -4,13 +4,22 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, exists, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from market.db.tables.parties import ContactCodeRow, OrganisationRow, PersonRow, StaffInvitationRow
+from market.db.tables.parties import (
+    ContactCodeRow,
+    OrganisationRow,
+    PasskeyRow,
+    PersonRow,
+    StaffDisablingRow,
+    StaffInvitationRow,
+    TotpFactorRow,
+)
 from market.kit.actor import Role
-from market.parties.rules import Organisation, OrganisationKind, Person, Registration
+from market.kit.pages import PageRequest
+from market.parties.rules import Organisation, OrganisationKind, Person, Registration, StaffMember
 
 _NAMES = text("SELECT org_id, name FROM organisation_names(:org_ids)")
 
@@ -132,6 +141,64 @@ async def replace_registration(tx: AsyncSession, person: Person, stated: Registr
 async def mark_contact_verified(tx: AsyncSession, user_id: UUID, now: datetime) -> None:
     await tx.execute(update(PersonRow).where(PersonRow.user_id == user_id).values(contact_verified_at=now))
     await tx.execute(delete(ContactCodeRow).where(ContactCodeRow.user_id == user_id))
+
+
+async def change_password(tx: AsyncSession, user_id: UUID, password_hash: str) -> None:
+    await tx.execute(update(PersonRow).where(PersonRow.user_id == user_id).values(password_hash=password_hash))
+
+
+async def is_disabled(tx: AsyncSession, user_id: UUID) -> bool:
+    found = await tx.scalar(select(StaffDisablingRow.user_id).where(StaffDisablingRow.user_id == user_id))
+    return found is not None
+
+
+async def find_staff(tx: AsyncSession, user_id: UUID) -> Person | None:
+    """A person of the platform."""
+    row = await tx.scalar(
+        select(PersonRow).where(PersonRow.user_id == user_id, PersonRow.org_kind == OrganisationKind.PLATFORM.value)
+    )
+    return None if row is None else _person(row)
+
+
+async def list_staff(tx: AsyncSession, page: PageRequest) -> list[StaffMember]:
+    """The platform's people, the disabled too; up to one more than asked for, in order of joining."""
+    query = (
+        select(PersonRow, StaffDisablingRow.disabled_at, _HAS_FACTOR.label("has_factor"))
+        .outerjoin(StaffDisablingRow, StaffDisablingRow.user_id == PersonRow.user_id)
+        .where(PersonRow.org_kind == OrganisationKind.PLATFORM.value)
+        .order_by(PersonRow.user_id)
+        .limit(page.limit + 1)
+    )
+    if page.after is not None:
+        query = query.where(PersonRow.user_id > page.after)
+    return [
+        StaffMember(
+            found.PersonRow.user_id, found.PersonRow.email, found.PersonRow.name, Role(found.PersonRow.role),
+            found.has_factor, found.disabled_at,
+        )
+        for found in await tx.execute(query)
+    ]  # fmt: skip
+
+
+_HAS_FACTOR = or_(
+    exists().where(
+        TotpFactorRow.user_id == PersonRow.user_id,
+        TotpFactorRow.confirmed_at.is_not(None),
+        TotpFactorRow.removed_at.is_(None),
+    ),
+    exists().where(PasskeyRow.user_id == PersonRow.user_id, PasskeyRow.removed_at.is_(None)),
+)
+
+
+async def disable(tx: AsyncSession, person: Person, *, disabled_by: UUID | None, reason: str, now: datetime) -> bool:
+    """Whether the access was not disabled before."""
+    added = await tx.execute(
+        insert(StaffDisablingRow)
+        .values(user_id=person.user_id, org_id=person.org_id, disabled_by=disabled_by, reason=reason, disabled_at=now)
+        .on_conflict_do_nothing()
+        .returning(StaffDisablingRow.user_id)
+    )
+    return added.first() is not None
 
 
 async def add_invitation(
