@@ -82,6 +82,23 @@ class Settings:
     close_drain_ms: int = _setting(500, "wait after an auction's end for bids already received", low=0, high=10_000)
     heartbeat_s: int = _setting(5, "seconds between heartbeats on a live socket", low=1, high=60)
     worker_poll_ms: int = _setting(250, "longest pause between two looks for work", low=10, high=60_000)
+    seal_file: Path | None = _setting(
+        None, "PKCS #12 file of the certificate that seals documents; without it a local test authority seals them"
+    )
+    seal_password: str | None = _setting(None, "password of seal_file", secret=True)
+    tsa_url: str | None = _setting(
+        None, "address of an RFC 3161 time-stamp authority; without it seals are PAdES B-B, with the platform's own times"
+    )
+    escrow_holder: str | None = _setting(None, "holder of the escrow account, as the bank writes it; on files of payouts")
+    escrow_iban: str | None = _setting(None, "IBAN of the escrow account that pain.001 files pay from")
+    escrow_bic: str | None = _setting(None, "BIC of the escrow account's bank, for pain.001 files")
+    escrow_bank_name: str | None = _setting(None, "name of the bank that NACHA files go to")
+    escrow_routing_number: str | None = _setting(None, "ABA routing number of the bank that NACHA files go to")
+    escrow_account_number: str | None = _setting(None, "number of the escrow account that NACHA files pay from")
+    ach_company_id: str | None = _setting(None, "ten characters by which that bank knows the platform, for NACHA files")
+    stripe_key: str | None = _setting(None, "secret key of Stripe; without it the adapter is off", secret=True)
+    stripe_webhook_secret: str | None = _setting(None, "secret that Stripe signs its messages with", secret=True)
+    stripe_url: str = _setting("https://api.stripe.com", "address of Stripe's API")
     log_level: str = _setting("info", "debug, info, warning or error")
 
     @classmethod

@@ -1,18 +1,13 @@
 """The purchase and sale agreement: its facts as canonical JSON, and the document that follows from them alone."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from functools import lru_cache
-from pathlib import Path
 from uuid import UUID
-
-import typst
 
 from market.bidding.commission import Schedule
 from market.kit.money import price_bps, show
+from market.settlement.documents.rendering import Document, canonical, render
 from market.settlement.rules import (
     FORFEIT_SELLER_BPS,
     PAY_BUSINESS_DAYS,
@@ -20,10 +15,9 @@ from market.settlement.rules import (
     SIGN_BUSINESS_DAYS,
 )
 
-TEMPLATE = "psa_v1"
+TEMPLATE = "psa_v2"
 """The newest template. A template is never edited once agreements were made from it; a change is a new version."""
-_FOLDER = Path(__file__).with_name("templates")
-_FONTS = typst.Fonts(include_system_fonts=False, include_embedded_fonts=True)
+__all__ = ["Deal", "Document", "Goods", "Signatory", "render", "state_facts"]
 _BLANK = "to be filled at the award"
 _LAW = "the law of the Seller's seat, without its conflict rules"
 
@@ -67,15 +61,6 @@ class Deal:
     deposit_cents: int
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """`facts` is canonical JSON text from which `pdf` follows byte for byte; `sha256` is the PDF's digest in hex."""
-
-    facts: str
-    pdf: bytes
-    sha256: str
-
-
 def state_facts(seller: Signatory, goods: Goods, schedule: Schedule, deal: Deal | None) -> str:
     """The agreement's facts as canonical JSON: of a deal, or with blanks (a specimen) if `deal` is None."""
     money = goods.currency
@@ -112,27 +97,7 @@ def state_facts(seller: Signatory, goods: Goods, schedule: Schedule, deal: Deal 
             "law": _LAW,
         },
     }
-    return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-@lru_cache(maxsize=32)
-def render(facts: str) -> Document:
-    """The PDF of canonical `facts`: the same bytes for the same facts, on every machine. About 0.1 s of CPU; call it
-    in a thread (the compiler lets others run meanwhile).
-    """
-    template = str(json.loads(facts)["template"])
-    if template != TEMPLATE:
-        raise ValueError(f"there is no template {template!r}")
-    pdf = typst.compile(
-        str(_FOLDER / f"{template}.typ"),
-        root=str(_FOLDER),
-        font_paths=_FONTS,
-        ignore_system_fonts=True,
-        format="pdf",
-        sys_inputs={"facts": facts},
-        timestamp=0,  # otherwise the PDF holds the time of rendering
-    )
-    return Document(facts, pdf, hashlib.sha256(pdf).hexdigest())
+    return canonical(facts)
 
 
 def _signatory(party: Signatory) -> dict[str, str]:

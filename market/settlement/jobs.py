@@ -43,6 +43,19 @@ async def issue_agreements(context: Context) -> bool:
     return True
 
 
+async def seal_documents(context: Context) -> bool:
+    """Seal one document that is due: the agreement once both signed it, the deeds once the sale is released."""
+    async with context.db.begin(SYSTEM) as tx:
+        unsealed = await service.next_unsealed(tx)
+    if unsealed is None:
+        return False
+    now, settings = context.clock.now(), context.settings
+    by = await asyncio.to_thread(service.authority, settings, now)
+    document, pdf = await asyncio.to_thread(service.make_sealed, unsealed, by, tsa_url=settings.tsa_url, now=now)
+    async with context.db.begin(SYSTEM) as tx:
+        return await service.keep_sealed(tx, document, pdf)
+
+
 async def apply_funds(context: Context) -> bool:
     """Pay every sale whose buyer has the money by now."""
     async with context.db.begin(SYSTEM) as tx:
@@ -64,4 +77,4 @@ async def doubt_payouts(context: Context) -> bool:
         return await service.doubt_unanswered(tx, now=context.clock.now()) > 0
 
 
-TICKS = (follow_journal, issue_agreements, apply_funds, pass_deadlines, doubt_payouts)
+TICKS = (follow_journal, issue_agreements, seal_documents, apply_funds, pass_deadlines, doubt_payouts)

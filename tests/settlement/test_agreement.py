@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market.bidding.commission import Payer, Schedule
-from market.settlement.agreement import _FOLDER, Deal, Goods, Signatory, render, state_facts
+from market.settlement.agreement import TEMPLATE, Deal, Goods, Signatory, render, state_facts
+from market.settlement.documents.rendering import FOLDER
 
 SELLER = Signatory("Seller & Söhne GmbH", "DE", "HRB 77")
 GOODS = Goods(
@@ -81,7 +82,7 @@ def test_a_name_is_text_and_never_markup(names):
 def test_hostile_names_add_no_structure_to_the_document():
     def headings(name: str) -> str:
         facts = state_facts(replace(SELLER, name=name), replace(GOODS, name=name), SCHEDULE, DEAL)
-        return typst.query(str(_FOLDER / "psa_v1.typ"), "heading", sys_inputs={"facts": facts}, root=str(_FOLDER))
+        return typst.query(str(FOLDER / f"{TEMPLATE}.typ"), "heading", sys_inputs={"facts": facts}, root=str(FOLDER))
 
     assert headings("\n".join(HOSTILE)) == headings("An innocent name")
 

@@ -15,6 +15,7 @@ from market.settlement import schemas, service
 from market.settlement.agreement import Document, render
 from market.settlement.routes.doors import SALES, Here, Who
 
+_PEM = {200: ResponseSpec(data_container=bytes, media_type="application/x-pem-file", description="The certificate")}
 _PDF = {200: ResponseSpec(data_container=bytes, media_type="application/pdf", description="The document")}
 
 
@@ -67,9 +68,59 @@ async def sign(
         return schemas.SettlementView.from_settlement(settlement, await service.signatures(tx, settlement_id))
 
 
+@get(
+    "/v1/settlements/{settlement_id:uuid}/documents",
+    tags=SALES,
+    summary="Delivered documents",
+    operation_id="listDocuments",
+)
+async def list_documents(context: Here, actor: Who, settlement_id: FromPath[UUID]) -> schemas.SealedDocumentList:
+    """The sealed agreement once both signed; bill of sale and affidavit once the sale is released."""
+    async with context.db.begin(actor) as tx:
+        found = await service.list_documents(tx, actor, settlement_id)
+    return schemas.SealedDocumentList([schemas.SealedDocumentView.from_document(each) for each in found])
+
+
+@get(
+    "/v1/settlements/{settlement_id:uuid}/documents/{kind:str}",
+    tags=SALES,
+    summary="One delivered document",
+    operation_id="getDocument",
+    responses=_PDF,
+)
+async def get_document(
+    context: Here, actor: Who, settlement_id: FromPath[UUID], kind: FromPath[service.DocumentKind]
+) -> Response[bytes]:
+    """With its seals (PAdES); `market documents verify` checks it offline, and so does any reader of PDF."""
+    async with context.db.begin(actor) as tx:
+        document, pdf = await service.find_document(tx, actor, settlement_id, kind)
+    return _pdf(Document(document.facts, pdf, document.sha256), f"{kind.value}-{settlement_id}.pdf")
+
+
+@get(
+    "/v1/document-authority",
+    tags=SALES,
+    summary="Whose certificate vouches for the seals",
+    operation_id="getDocumentAuthority",
+    responses=_PEM,
+)
+async def get_authority(context: Here, actor: Who) -> Response[bytes]:
+    """The certificate to trust when checking documents, as PEM; that of the local test authority unless one is set up."""
+    require(actor, scope="settlements:read")
+    by = await asyncio.to_thread(service.authority, context.settings, context.clock.now())
+    return Response(by.certificate_pem, media_type="application/x-pem-file")
+
+
 def _pdf(document: Document, name: str) -> Response[bytes]:
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "ETag": f'"{document.sha256}"'}
     return Response(document.pdf, media_type="application/pdf", headers=headers)
 
 
-HANDLERS: list[ControllerRouterHandler] = [specimen, get_agreement, sign]
+HANDLERS: list[ControllerRouterHandler] = [
+    specimen,
+    get_agreement,
+    sign,
+    list_documents,
+    get_document,
+    get_authority,
+]

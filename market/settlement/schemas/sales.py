@@ -13,6 +13,7 @@ from market.kit.errors import Malformed
 from market.kit.pages import Page
 from market.settlement.rules import Party, Settlement, State
 from market.settlement.service import Signing
+from market.settlement.store.documents import SealedDocument
 from market.settlement.store.settlements import KeyGrant, Signature
 
 _Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -92,6 +93,24 @@ class SignatureIn(Struct, frozen=True, forbid_unknown_fields=True):
         except (ValueError, binascii.Error):
             raise Malformed("must be an X25519 public key, 32 bytes in base64", field="recipient_public_key") from None
         return Signing(self.agreement_sha256, self.typed_name, key)
+
+
+class SealedDocumentView(Struct, frozen=True, forbid_unknown_fields=True):
+    """`sha256` is of the file as delivered; `level` is its PAdES level: B-T with an authority's time-stamp, else B-B."""
+
+    kind: str
+    sha256: str
+    base_sha256: str
+    level: str
+    sealed_at: datetime
+
+    @classmethod
+    def from_document(cls, found: SealedDocument) -> Self:
+        return cls(found.kind, found.sha256, found.base_sha256, found.level, found.sealed_at)
+
+
+class SealedDocumentList(Struct, frozen=True, forbid_unknown_fields=True):
+    items: list[SealedDocumentView]
 
 
 class CancellationIn(Struct, frozen=True, forbid_unknown_fields=True):

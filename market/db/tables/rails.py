@@ -1,0 +1,105 @@
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from market.db.base import Base
+
+_PERSON = "person.user_id"
+
+
+class SealedDocumentRow(Base):
+    """A document as delivered: `pdf` begins with what `facts` render to, whose digest is `base_sha256`."""
+
+    __tablename__ = "sealed_document"
+
+    settlement_id: Mapped[UUID] = mapped_column(ForeignKey("settlement.settlement_id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    facts: Mapped[str]
+    base_sha256: Mapped[str]
+    sha256: Mapped[str]
+    level: Mapped[str]
+    pdf: Mapped[bytes] = mapped_column(deferred=True)
+    sealed_at: Mapped[datetime]
+
+
+class BankFileRow(Base):
+    """A file of payment orders. Its bytes follow from this row and its payouts; `sha256` is their digest."""
+
+    __tablename__ = "bank_file"
+
+    bank_file_id: Mapped[UUID] = mapped_column(primary_key=True)
+    format: Mapped[str]
+    currency: Mapped[str]
+    file_ref: Mapped[str] = mapped_column(unique=True)
+    originator: Mapped[dict[str, Any]]
+    execute_on: Mapped[date]
+    payout_count: Mapped[int]
+    total_cents: Mapped[int]
+    sha256: Mapped[str] = mapped_column(unique=True)
+    created_by: Mapped[UUID] = mapped_column(ForeignKey(_PERSON), index=True)
+    created_at: Mapped[datetime]
+
+
+class BankFilePayoutRow(Base):
+    __tablename__ = "bank_file_payout"
+
+    bank_file_id: Mapped[UUID] = mapped_column(ForeignKey("bank_file.bank_file_id"), primary_key=True)
+    payout_id: Mapped[UUID] = mapped_column(ForeignKey("payout.payout_id"), primary_key=True, index=True)
+    position: Mapped[int]
+
+    __table_args__ = (UniqueConstraint("bank_file_id", "position"),)
+
+
+class SuspenseProposalRow(Base):
+    """One person's idea of whose an entry in suspense is; `org_id` null is the platform itself (debits only)."""
+
+    __tablename__ = "suspense_proposal"
+
+    proposal_id: Mapped[UUID] = mapped_column(primary_key=True)
+    entry_id: Mapped[UUID] = mapped_column(ForeignKey("bank_entry.entry_id"), index=True)
+    org_id: Mapped[UUID | None] = mapped_column(ForeignKey("organisation.org_id"), index=True)
+    reason: Mapped[str]
+    proposed_by: Mapped[UUID] = mapped_column(ForeignKey(_PERSON), index=True)
+    at: Mapped[datetime]
+
+    __table_args__ = (UniqueConstraint("proposal_id", "entry_id"),)
+
+
+class SuspenseDecisionRow(Base):
+    """Another person's word on a proposal. An entry is matched once."""
+
+    __tablename__ = "suspense_decision"
+
+    proposal_id: Mapped[UUID] = mapped_column(primary_key=True)
+    entry_id: Mapped[UUID]
+    outcome: Mapped[str]
+    decided_by: Mapped[UUID] = mapped_column(ForeignKey(_PERSON), index=True)
+    at: Mapped[datetime]
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["proposal_id", "entry_id"],
+            ["suspense_proposal.proposal_id", "suspense_proposal.entry_id"],
+            name="fk_suspense_decision_suspense_proposal",
+        ),
+        Index("ix_suspense_decision_proposal_id_entry_id", "proposal_id", "entry_id"),
+        Index(
+            "uq_suspense_decision_confirmed", "entry_id", unique=True, postgresql_where=text("outcome = 'confirmed'")
+        ),
+    )
+
+
+class ProviderEventRow(Base):
+    """A payment provider's message, once; its body is not kept."""
+
+    __tablename__ = "provider_event"
+
+    provider: Mapped[str] = mapped_column(primary_key=True)
+    event_id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    reference: Mapped[str | None]
+    body_sha256: Mapped[str]
+    received_at: Mapped[datetime]

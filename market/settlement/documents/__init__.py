@@ -1,0 +1,1 @@
+"""Documents: rendered from facts, sealed for the parties, checked by anybody."""
