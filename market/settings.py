@@ -56,6 +56,9 @@ class Settings:
         "staff", "who must have a second factor: everybody, staff or nobody; whoever has one always needs it"
     )
     upload_max_bytes: int = _setting(2 * 1024**3, "largest tape", low=1024, high=64 * 1024**3)
+    mask_memory_mib: int = _setting(
+        4096, "address space of one process that reads tapes; a file that takes more is refused", low=1024, high=262_144
+    )
     evidence_max_bytes: int = _setting(25 * 1024**2, "largest evidence file", low=1024, high=1024**3)
     trusted_proxies: str = _setting(
         "", "addresses of reverse proxies whose X-Forwarded-For is believed, separated by commas; empty: nobody's"

@@ -301,12 +301,14 @@ async def received_portfolio(context: Context, seller: Party, tape: bytes, **par
         return await portfolios.receive_tape(tx, seller.actor, sealed, now=context.clock.now())
 
 
-async def ready_portfolio(context: Context, seller: Party, tape: bytes, **parts: str) -> Portfolio:
-    """A masked portfolio: uploaded, inspected, the proposed mapping confirmed, masked."""
+async def ready_portfolio(
+    context: Context, seller: Party, tape: bytes, *, time_barred: str = "disclose", **parts: str
+) -> Portfolio:
+    """A masked portfolio: uploaded, inspected, the proposed mapping confirmed, masked. Its old debts are sold as such."""
     received = await received_portfolio(context, seller, tape, **parts)
     await work_off(context)
     async with context.db.begin(seller.actor) as tx:
-        order, template_id = MappingOrder({}), context.chance.new_id()
+        order, template_id = MappingOrder({}, time_barred=time_barred), context.chance.new_id()
         await portfolios.put_mapping(
             tx, seller.actor, received.portfolio_id, order, template_id=template_id, now=context.clock.now()
         )

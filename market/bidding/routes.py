@@ -31,10 +31,12 @@ from market.bidding.lane import BidOrder, Lane
 from market.bidding.orders import Answer
 from market.bidding.rules import PROBLEMS
 from market.db.context import Context
-from market.kit.actor import Actor, Role
+from market.kit.actor import SYSTEM, Actor, Role
 from market.kit.errors import Malformed
 from market.kit.pages import MAX_LIMIT, PageRequest
 from market.parties.rules import require
+from market.portfolios import service as portfolios
+from market.portfolios.doubles import AccountsOnOffer
 
 _AUCTIONS, _BIDS = ["Auctions"], ["Bids"]
 Key = Annotated[
@@ -57,10 +59,19 @@ async def publish(
     lane: NamedDependency[Lane],
     data: JSONBody[schemas.PublishBody],
 ) -> schemas.AuctionView:
-    """Needs a clearance to list and an own, ready pool. The terms never change afterwards."""
+    """Needs a clearance to list and an own, ready pool. The terms never change afterwards.
+
+    When an account of it is on offer or sold elsewhere nothing is published, and compliance is told.
+    """
     require(actor, scope="auctions:read")  # the answer shows the auction: refuse before anything is done
-    async with context.db.begin(actor) as tx:
-        found = await service.publish(tx, actor, data.to_order(), now=context.clock.now(), chance=context.chance)
+    now = context.clock.now()
+    try:
+        async with context.db.begin(actor) as tx:
+            found = await service.publish(tx, actor, data.to_order(), now=now, chance=context.chance)
+    except AccountsOnOffer:
+        async with context.db.begin(SYSTEM) as tx:
+            await portfolios.flag_pool(tx, data.pool_id, now=now, chance=context.chance)
+        raise
     return await _view(context, lane, actor, found.auction_id)
 
 

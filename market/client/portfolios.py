@@ -7,7 +7,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from market.client.http import Caller, Upload
+from market.client.http import Upload
+from market.client.saleability import SaleabilityClient
 
 
 class TapeRefusal(Struct, frozen=True):
@@ -42,6 +43,8 @@ class Portfolio(Struct, frozen=True):
     totals: dict[str, Any] | None = None
     strata: dict[str, Any] | None = None
     report: dict[str, Any] | None = None
+    time_barred: str = "carve_out"
+    saleability: dict[str, Any] | None = None
     preview_sha256: str | None = None
     vetted_sha256: str | None = None
     created_at: datetime | None = None
@@ -81,6 +84,7 @@ class Pool(Struct, frozen=True):
     preview_sha256: str | None = None
     vetted_sha256: str | None = None
     left_out: dict[str, dict[str, int]] | None = None
+    time_barred: dict[str, int] | None = None
     auction_id: UUID | None = None
     offered_at: datetime | None = None
     sold_at: datetime | None = None
@@ -132,7 +136,7 @@ class TemplatePage(Struct, frozen=True):
     next_cursor: str | None = None
 
 
-class PortfoliosClient(Caller):
+class PortfoliosClient(SaleabilityClient):
     async def upload_portfolio(self, *, name: str, currency: str, cut_off_on: date, tape: Upload) -> Portfolio:
         """Upload a tape (CSV or XLSX). Reading and masking happen afterwards: see `wait_for_portfolio`."""
         fields = {"name": name, "currency": currency, "cut_off_on": cut_off_on.isoformat()}
@@ -160,9 +164,14 @@ class PortfoliosClient(Caller):
         decimal_mark: str | None = None,
         date_order: str | None = None,
         save_as: str | None = None,
+        time_barred: str | None = None,
     ) -> Portfolio:
-        """Confirm or correct which column holds what; columns not named stay as proposed."""
+        """Confirm or correct which column holds what; columns not named stay as proposed.
+
+        `time_barred`: `carve_out` (what stands if nothing is said), or `disclose` to sell such accounts as what they are.
+        """
         body = {"columns": dict(columns), "decimal_mark": decimal_mark, "date_order": date_order, "save_as": save_as}
+        body["time_barred"] = time_barred
         return await self._call("PUT", f"/v1/portfolios/{portfolio_id}/mapping", Portfolio, body=body)
 
     async def refused_accounts(self, portfolio_id: UUID, *, limit: int = 50, cursor: str | None = None) -> RefusedPage:

@@ -8,6 +8,12 @@ from sqlalchemy import BigInteger, Date, DateTime, LargeBinary, MetaData, Text, 
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase
 
+WRAP = "wrap_context"
+"""In a column's `info`: it holds what the vault wrapped, bound to this context, a pattern over the row's other columns.
+
+A rotation of the vault's key finds its work by this mark.
+"""
+
 
 class Base(DeclarativeBase):
     """`int` is bigint, `str` is text, `datetime` is timestamptz, `list[str]` is text[], `dict` is jsonb."""

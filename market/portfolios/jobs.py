@@ -5,26 +5,20 @@ in a second transaction, if the claim still stands. A worker that dies leaves a 
 """
 
 import asyncio
-import functools
-import multiprocessing
-import os
-import shutil
-import threading
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
-from datetime import datetime, timedelta
-from multiprocessing import connection
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
+import numpy as np
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.db.context import Context
 from market.journal import service as journal
 from market.kit.actor import SYSTEM
-from market.portfolios import work
+from market.portfolios import scrubbing, work
+from market.portfolios.claims import LEASE, Claim, compute
+from market.portfolios.platform_key import print_key
 from market.portfolios.rules import (
     MAX_ATTEMPT_COUNT,
     KeyPurpose,
@@ -36,44 +30,20 @@ from market.portfolios.rules import (
     key_context,
     while_claimed,
 )
+from market.portfolios.saleability import CarveOut, rows_of
+from market.portfolios.service.doubles import flag
 from market.portfolios.store import pools as pool_store
 from market.portfolios.store import portfolios as store
+from market.portfolios.store import saleability as saleability_store
+from market.portfolios.store.saleability import Overlap
+from market.portfolios.tapes import SealedTape
 from market.portfolios.turns import Turn, turns_of
 
-LEASE = timedelta(seconds=30)
-_RENEW_S = 10.0
-_PROCESS_COUNT = 2
-_LEFTOVER_AGE = timedelta(days=1)
 _KEY_BYTES, _PREFIX_BYTES = 32, 7
 _GIVEN_UP = Refusal(
     "processing_failed",
     f"The file could not be processed in {MAX_ATTEMPT_COUNT} attempts: export the tape again, or split it.",
 )
-
-Job = TypeVar("Job")
-Result = TypeVar("Result")
-Renew = Callable[[AsyncSession, UUID, datetime, datetime], Awaitable[bool]]
-
-
-class _ClaimLost(Exception):
-    """Another worker took over; whatever was computed here is not written."""
-
-
-class _Claim:
-    """The hold on one row, renewed while its work is under way."""
-
-    def __init__(self, context: Context, row_id: UUID, until: datetime | None, renew: Renew) -> None:
-        if until is None:
-            raise AssertionError("a claimed row says until when")
-        self.context, self.row_id, self.until, self._renew = context, row_id, until, renew
-
-    async def renew(self, lease: timedelta = LEASE) -> None:
-        """Hold on for another lease; none gives the row back. Raises `_ClaimLost`."""
-        until = self.context.clock.now() + lease
-        async with self.context.db.begin(SYSTEM) as tx:
-            if not await self._renew(tx, self.row_id, self.until, until):
-                raise _ClaimLost
-        self.until = until
 
 
 async def inspect_tape(context: Context) -> bool:
@@ -81,8 +51,8 @@ async def inspect_tape(context: Context) -> bool:
     portfolio = await _claim_portfolio(context, PortfolioState.RECEIVED, PortfolioState.INSPECTING)
     if portfolio is None:
         return False
-    claim = _Claim(context, portfolio.portfolio_id, portfolio.claimed_until, store.renew_portfolio)
-    found = await _compute(claim, work.inspect_tape, await _sealed_tape(context, portfolio))
+    claim = Claim(context, portfolio.portfolio_id, portfolio.claimed_until, store.renew_portfolio)
+    found = await compute(claim, work.inspect_tape, await _sealed_tape(context, portfolio))
     if found is None:
         return True
     async with context.db.begin(SYSTEM) as tx:
@@ -111,9 +81,16 @@ async def mask_portfolio(context: Context) -> bool:
     portfolio = await _claim_portfolio(context, PortfolioState.MASKING)
     if portfolio is None:
         return False
-    claim = _Claim(context, portfolio.portfolio_id, portfolio.claimed_until, store.renew_portfolio)
-    job = await _mask_job(context, portfolio, portfolio.portfolio_id, ())
-    made = await _compute(claim, work.mask_portfolio, job)
+    claim = Claim(context, portfolio.portfolio_id, portfolio.claimed_until, store.renew_portfolio)
+    judged = await _scrub(context, claim, portfolio)
+    if judged is None:
+        return True
+    made: work.MaskedPortfolio | work.NothingAccepted | Refusal | None
+    if isinstance(judged, Refusal):
+        made = judged
+    else:
+        job = await _mask_job(context, portfolio, portfolio.portfolio_id, (), judged.found)
+        made = await compute(claim, work.mask_portfolio, job)
     if made is None:
         return True
     async with context.db.begin(SYSTEM) as tx:
@@ -123,8 +100,11 @@ async def mask_portfolio(context: Context) -> bool:
             await _refuse_portfolio(tx, portfolio, made)
             return True
         await store.replace_refused(tx, portfolio, made.refused)
+        if isinstance(judged, _Judged):
+            await _record_scrub(context, tx, portfolio, judged)
         if isinstance(made, work.NothingAccepted):
-            await _refuse_portfolio(tx, portfolio, made.refusal, totals=made.totals)
+            told = judged.told if isinstance(judged, _Judged) else None
+            await _refuse_portfolio(tx, portfolio, made.refusal, totals=made.totals, saleability=told)
             return True
         await store.save_portfolio(
             tx,
@@ -133,6 +113,7 @@ async def mask_portfolio(context: Context) -> bool:
             totals=made.totals,
             strata=made.strata,
             report=made.report,
+            saleability=judged.told if isinstance(judged, _Judged) else None,
             preview=made.preview,
             vetted=made.vetted,
         )
@@ -141,19 +122,55 @@ async def mask_portfolio(context: Context) -> bool:
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What the saleability rules found, what the seller is told of it, and the other pools that hold the same accounts."""
+
+    found: list[CarveOut]
+    told: dict[str, Any]
+    overlaps: list[Overlap]
+
+
+async def _scrub(context: Context, claim: Claim, portfolio: Portfolio) -> _Judged | Refusal | None:
+    """Judge every account, on the day of the cut-off or today, whichever is later; None when the claim was lost."""
+    as_of = max(portfolio.cut_off_on, context.clock.now().date())
+    job = scrubbing.ScrubJob(
+        tape=await _sealed_tape(context, portfolio),
+        mapping=portfolio.mapping or {},
+        currency=portfolio.currency,
+        cut_off_on=portfolio.cut_off_on,
+        as_of=as_of,
+        print_key=await print_key(context),
+    )
+    scrubbed = await compute(claim, scrubbing.scrub, job)
+    if scrubbed is None or isinstance(scrubbed, Refusal):
+        return scrubbed
+    async with context.db.begin(SYSTEM) as tx:
+        overlaps = await saleability_store.overlaps_of_prints(tx, portfolio.portfolio_id, scrubbed.prints)
+    elsewhere = np.array(sorted({row for each in overlaps for row in each.rows}), np.int64)
+    found = scrubbing.tally(scrubbed, elsewhere, disclose_time=portfolio.time_barred == "disclose")
+    return _Judged(found, scrubbing.summary(scrubbed, found, as_of), overlaps)
+
+
+async def _record_scrub(context: Context, tx: AsyncSession, portfolio: Portfolio, judged: _Judged) -> None:
+    await saleability_store.replace_carve_outs(tx, portfolio, judged.found)
+    await flag(tx, portfolio, judged.overlaps, now=context.clock.now(), chance=context.chance)
+    body = {name: value for name, value in judged.told.items() if name.endswith(("_count", "_cents"))}
+    await journal.append(tx, SYSTEM, f"portfolio:{portfolio.portfolio_id}", "portfolio.scrubbed", body)
+
+
 async def cut_pool(context: Context) -> bool:
     """Cut one pool out of its portfolio: masked files, sealed sale file, commitment; the leak gate has the last word."""
     pool = await _claim_pool(context)
     if pool is None:
         return False
-    claim = _Claim(context, pool.pool_id, pool.claimed_until, pool_store.renew_pool)
+    claim = Claim(context, pool.pool_id, pool.claimed_until, pool_store.renew_pool)
     async with context.db.begin(SYSTEM) as tx:
         portfolio = await store.find_portfolio(tx, pool.portfolio_id)
         pools = {other.pool_id: other for other in await pool_store.pools_of(tx, pool.portfolio_id)}
-    if portfolio is None:
-        raise AssertionError("a pool has a portfolio")
-    job = await _mask_job(context, portfolio, pool.pool_id, turns_of(pool, pools))
-    made = await _compute(claim, work.cut_pool, job)
+        found = await saleability_store.carve_outs(tx, pool.portfolio_id)
+    job = await _mask_job(context, portfolio, pool.pool_id, turns_of(pool, pools), found)
+    made = await compute(claim, work.cut_pool, job)
     if made is None:
         return True
     async with context.db.begin(SYSTEM) as tx:
@@ -167,8 +184,9 @@ async def cut_pool(context: Context) -> bool:
 
 
 async def _record_pool(context: Context, tx: AsyncSession, pool: Pool, job: work.MaskJob, made: work.CutPool) -> None:
+    await saleability_store.replace_prints(tx, pool.pool_id, made.prints)
     for purpose, key in ((KeyPurpose.SALE, job.sale_key), (KeyPurpose.COMMIT, job.commit_key)):
-        wrapped = context.vault.wrap(key, key_context(purpose, pool.pool_id))
+        wrapped = await asyncio.to_thread(context.vault.wrap, key, key_context(purpose, pool.pool_id))
         await pool_store.add_pool_key(tx, pool, purpose, wrapped)
     await pool_store.save_pool(
         tx,
@@ -179,6 +197,7 @@ async def _record_pool(context: Context, tx: AsyncSession, pool: Pool, job: work
         debtor_states=made.debtor_states,
         strata=made.strata,
         report=made.report,
+        saleability={"time_barred": made.disclosed},
         commitment_root=made.commitment_root,
         preview=made.preview,
         vetted=made.vetted,
@@ -221,9 +240,15 @@ async def _claim_pool(context: Context) -> Pool | None:
 
 
 async def _refuse_portfolio(
-    tx: AsyncSession, portfolio: Portfolio, refusal: Refusal, *, totals: dict[str, Any] | None = None
+    tx: AsyncSession,
+    portfolio: Portfolio,
+    refusal: Refusal,
+    *,
+    totals: dict[str, Any] | None = None,
+    saleability: dict[str, Any] | None = None,
 ) -> None:
-    await store.save_portfolio(tx, portfolio.portfolio_id, PortfolioState.REFUSED, refusal=refusal, totals=totals)
+    known = {"refusal": refusal, "totals": totals, "saleability": saleability}
+    await store.save_portfolio(tx, portfolio.portfolio_id, PortfolioState.REFUSED, **known)
     stream = f"portfolio:{portfolio.portfolio_id}"
     await journal.append(tx, SYSTEM, stream, "portfolio.refused", {"code": refusal.code, "row": refusal.row})
 
@@ -240,21 +265,23 @@ def _fitted(template: dict[str, object], proposed: dict[str, object]) -> dict[st
     return {**template, "columns": columns}
 
 
-async def _sealed_tape(context: Context, portfolio: Portfolio) -> work.SealedTape:
+async def _sealed_tape(context: Context, portfolio: Portfolio) -> SealedTape:
     async with context.db.begin(SYSTEM) as tx:
         tape = await store.tape_of(tx, portfolio.portfolio_id)
         wrapped = await store.portfolio_key(tx, portfolio.portfolio_id, KeyPurpose.TAPE)
-    return work.SealedTape(
+    return SealedTape(
         files_root=context.files.root,
         portfolio_id=str(portfolio.portfolio_id),
         org_id=str(portfolio.org_id),
         sealed_sha256=tape.sealed.sha256,
-        data_key=context.vault.unwrap(wrapped, key_context(KeyPurpose.TAPE, portfolio.portfolio_id)),
+        data_key=await _unwrap(context, wrapped, key_context(KeyPurpose.TAPE, portfolio.portfolio_id)),
         max_bytes=context.settings.upload_max_bytes,
     )
 
 
-async def _mask_job(context: Context, portfolio: Portfolio, owner_id: UUID, turns: tuple[Turn, ...]) -> work.MaskJob:
+async def _mask_job(
+    context: Context, portfolio: Portfolio, owner_id: UUID, turns: tuple[Turn, ...], found: list[CarveOut]
+) -> work.MaskJob:
     """A job with fresh keys for the sale file; the portfolio's own keys are unwrapped for it."""
     tape = await _sealed_tape(context, portfolio)
     async with context.db.begin(SYSTEM) as tx:
@@ -266,66 +293,19 @@ async def _mask_job(context: Context, portfolio: Portfolio, owner_id: UUID, turn
         currency=portfolio.currency,
         cut_off_on=portfolio.cut_off_on,
         turns=turns,
-        token_key=context.vault.unwrap(wrapped, key_context(KeyPurpose.TOKEN, portfolio.portfolio_id)),
+        carved_rows=rows_of(found, carved=True),
+        disclosed_rows=rows_of(found, carved=False),
+        token_key=await _unwrap(context, wrapped, key_context(KeyPurpose.TOKEN, portfolio.portfolio_id)),
         sale_key=context.chance.entropy(_KEY_BYTES),
         commit_key=context.chance.entropy(_KEY_BYTES),
         nonce_prefix=context.chance.entropy(_PREFIX_BYTES),
+        print_key=await print_key(context),
     )
 
 
-async def _compute(claim: _Claim, task: Callable[[Job], Result], job: Job) -> Result | None:
-    """The result of `task` in a child process; None when another worker took over meanwhile.
-
-    When the task fails the row is given back at once, to be tried again, and the error goes to the worker's log.
-    """
-    await asyncio.to_thread(_sweep, claim.context)
-    try:
-        future = asyncio.get_running_loop().run_in_executor(_processes(), task, job)
-        while not (await asyncio.wait({future}, timeout=_RENEW_S))[0]:
-            await claim.renew()
-        return future.result()
-    except _ClaimLost:
-        return None
-    except BaseException as error:
-        if isinstance(error, BrokenProcessPool):
-            _processes.cache_clear()
-        with suppress(_ClaimLost):
-            await claim.renew(timedelta(0))
-        raise
-
-
-@functools.cache
-def _processes() -> ProcessPoolExecutor:
-    """Child processes that are started when first needed and end with this process, however it ends."""
-    return ProcessPoolExecutor(
-        _PROCESS_COUNT, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent
-    )
-
-
-def _end_with_parent() -> None:
-    """In a child: a killed worker leaves no child behind that holds its keys."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def wait() -> None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
-def _sweep(context: Context) -> None:
-    """Remove drafts that a killed process left behind: they are sealed or masked, and nobody refers to them."""
-    oldest = (context.clock.now() - _LEFTOVER_AGE).timestamp()
-    for draft in context.files.root.glob(".draft-*"):
-        with suppress(FileNotFoundError):
-            if draft.stat().st_mtime > oldest:
-                continue
-            if draft.is_dir():
-                shutil.rmtree(draft)
-            else:
-                draft.unlink()
+async def _unwrap(context: Context, wrapped: bytes, key_of: str) -> bytes:
+    """In a thread: the vault may be another machine's."""
+    return await asyncio.to_thread(context.vault.unwrap, wrapped, key_of)
 
 
 TICKS: tuple[Callable[[Context], Awaitable[bool]], ...] = (inspect_tape, mask_portfolio, cut_pool)

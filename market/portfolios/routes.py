@@ -22,7 +22,7 @@ from market.db.context import Context
 from market.kit.actor import Actor
 from market.kit.pages import MAX_LIMIT, PageRequest
 from market.parties import service as parties
-from market.portfolios import schemas, service, upload
+from market.portfolios import saleability_routes, schemas, service, upload
 from market.portfolios.nda import NDA_SHA256, NDA_TEXT, NDA_VERSION
 from market.portfolios.rules import Disclosure, KeptFile
 
@@ -288,7 +288,14 @@ async def download_masked(
     pool_id: FromPath[UUID],
     stage: FromQuery[Disclosure],
 ) -> Stream:
-    """`preview` while the pool is on offer; `vetted` with a clearance to bid and the accepted terms. It is recorded."""
+    """`preview` while the pool is on offer; `vetted` with a clearance to bid and the accepted terms. It is recorded.
+
+    A buyer's vetted file has tokens of that buyer's own: two buyers cannot join theirs, and a leaked one names whose it was.
+    """
+    async with context.db.begin(actor) as tx:
+        wanted = await service.wants_copy(tx, actor, pool_id, stage, now=context.clock.now())
+    if wanted and actor.org_id is not None:
+        await service.make_copy_for(context, pool_id, actor.org_id)
     async with context.db.begin(actor) as tx:
         file = await service.masked_file(
             tx, actor, pool_id, stage, download_id=context.chance.new_id(), now=context.clock.now()
@@ -360,4 +367,5 @@ HANDLERS: list[ControllerRouterHandler] = [
     accept_nda,
     download_masked,
     list_downloads,
+    *saleability_routes.HANDLERS,
 ]

@@ -112,9 +112,11 @@ class Portfolio:
     header_digest: str | None = None
     findings: list[dict[str, Any]] | None = None
     mapping: dict[str, Any] | None = None
+    time_barred: str = "carve_out"
     totals: dict[str, Any] | None = None
     strata: dict[str, Any] | None = None
     report: dict[str, Any] | None = None
+    saleability: dict[str, Any] | None = None
     preview: KeptFile | None = None
     vetted: KeptFile | None = None
 
@@ -133,12 +135,16 @@ class ReceivedTape:
 
 @dataclass(frozen=True, slots=True)
 class MappingOrder:
-    """What a seller says about a tape's columns: header → field, or None to drop it. `decimal_mark` and `date_order` else stay."""
+    """What a seller says about a tape's columns: header → field, or None to drop it. What is None else stays as it was.
+
+    `time_barred`: whether time-barred accounts are carved out, or sold and disclosed (`disclose`).
+    """
 
     columns: Mapping[str, str | None]
     decimal_mark: str | None = None
     date_order: str | None = None
     save_as: str | None = None
+    time_barred: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +213,7 @@ class Pool:
     debtor_states: tuple[str, ...] | None = None
     strata: dict[str, Any] | None = None
     report: dict[str, Any] | None = None
+    saleability: dict[str, Any] | None = None
     commitment_root: str | None = None
     preview: KeptFile | None = None
     vetted: KeptFile | None = None

@@ -68,7 +68,7 @@ class PortfolioView(Struct, frozen=True):
     """`source`: how the file was read, its headers, warnings, and the template that made the mapping, if one did.
 
     `findings`: per column the detected field, how sure (0 to 1) and why. `mapping`: proposed until it is put, then in
-    force. `totals`, `strata` and `report` come with the masked files.
+    force. `totals`, `strata` and `report` come with the masked files; `saleability` tells which rules took how many accounts.
     """
 
     portfolio_id: UUID
@@ -83,6 +83,8 @@ class PortfolioView(Struct, frozen=True):
     totals: dict[str, Any] | None
     strata: dict[str, Any] | None
     report: dict[str, Any] | None
+    time_barred: str
+    saleability: dict[str, Any] | None
     preview_sha256: str | None
     vetted_sha256: str | None
     created_at: datetime
@@ -102,6 +104,8 @@ class PortfolioView(Struct, frozen=True):
             totals=found.totals,
             strata=found.strata,
             report=found.report,
+            time_barred=found.time_barred,
+            saleability=found.saleability,
             preview_sha256=found.preview.sha256 if found.preview else None,
             vetted_sha256=found.vetted.sha256 if found.vetted else None,
             created_at=found.created_at,
@@ -109,15 +113,20 @@ class PortfolioView(Struct, frozen=True):
 
 
 class MappingPut(Struct, frozen=True, forbid_unknown_fields=True):
-    """Columns that are not named stay as proposed; `save_as` keeps the result as a template."""
+    """Columns that are not named stay as proposed; `save_as` keeps the result as a template.
+
+    `time_barred`: accounts past their limitation period, or near it, are carved out, unless they are to be sold as such
+    (`disclose`): then every buyer sees how many there are.
+    """
 
     columns: dict[str, str | None]
     decimal_mark: Literal[".", ","] | None = None
     date_order: Literal["mdy", "dmy", "ymd"] | None = None
     save_as: Text | None = None
+    time_barred: Literal["carve_out", "disclose"] | None = None
 
     def to_order(self) -> rules.MappingOrder:
-        return rules.MappingOrder(self.columns, self.decimal_mark, self.date_order, self.save_as)
+        return rules.MappingOrder(self.columns, self.decimal_mark, self.date_order, self.save_as, self.time_barred)
 
 
 class TemplatePost(Struct, frozen=True, forbid_unknown_fields=True):
@@ -218,14 +227,14 @@ class PoolsPost(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LeftOut(Struct, frozen=True):
-    """Accounts that are sold with the pool but stand in no row of a masked file: fewer than k look alike."""
+    """How many accounts, and their face value."""
 
     account_count: int
     face_value_cents: int
 
     @classmethod
     def from_report(cls, report: dict[str, Any] | None) -> "dict[str, LeftOut] | None":
-        """By stage; None before the pool is cut."""
+        """By stage: accounts sold with the pool that stand in no masked row, as fewer than k look alike. None before it is cut."""
         if report is None:
             return None
         masks = report.get("masks", {})
@@ -235,7 +244,8 @@ class LeftOut(Struct, frozen=True):
 class PoolView(Struct, frozen=True):
     """What everyone may see of a pool on offer; `selection`, `refusal` and `report` are the seller's alone (else null).
 
-    `left_out` tells by stage what the masked file does not show of the accounts that are sold.
+    `left_out` tells by stage what the masked file does not show of the accounts that are sold; `time_barred` how many
+    are past their limitation period, or near it, and sold as such.
     """
 
     pool_id: UUID
@@ -253,6 +263,7 @@ class PoolView(Struct, frozen=True):
     preview_sha256: str | None
     vetted_sha256: str | None
     left_out: dict[str, LeftOut] | None
+    time_barred: LeftOut | None
     auction_id: UUID | None
     offered_at: datetime | None
     sold_at: datetime | None
@@ -280,6 +291,7 @@ class PoolView(Struct, frozen=True):
             preview_sha256=found.preview.sha256 if found.preview else None,
             vetted_sha256=found.vetted.sha256 if found.vetted else None,
             left_out=LeftOut.from_report(found.report),
+            time_barred=None if found.saleability is None else LeftOut(**found.saleability["time_barred"]),
             auction_id=found.auction_id,
             offered_at=found.offered_at,
             sold_at=found.sold_at,

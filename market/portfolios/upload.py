@@ -27,7 +27,7 @@ from market.portfolios.rules import (
     checked_name,
     key_context,
 )
-from market.portfolios.work import tape_header
+from market.portfolios.tapes import tape_header
 from masking.envelope import PREFIX_BYTES, Sealer
 
 _FORM_BYTES = 64 * 1024

@@ -3,9 +3,9 @@
 Nothing here knows the database. Keys come in as arguments and leave with the process; files land in the store.
 """
 
-import re
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -13,33 +13,25 @@ from datetime import date
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
 
 from market.kit.files import FileStore
+from market.portfolios.fingerprints import Prints, prints
 from market.portfolios.rules import KeptFile, Refusal, Selection, header_digest
+from market.portfolios.tapes import SealedTape, is_value, opened, refusal_of
 from market.portfolios.turns import Turn
 from masking import intake
-from masking.columns import Flags
+from masking.accounts import FACE, Validator
+from masking.columns import Flags, Whole, whole
 from masking.detect import detect, suggest
-from masking.envelope import Header, open_for_reading
-from masking.limits import IntakeError, Limits, RefusedRow
+from masking.limits import ROW, IntakeError, Limits, RefusedRow
 from masking.policy import Mapping, PolicyError
 from masking.pools import Selection as Rule
+from masking.preparing import PoolKeys, prepare_pool
+from masking.publishing import LeakGateRefused, publish_pool
 from masking.report import PoolReport, plain
-from masking.risk import Check, RiskRefused, leak_gate
-from masking.tape import PoolKeys, PreparedPool, Validator, prepare_pool
-
-
-@dataclass(frozen=True, slots=True)
-class SealedTape:
-    """Where a sealed tape lies, and what opens it."""
-
-    files_root: Path
-    portfolio_id: str
-    org_id: str
-    sealed_sha256: str
-    data_key: bytes = field(repr=False)
-    max_bytes: int
+from masking.risk import RiskRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +44,13 @@ class MaskJob:
     currency: str
     cut_off_on: date
     turns: tuple[Turn, ...]
+    carved_rows: Whole
+    disclosed_rows: Whole
     token_key: bytes = field(repr=False)
     sale_key: bytes = field(repr=False)
     commit_key: bytes = field(repr=False)
     nonce_prefix: bytes = field(repr=False)
+    print_key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +77,7 @@ class MaskedPortfolio:
 
 @dataclass(frozen=True, slots=True)
 class NothingAccepted:
-    """Every row of the tape was refused: why each was tells what to correct."""
+    """Nothing of the tape can be sold: every row was refused, or is carved out."""
 
     refusal: Refusal
     totals: dict[str, Any]
@@ -91,6 +86,8 @@ class NothingAccepted:
 
 @dataclass(frozen=True, slots=True)
 class CutPool:
+    """A pool that passed the leak gate; `disclosed` counts the time-barred accounts in it, `prints` are its fingerprints."""
+
     preview: KeptFile
     vetted: KeptFile
     sale: KeptFile
@@ -101,46 +98,55 @@ class CutPool:
     strata: dict[str, Any]
     report: dict[str, Any]
     commitment_root: str
+    disclosed: dict[str, int]
+    prints: Prints
 
 
 @dataclass(frozen=True)
 class Cut(Rule):
-    """The rule of the last turn: what its selection meets and no earlier turn took. Collects the states that it met."""
+    """The rule of the last turn: what its selection meets and no earlier turn took, of what may be sold.
+
+    Collects the states that it met, and counts the accounts that are sold although they are time-barred.
+    """
 
     turns: tuple[Turn, ...] = ()
+    carved_rows: Whole = field(default_factory=lambda: np.zeros(0, np.int64))
+    disclosed_rows: Whole = field(default_factory=lambda: np.zeros(0, np.int64))
     states_met: set[str] = field(default_factory=set)
+    disclosed: Counter[str] = field(default_factory=Counter)
 
     def chosen(self, accounts: pa.Table, *, cut_off_on: date) -> Flags:
-        """Which accounts of a typed chunk belong to the last turn."""
+        """Which accounts of a typed chunk belong to the last turn; of a cut without turns, all that may be sold."""
+        rows = whole(accounts.column(ROW))
+        saleable: Flags = ~np.isin(rows, self.carved_rows)
         taken: list[Flags] = []
         for turn in self.turns:
-            mine = _rule(turn.selection).chosen(accounts, cut_off_on=cut_off_on)
+            mine = _rule(turn.selection).chosen(accounts, cut_off_on=cut_off_on) & saleable
             for place in turn.after:
                 mine &= ~taken[place]
             taken.append(mine)
+        last = taken[-1] if taken else saleable
         if "state" in accounts.column_names:
-            self.states_met.update(accounts.column("state").filter(pa.array(taken[-1])).unique().to_pylist())
-        return taken[-1]
-
-
-def tape_header(portfolio_id: str, org_id: str) -> Header:
-    """What a sealed tape says about itself. Its digest is not known while it streams in; the database keeps it."""
-    return Header(portfolio=portfolio_id, seller=org_id, digest="upload", format="tape")
+            self.states_met.update(accounts.column("state").filter(pa.array(last)).unique().to_pylist())
+        told = last & np.isin(rows, self.disclosed_rows)
+        self.disclosed["account_count"] += int(told.sum())
+        self.disclosed["face_value_cents"] += int(whole(accounts.column(FACE))[told].sum())
+        return last
 
 
 def inspect_tape(tape: SealedTape) -> Inspected | Refusal:
     """Read a tape's form and columns and propose a mapping; or why the tape is refused."""
     limits = Limits(file_bytes=tape.max_bytes)
-    with _opened(tape) as source:
+    with opened(tape) as source:
         try:
             info = intake.inspect(source, limits=limits)
-            if any(map(_is_value, info.columns)):
+            if any(map(is_value, info.columns)):
                 return Refusal("no_header", "The first row holds values, not headings: add a row with headings.", row=1)
             sample = intake.sample(source, info, limits=limits)
             findings = detect(info.columns, sample)
             mapping = suggest(findings, sample)
         except IntakeError as error:
-            return _refusal(error)
+            return refusal_of(error)
     return Inspected(
         source={
             "format": info.format,
@@ -162,15 +168,15 @@ def inspect_tape(tape: SealedTape) -> Inspected | Refusal:
 
 def mask_portfolio(job: MaskJob) -> MaskedPortfolio | NothingAccepted | Refusal:
     """Mask all accounts of a tape for its seller's eyes; or why that cannot be done."""
-    with _opened(job.tape) as source, _folder(job) as folder:
+    with opened(job.tape) as source, _folder(job) as folder:
         try:
-            made = _prepare(job, source, folder)
+            made = prepare_pool(*_asked(job, source, _cut_of(job), folder), **_stated(job))
         except IntakeError as error:
-            return _nothing_accepted(job, source) if error.code == "nothing_chosen" else _refusal(error)
+            return _nothing_left(job, source) if error.code == "nothing_chosen" else refusal_of(error)
         except RiskRefused as error:
             return Refusal("too_few_accounts", str(error))
-        except PolicyError as error:
-            return Refusal("bad_mapping", str(error))
+        except (PolicyError, MemoryError) as error:
+            return _why(error)
         files = FileStore(job.tape.files_root)
         report = made.report
         return MaskedPortfolio(
@@ -183,13 +189,17 @@ def mask_portfolio(job: MaskJob) -> MaskedPortfolio | NothingAccepted | Refusal:
         )
 
 
-def _nothing_accepted(job: MaskJob, source: BinaryIO) -> NothingAccepted:
+def _nothing_left(job: MaskJob, source: BinaryIO) -> NothingAccepted:
     limits = Limits(file_bytes=job.tape.max_bytes)
     validator = Validator(Mapping(**job.mapping), job.cut_off_on, job.currency, limits)
     info = intake.inspect(source, limits=limits)
     for chunk in intake.read_chunks(source, info, on_ragged=validator.refuse_ragged, limits=limits):
         validator.accept(chunk)
-    refusal = Refusal("no_account_accepted", "Every row is refused: see the refused accounts and correct the mapping.")
+    refusal = (
+        Refusal("nothing_saleable", "No accepted account may be sold: see the carve-out report for the rule of each.")
+        if validator.totals.accepted_count
+        else Refusal("no_account_accepted", "Every row is refused: see the refused accounts and correct the mapping.")
+    )
     return NothingAccepted(refusal, asdict(validator.totals), _listed(sorted(validator.refused)))
 
 
@@ -199,65 +209,81 @@ def _listed(refused: Iterable[RefusedRow]) -> list[tuple[int, str, str]]:
 
 def cut_pool(job: MaskJob) -> CutPool | Refusal:
     """Cut one pool, and let it pass the leak gate as the last step; or why it is refused."""
-    cut = Cut(turns=job.turns)
-    with _opened(job.tape) as source, _folder(job) as folder:
+    cut = _cut_of(job)
+    with opened(job.tape) as source, _folder(job) as folder:
         try:
-            made = _prepare(job, source, folder, cut)
-        except RiskRefused as error:
-            return Refusal("pool_too_small", str(error))
-        except IntakeError as error:
-            if error.code == "nothing_chosen":
-                return Refusal("pool_empty", "No account meets the selection that no pool before took: widen it.")
-            return _refusal(error)
-        except PolicyError as error:
-            return Refusal("bad_mapping", str(error))
-        checks = _gate(job, source, made)
-        failed = [check for check in checks if not check["passed"]]
-        if failed:
-            names = ", ".join(f"{check['stage']} {check['name']} ({check['detail']})" for check in failed)
-            return Refusal("leak_gate", f"The masked file did not pass: {names}. Correct the mapping of those columns.")
+            made = publish_pool(*_asked(job, source, cut, folder), **_stated(job))
+            prints = _prints(job, source)
+        except (IntakeError, RiskRefused, PolicyError, LeakGateRefused, MemoryError) as error:
+            return _why(error)
         files = FileStore(job.tape.files_root)
-        report = made.report
+        report = made.pool.report
         return CutPool(
-            preview=_keep(files, made.files.preview),
-            vetted=_keep(files, made.files.vetted),
-            sale=_keep(files, made.files.sale_sealed),
-            leaves=_keep(files, made.files.leaves),
+            preview=_keep(files, made.pool.files.preview),
+            vetted=_keep(files, made.pool.files.vetted),
+            sale=_keep(files, made.pool.files.sale_sealed),
+            leaves=_keep(files, made.pool.files.leaves),
             account_count=report.selected_count,
             face_value_cents=report.selected_face_cents,
             debtor_states=sorted(cut.states_met - {"", None}),
             strata=plain(asdict(report.strata)),
-            report=_report(report, checks),
+            report=_report(report, [{"stage": s, **asdict(c)} for s, found in made.checks.items() for c in found]),
             commitment_root=report.commitment_root,
+            disclosed=dict(cut.disclosed),
+            prints=prints,
         )
 
 
-def _prepare(job: MaskJob, source: BinaryIO, folder: Path, rule: Rule | None = None) -> PreparedPool:
-    return prepare_pool(
-        source,
-        Mapping(**job.mapping),
-        rule or Rule(),
-        PoolKeys(job.token_key, job.sale_key, job.commit_key, job.nonce_prefix),
-        folder,
-        portfolio=job.owner_id,
-        seller=job.tape.org_id,
-        cut_off_on=job.cut_off_on,
-        currency=job.currency,
-        limits=Limits(file_bytes=job.tape.max_bytes),
-    )
+def _why(error: Exception) -> Refusal:
+    """What a seller can do about a pool that cannot be cut."""
+    match error:
+        case RiskRefused():
+            return Refusal("pool_too_small", str(error))
+        case IntakeError(code="nothing_chosen"):
+            return Refusal("pool_empty", "No saleable account meets the selection that no pool before took: widen it.")
+        case IntakeError():
+            return refusal_of(error)
+        case LeakGateRefused():
+            return Refusal("leak_gate", f"The masked file did not pass: {error}. Correct the mapping of those columns.")
+        case MemoryError():
+            return Refusal("too_much_memory", "The file takes more memory than it may: split it, or save it as CSV.")
+        case _:
+            return Refusal("bad_mapping", str(error))
 
 
-def _gate(job: MaskJob, source: BinaryIO, made: PreparedPool) -> list[dict[str, Any]]:
-    """Every check of both masked files."""
-    info = intake.inspect(source)
-    results: list[dict[str, Any]] = []
-    for stage, path in (("preview", made.files.preview), ("vetted", made.files.vetted)):
-        originals = intake.read_chunks(source, info, on_ragged=lambda _: None)
-        checks: list[Check] = leak_gate(
-            originals, path, Mapping(**job.mapping), made.report.masks[stage], currency=job.currency
-        )
-        results += [{"stage": stage, **asdict(check)} for check in checks]
-    return results
+def _cut_of(job: MaskJob) -> Cut:
+    return Cut(turns=job.turns, carved_rows=job.carved_rows, disclosed_rows=job.disclosed_rows)
+
+
+def _asked(job: MaskJob, source: BinaryIO, cut: Cut, folder: Path) -> tuple[BinaryIO, Mapping, Cut, PoolKeys, Path]:
+    keys = PoolKeys(job.token_key, job.sale_key, job.commit_key, job.nonce_prefix)
+    return source, Mapping(**job.mapping), cut, keys, folder
+
+
+def _stated(job: MaskJob) -> dict[str, Any]:
+    return {
+        "portfolio": job.owner_id,
+        "seller": job.tape.org_id,
+        "cut_off_on": job.cut_off_on,
+        "currency": job.currency,
+        "limits": Limits(file_bytes=job.tape.max_bytes),
+    }
+
+
+def _prints(job: MaskJob, source: BinaryIO) -> Prints:
+    """The fingerprints of the accounts that the pool holds: one more reading, as they need what is never typed."""
+    cut, mapping, limits = _cut_of(job), Mapping(**job.mapping), Limits(file_bytes=job.tape.max_bytes)
+    validator = Validator(mapping, job.cut_off_on, job.currency, limits)
+    info = intake.inspect(source, limits=limits)
+    chunks = intake.read_chunks(source, info, on_ragged=validator.refuse_ragged, limits=limits)
+    found = []
+    for rows, accounts in validator.accept_all(chunks):
+        mine = pa.array(cut.chosen(accounts, cut_off_on=job.cut_off_on))
+        own = accounts.filter(mine).combine_chunks()
+        if own.num_rows:
+            numbers = whole(own.column(ROW))
+            found.append(prints(rows.filter(mine).combine_chunks(), own, numbers, mapping, key=job.print_key))
+    return Prints.together(found)
 
 
 def _report(report: PoolReport, checks: list[dict[str, Any]]) -> dict[str, Any]:
@@ -278,15 +304,6 @@ def _rule(selection: Selection) -> Rule:
 
 
 @contextmanager
-def _opened(tape: SealedTape) -> Iterator[BinaryIO]:
-    """The clear tape, opened in place: a piece of it is in memory while that piece is read, and none is ever on a disk."""
-    path = FileStore(tape.files_root).path(tape.sealed_sha256)
-    header = tape_header(tape.portfolio_id, tape.org_id)
-    with path.open("rb") as sealed, open_for_reading(sealed, data_key=tape.data_key, expected=header) as clear:
-        yield clear
-
-
-@contextmanager
 def _folder(job: MaskJob) -> Iterator[Path]:
     """A folder of mode 0700 beside the store's files; what is not kept from it is gone on leaving."""
     folder = Path(tempfile.mkdtemp(dir=job.tape.files_root, prefix=".draft-"))
@@ -299,18 +316,3 @@ def _folder(job: MaskJob) -> Iterator[Path]:
 def _keep(files: FileStore, path: Path) -> KeptFile:
     stored = files.adopt(path)
     return KeptFile(stored.sha256, stored.size_bytes)
-
-
-_VALUE = re.compile(
-    r"[^@\s]+@[^@\s]+\.\w+|\d{3}-\d{2}-\d{4}|\d{4}-\d{2}-\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}|.*\d{5}.*|-?[$€£]?[\d,]{3,}[.]\d{2}"
-)
-
-
-def _is_value(header: str) -> bool:
-    """Whether a heading looks like somebody's data: an address, a number of five digits or more, a date, an amount."""
-    return _VALUE.fullmatch(header) is not None
-
-
-def _refusal(error: IntakeError) -> Refusal:
-    shown = error.column if error.column and not _is_value(error.column) else None
-    return Refusal(error.code, str(error), error.row, shown)

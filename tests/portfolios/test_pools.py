@@ -9,9 +9,10 @@ from sqlalchemy import text
 
 from market.kit.actor import SYSTEM
 from market.kit.errors import NotFound
-from market.portfolios import jobs, service, work
+from market.portfolios import jobs, service
 from market.portfolios.rules import Circle, PoolNotThere, PoolState, Selection, TapeOnOffer
 from market.portfolios.store import pools as pool_store
+from market.portfolios.tapes import tape_header
 from masking import commitment, intake
 from masking.envelope import Header, open_sealed
 from masking.tape import original_rows
@@ -177,7 +178,7 @@ async def test_the_keys_of_a_pool_open_nothing_else(context):
     async with context.db.begin(SYSTEM) as tx:
         tape = await tx.scalar(text("SELECT sealed_sha256 FROM tape"))
     with context.files.path(tape).open("rb") as sealed, pytest.raises(Exception, match="altered or cut, or the key"):
-        header = work.tape_header(str(pool.portfolio_id), str(seller.org_id))
+        header = tape_header(str(pool.portfolio_id), str(seller.org_id))
         open_sealed(sealed, io.BytesIO(), data_key=key, expected=header)
 
 

@@ -237,7 +237,9 @@ async def test_a_workbook_is_a_tape_too(context, visit):
 
 async def mapped(context, visitor, tape, columns=None, **parts):
     found = await inspected(context, visitor, tape, **parts)
-    answer = await visitor.put(f"/v1/portfolios/{found['portfolio_id']}/mapping", json={"columns": columns or {}})
+    answer = await visitor.put(
+        f"/v1/portfolios/{found['portfolio_id']}/mapping", json={"columns": columns or {}, "time_barred": "disclose"}
+    )
     assert answer.status_code == 202, answer.text
     assert answer.json()["state"] == "masking"
     await factories.work_off(context)
@@ -336,7 +338,9 @@ async def test_a_mapping_is_corrected_saved_as_a_template_and_proposed_for_the_n
     first = await inspected(context, visitor, tapes.tape(30).replace(b"Debt Type", b"Zzyzx"))
     assert first["mapping"]["columns"]["Zzyzx"] is None
     body = {"columns": {"Zzyzx": "debt_type"}, "save_as": "Our system"}
-    answer = await visitor.put(f"/v1/portfolios/{first['portfolio_id']}/mapping", json=body)
+    answer = await visitor.put(
+        f"/v1/portfolios/{first['portfolio_id']}/mapping", json=body | {"time_barred": "disclose"}
+    )
     assert answer.json()["mapping"]["columns"]["Zzyzx"] == "debt_type"
     await factories.work_off(context)
     assert [item["name"] for item in (await visitor.get("/v1/mapping-templates")).json()["items"]] == ["Our system"]
@@ -379,7 +383,9 @@ async def test_a_tape_refused_by_its_mapping_can_be_mapped_again(context, visit)
     refused = (await visitor.get(f"/v1/portfolios/{found['portfolio_id']}/refused-accounts")).json()["items"]
     assert {(one["column_name"], one["reason"]) for one in refused} == {("Bal 2", "the amount cannot be read")}
     body = {"columns": {"Bal 2": None, "Curr Bal": "current_balance"}}
-    answer = await visitor.put(f"/v1/portfolios/{found['portfolio_id']}/mapping", json=body)
+    answer = await visitor.put(
+        f"/v1/portfolios/{found['portfolio_id']}/mapping", json=body | {"time_barred": "disclose"}
+    )
     assert (answer.status_code, answer.json()["refusal"]) == (202, None)
     await factories.work_off(context)
     assert (await visitor.get(f"/v1/portfolios/{found['portfolio_id']}")).json()["state"] == "ready"

@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import text
 
 from market.kit.actor import SYSTEM
-from market.portfolios import jobs, work
+from market.portfolios import children, claims, jobs
 from market.portfolios.rules import PortfolioState
 from market.portfolios.store import portfolios as store
+from market.portfolios.tapes import opened
 from tests import factories
 from tests.portfolios import tapes
 
@@ -32,7 +33,7 @@ async def claim(context, portfolio):
     async with context.db.begin(SYSTEM) as tx:
         return await store.claim_portfolio(
             tx, [PortfolioState.RECEIVED, PortfolioState.INSPECTING], PortfolioState.INSPECTING,
-            now=now, until=now + jobs.LEASE,
+            now=now, until=now + claims.LEASE,
         )  # fmt: skip
 
 
@@ -73,16 +74,16 @@ async def test_a_worker_that_comes_back_late_writes_nothing(context, monkeypatch
     """While it computed, its lease ended and another worker did the work."""
     seller = await factories.seller(context)
     portfolio = await factories.received_portfolio(context, seller, tapes.tape(30))
-    compute = jobs._compute
+    compute = jobs.compute
 
     async def late(*args):
         found = await compute(*args)
-        monkeypatch.setattr(jobs, "_compute", compute)
+        monkeypatch.setattr(jobs, "compute", compute)
         await let_the_lease_end(context)
         assert await jobs.inspect_tape(context) is True
         return found
 
-    monkeypatch.setattr(jobs, "_compute", late)
+    monkeypatch.setattr(jobs, "compute", late)
     assert await jobs.inspect_tape(context) is True
     async with context.db.begin(SYSTEM) as tx:
         count = await tx.scalar(text("SELECT count(*) FROM journal WHERE kind = 'portfolio.inspected'"))
@@ -93,7 +94,7 @@ async def test_a_worker_that_comes_back_late_writes_nothing(context, monkeypatch
 async def test_a_worker_that_comes_back_while_another_is_at_it_writes_nothing(context, monkeypatch):
     seller = await factories.seller(context)
     portfolio = await factories.received_portfolio(context, seller, tapes.tape(30))
-    compute = jobs._compute
+    compute = jobs.compute
 
     async def late(*args):
         found = await compute(*args)
@@ -101,7 +102,7 @@ async def test_a_worker_that_comes_back_while_another_is_at_it_writes_nothing(co
         assert (await claim(context, portfolio)).attempt_count == 2
         return found
 
-    monkeypatch.setattr(jobs, "_compute", late)
+    monkeypatch.setattr(jobs, "compute", late)
     assert await jobs.inspect_tape(context) is True
     assert (await state_of(context, portfolio)).state is PortfolioState.INSPECTING
 
@@ -109,13 +110,15 @@ async def test_a_worker_that_comes_back_while_another_is_at_it_writes_nothing(co
 async def test_a_killed_child_process_gives_the_tape_back_and_the_next_attempt_succeeds(context):
     seller = await factories.seller(context)
     portfolio = await factories.received_portfolio(context, seller, tapes.tape(30))
-    await asyncio.get_running_loop().run_in_executor(jobs._processes(), os.getpid)
-    for pid in list(jobs._processes()._processes):
+    await asyncio.get_running_loop().run_in_executor(
+        children._processes(context.settings.mask_memory_mib << 20), os.getpid
+    )
+    for pid in list(children._processes(context.settings.mask_memory_mib << 20)._processes):
         os.kill(pid, signal.SIGSTOP)
     under_way = asyncio.create_task(jobs.inspect_tape(context))
     while (await state_of(context, portfolio)).state is PortfolioState.RECEIVED:
         await asyncio.sleep(0.01)
-    for pid in list(jobs._processes()._processes):
+    for pid in list(children._processes(context.settings.mask_memory_mib << 20)._processes):
         os.kill(pid, signal.SIGKILL)
     with pytest.raises(Exception, match="process"):
         await asyncio.wait_for(under_way, 20)
@@ -127,7 +130,7 @@ async def test_a_killed_child_process_gives_the_tape_back_and_the_next_attempt_s
 async def test_a_long_work_renews_its_lease(context, monkeypatch):
     seller = await factories.seller(context)
     portfolio = await factories.received_portfolio(context, seller, tapes.tape(30))
-    monkeypatch.setattr(jobs, "_RENEW_S", 0.0)
+    monkeypatch.setattr(claims, "_RENEW_S", 0.0)
     leases = []
     renew = store.renew_portfolio
 
@@ -145,7 +148,7 @@ async def test_a_long_work_renews_its_lease(context, monkeypatch):
 async def test_a_worker_that_lost_its_claim_stops_renewing(context, monkeypatch):
     seller = await factories.seller(context)
     portfolio = await factories.received_portfolio(context, seller, tapes.tape(30))
-    monkeypatch.setattr(jobs, "_RENEW_S", 0.0)
+    monkeypatch.setattr(claims, "_RENEW_S", 0.0)
 
     async def lost(*_):
         return False
@@ -162,7 +165,7 @@ async def test_drafts_of_a_killed_process_are_swept_and_young_ones_stay(context)
         (folder / "preview.csv").write_text("masked")
     past = (context.clock.now() - timedelta(days=2)).timestamp()
     os.utime(old, (past, past))
-    jobs._sweep(context)
+    claims._sweep(context)
     assert not old.exists()
     assert young.exists()
 
@@ -188,7 +191,7 @@ async def test_a_tape_is_read_without_ever_lying_in_the_clear_on_a_disk(context)
     rows = tapes.rows(300)
     portfolio = await factories.received_portfolio(context, seller, tapes.text(rows))
     sealed = await jobs._sealed_tape(context, portfolio)
-    with work._opened(sealed) as source:
+    with opened(sealed) as source:
         assert source.read(7) == b"Acct No"
         assert not any(
             row["SSN"].encode() in path.read_bytes()

@@ -4,7 +4,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from market.db.base import Base
+from market.db.base import WRAP, Base
 
 
 class VerificationCaseRow(Base):
@@ -81,7 +81,7 @@ class EvidenceRow(Base):
     file_sha256: Mapped[str]
     size_bytes: Mapped[int]
     sealed_sha256: Mapped[str]
-    wrapped_key: Mapped[bytes]
+    wrapped_key: Mapped[bytes] = mapped_column(info={WRAP: "evidence:{evidence_id}"})
     issuer: Mapped[str]
     number: Mapped[str]
     jurisdiction: Mapped[str]

@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, ForeignKey, Index, UniqueConstraint, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
-from market.db.base import Base
+from market.db.base import WRAP, Base
 
 
 class PortfolioRow(Base):
@@ -29,6 +29,8 @@ class PortfolioRow(Base):
     totals: Mapped[dict[str, Any] | None]
     strata: Mapped[dict[str, Any] | None]
     report: Mapped[dict[str, Any] | None]
+    time_barred: Mapped[str] = mapped_column(server_default="carve_out")
+    saleability: Mapped[dict[str, Any] | None]
     preview_sha256: Mapped[str | None]
     preview_size_bytes: Mapped[int | None]
     vetted_sha256: Mapped[str | None]
@@ -61,7 +63,7 @@ class PortfolioKeyRow(Base):
     portfolio_id: Mapped[UUID] = mapped_column(ForeignKey("portfolio.portfolio_id"), primary_key=True)
     purpose: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.org_id"), index=True)
-    wrapped: Mapped[bytes]
+    wrapped: Mapped[bytes] = mapped_column(info={WRAP: "{purpose}/{portfolio_id}"})
 
 
 class RefusedAccountRow(Base):
@@ -115,8 +117,10 @@ class PoolRow(Base):
     face_value_cents: Mapped[int | None]
     currency: Mapped[str]
     debtor_states: Mapped[list[str] | None]
+    state_sums: Mapped[dict[str, Any] | None]
     strata: Mapped[dict[str, Any] | None]
     report: Mapped[dict[str, Any] | None]
+    saleability: Mapped[dict[str, Any] | None]
     tape_version: Mapped[str]
     commitment_root: Mapped[str | None]
     preview_sha256: Mapped[str | None]
@@ -148,7 +152,7 @@ class PoolKeyRow(Base):
     pool_id: Mapped[UUID] = mapped_column(ForeignKey("pool.pool_id"), primary_key=True)
     purpose: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.org_id"), index=True)
-    wrapped: Mapped[bytes]
+    wrapped: Mapped[bytes] = mapped_column(info={WRAP: "{purpose}/{pool_id}"})
 
 
 class NdaAcceptanceRow(Base):

@@ -49,10 +49,10 @@ async def _cut(world: World) -> Pool:
                 " but shown in no masked row: too few look like them",
                 who="pool",
             )
-    totals = found.totals or {}
+    told = found.saleability or {}
     world.checks.equal(
-        "the pools together are the portfolio",
-        expected=(totals["accepted_count"], totals["accepted_cents"]),
+        "the pools together are all that may be sold of the portfolio",
+        expected=(told["saleable_count"], told["saleable_cents"]),
         seen=(sum(pool.account_count or 0 for pool in pools), sum(pool.face_value_cents or 0 for pool in pools)),
     )
     if pools[0].state not in {"ready", "offered"}:

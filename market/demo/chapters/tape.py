@@ -47,6 +47,7 @@ async def tell(world: World) -> None:
     refused = await steps.read_refused(world)
     _show_refused(world, found, refused)
     _check_rows(world, found, refused, tape)
+    _show_carved_out(world, found)
     _show_strata(world, found)
     await _show_masked(world, found)
     await _check_secrecy(world, found, tape)
@@ -108,6 +109,35 @@ def _check_rows(world: World, found: Portfolio, refused: Sequence[RefusedAccount
             expected=(tape.generated.account_count, tape.generated.face_value_cents),
             seen=(totals["accepted_count"], totals["accepted_cents"]),
         )
+
+
+def _show_carved_out(world: World, found: Portfolio) -> None:
+    told: dict[str, Any] = found.saleability or {}
+    rows = [
+        (
+            each["title"],
+            each["citation"],
+            f"{each['account_count']:,}",
+            show(each["face_value_cents"], found.currency),
+            "carved out" if each["carved"] else "sold, and disclosed",
+        )
+        for each in told["rules"]
+    ]
+    if rows:
+        headings = ("Rule", "Citation", "Accounts#", "Face value#", "Outcome")
+        world.teller.table(
+            "What may not be sold (limitation periods: unreviewed, shortest of four tables)", headings, rows
+        )
+    carved = [each for each in told["rules"] if each["carved"]]
+    totals = found.totals or {}
+    world.checks.equal(
+        "accepted = saleable + carved out, account by account under one rule each",
+        expected=(totals["accepted_count"], totals["accepted_cents"]),
+        seen=(
+            told["saleable_count"] + sum(each["account_count"] for each in carved),
+            told["saleable_cents"] + sum(each["face_value_cents"] for each in carved),
+        ),
+    )
 
 
 def _show_strata(world: World, found: Portfolio) -> None:

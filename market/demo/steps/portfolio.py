@@ -73,6 +73,7 @@ async def correct_mapping(world: World, corrections: dict[str, str | None]) -> P
             decimal_mark=saved.decimal_mark,
             date_order=saved.date_order,
             save_as="monthly export",
+            time_barred=None if world.options.tape is None else "disclose",  # a public tape is mostly old debts
         )
     return await _wait(world, {"ready", "refused"})
 

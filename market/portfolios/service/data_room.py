@@ -68,24 +68,27 @@ async def accept_nda(tx: AsyncSession, actor: Actor, pool_id: UUID, nda_version:
     return await store.nda_accepted_at(tx, pool_id, org_id, NDA_VERSION) or now
 
 
+async def wants_copy(tx: AsyncSession, actor: Actor, pool_id: UUID, stage: Disclosure, *, now: datetime) -> bool:
+    """Whether this download is one of a buyer's own copy that is still to be made. Raises what `masked_file` raises."""
+    pool = await _admitted(tx, actor, pool_id, stage, now)
+    if stage is Disclosure.PREVIEW or pool.org_id == own_org(actor):
+        return False
+    return await store.buyer_copy(tx, pool_id, own_org(actor)) is None
+
+
 async def masked_file(
     tx: AsyncSession, actor: Actor, pool_id: UUID, stage: Disclosure, *, download_id: UUID, now: datetime
 ) -> KeptFile:
     """A masked file of a pool, for its seller or, while it is on offer, for a bidder; the download is recorded.
 
-    The vetted stage needs a clearance to bid and the accepted terms: raises `NotCleared`, `NdaRequired`. Also raises
-    `NotFound` and `PoolNotThere`.
+    A bidder's vetted file is its organisation's own copy. The vetted stage needs a clearance to bid and the accepted
+    terms: raises `NotCleared`, `NdaRequired`. Also raises `NotFound` and `PoolNotThere`.
     """
-    require(actor, role=Role.MEMBER, scope=_READ)
-    pool = await find_pool(tx, actor, pool_id)
+    pool = await _admitted(tx, actor, pool_id, stage, now)
     org_id = own_org(actor)
-    if pool.org_id != org_id:
-        _require_on_offer(pool)
-        if stage is Disclosure.VETTED:
-            await compliance.require_clearance(tx, org_id, "bid", now)
-            if not await has_accepted_nda(tx, pool_id, org_id):
-                raise NdaRequired("accept the non-disclosure terms of this pool first")
     file = pool.preview if stage is Disclosure.PREVIEW else pool.vetted
+    if stage is Disclosure.VETTED and pool.org_id != org_id:
+        file = await store.buyer_copy(tx, pool_id, org_id)
     if file is None:
         raise PoolNotThere(f"the pool is {pool.state.value}; it has no masked file yet")
     download = Download(download_id, pool_id, org_id, stage, file.sha256, now)
@@ -93,6 +96,12 @@ async def masked_file(
     body = {"org_id": org_id, "stage": stage.value, "file_sha256": file.sha256}
     await journal.append(tx, actor, f"pool:{pool_id}", "pool.masked_file_taken", body)
     return file
+
+
+async def vetted_sha256(tx: AsyncSession, pool_id: UUID, org_id: UUID) -> str | None:
+    """The digest of the vetted file as this buyer has it, by which a sale names it; None if it never took one."""
+    found = await store.buyer_copy(tx, pool_id, org_id)
+    return None if found is None else found.sha256
 
 
 async def downloads(tx: AsyncSession, actor: Actor, pool_id: UUID, request: PageRequest) -> Page[Download]:
@@ -108,3 +117,16 @@ async def downloads(tx: AsyncSession, actor: Actor, pool_id: UUID, request: Page
 def _require_on_offer(pool: Pool) -> None:
     if pool.state is not PoolState.OFFERED:
         raise PoolNotThere("the pool is not on offer; its files are closed")
+
+
+async def _admitted(tx: AsyncSession, actor: Actor, pool_id: UUID, stage: Disclosure, now: datetime) -> Pool:
+    require(actor, role=Role.MEMBER, scope=_READ)
+    pool = await find_pool(tx, actor, pool_id)
+    org_id = own_org(actor)
+    if pool.org_id != org_id:
+        _require_on_offer(pool)
+        if stage is Disclosure.VETTED:
+            await compliance.require_clearance(tx, org_id, "bid", now)
+            if not await has_accepted_nda(tx, pool_id, org_id):
+                raise NdaRequired("accept the non-disclosure terms of this pool first")
+    return pool

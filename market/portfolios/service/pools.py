@@ -12,6 +12,7 @@ from market.kit.errors import Malformed, NotFound
 from market.kit.ids import Chance
 from market.kit.pages import Page, PageRequest
 from market.parties.rules import require
+from market.portfolios.doubles import AccountsOnOffer
 from market.portfolios.rules import (
     BadSelection,
     Circle,
@@ -30,6 +31,7 @@ from market.portfolios.rules import (
 from market.portfolios.service.portfolios import existing, own_org, own_user, require_may_list
 from market.portfolios.store import pools as store
 from market.portfolios.store import portfolios as portfolio_store
+from market.portfolios.store import saleability as saleability_store
 
 _READ = "portfolios:read"
 
@@ -103,9 +105,17 @@ async def offerable_pool(tx: AsyncSession, pool_id: UUID) -> Pool:
 async def mark_offered(tx: AsyncSession, actor: Actor, pool_id: UUID, auction_id: UUID, circle: Circle) -> Pool:
     """A ready pool goes on offer in an auction; from now on everyone signed in, or who is invited, may see it.
 
-    Locks its row.
+    Locks its row, and everybody else's offers until the transaction ends. Raises `AccountsOnOffer` when one of its accounts
+    is on offer or sold in another pool.
     """
     await offerable_pool(tx, pool_id)
+    overlaps = await saleability_store.lock_and_find_overlaps(tx, pool_id)
+    if overlaps:
+        count = sum(each.account_count for each in overlaps)
+        raise AccountsOnOffer(
+            f"{count} accounts of this pool are on offer or sold in {len(overlaps)} other pools; compliance was told",
+            account_count=count,
+        )
     await store.offer_pool(tx, pool_id, auction_id, circle)
     await journal.append(tx, actor, f"pool:{pool_id}", "pool.offered", {"auction_id": auction_id})
     return _existing(await store.find_pool(tx, pool_id))

@@ -86,7 +86,10 @@ async def put_mapping(
     portfolio = existing(await store.lock_portfolio(tx, portfolio_id))
     require_mappable(portfolio, pool_count=len(await pool_store.pools_of(tx, portfolio_id)))
     mapping = _merged(portfolio, order)
-    await store.save_portfolio(tx, portfolio_id, PortfolioState.MASKING, mapping=mapping, refusal=None)
+    choice = order.time_barred or portfolio.time_barred
+    await store.save_portfolio(
+        tx, portfolio_id, PortfolioState.MASKING, mapping=mapping, refusal=None, time_barred=choice
+    )
     if order.save_as is not None:
         await _save(tx, actor, order.save_as, mapping, template_id=template_id, now=now)
     body = {

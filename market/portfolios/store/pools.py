@@ -175,6 +175,7 @@ def _pool(row: PoolRow) -> Pool:
         debtor_states=None if row.debtor_states is None else tuple(row.debtor_states),
         strata=row.strata,
         report=row.report,
+        saleability=row.saleability,
         commitment_root=row.commitment_root,
         preview=kept_file(row.preview_sha256, row.preview_size_bytes),
         vetted=kept_file(row.vetted_sha256, row.vetted_size_bytes),

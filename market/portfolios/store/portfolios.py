@@ -248,6 +248,8 @@ def _portfolio(row: PortfolioRow) -> Portfolio:
         totals=row.totals,
         strata=row.strata,
         report=row.report,
+        time_barred=row.time_barred,
+        saleability=row.saleability,
         preview=kept_file(row.preview_sha256, row.preview_size_bytes),
         vetted=kept_file(row.vetted_sha256, row.vetted_size_bytes),
         created_by=row.created_by,

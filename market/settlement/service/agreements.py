@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.bidding import service as bidding
 from market.bidding.commission import Schedule
+from market.bidding.sale_terms import SaleTerms
 from market.kit.actor import SYSTEM, Actor, Role
 from market.kit.errors import Malformed, NotFound
 from market.parties import service as parties
@@ -68,7 +69,7 @@ async def claim_unissued(tx: AsyncSession, now: datetime) -> tuple[Settlement, s
         seller_fee_cents=settlement.seller_fee_cents,
         deposit_cents=settlement.deposit_cents,
     )
-    return settlement, await _facts(tx, settlement.auction_id, deal)
+    return settlement, await _facts(tx, settlement.auction_id, (deal, settlement))
 
 
 async def issue(tx: AsyncSession, settlement_id: UUID, document: Document, now: datetime) -> Settlement:
@@ -154,13 +155,17 @@ def _require_same(before: Signature, again: Signature) -> None:
         raise AlreadySigned("your organisation has signed already, with other content")
 
 
-async def _facts(tx: AsyncSession, auction_id: UUID, deal: Deal | None) -> str:
+async def _facts(tx: AsyncSession, auction_id: UUID, sold: tuple[Deal, Settlement] | None) -> str:
+    """The masked file is named as the buyer has it: under its own tokens, if it took a copy."""
     auction = await bidding.find_auction(tx, auction_id)
-    package = await portfolios.sale_package(tx, auction.pool_id)
-    pool = await portfolios.find_pool(tx, SYSTEM, auction.pool_id)
+    deal, settlement = sold or (None, None)
+    pool_id = settlement.pool_id if settlement else auction.pool_id
+    package = await portfolios.sale_package(tx, pool_id)
+    pool = await portfolios.find_pool(tx, SYSTEM, pool_id)
     # A portfolio is its seller's to read, and this is the seller's own agreement.
     owner = Actor(Role.MEMBER, org_id=package.org_id)
     portfolio = await portfolios.find_portfolio(tx, owner, package.portfolio_id)
+    copy = await portfolios.vetted_sha256(tx, pool_id, settlement.buyer_org_id) if settlement else None
     goods = Goods(
         pool_id=package.pool_id,
         name=pool.name,
@@ -170,12 +175,13 @@ async def _facts(tx: AsyncSession, auction_id: UUID, deal: Deal | None) -> str:
         cut_off_on=portfolio.cut_off_on,
         states=package.debtor_states,
         sale_file_sha256=package.file.sha256,
-        masked_sha256=package.vetted.sha256,
+        masked_sha256=copy or package.vetted.sha256,
         tape_version=package.tape_version,
         commitment_root=package.commitment_root,
     )
     seller = await _signatory(tx, package.org_id)
-    return state_facts(seller, goods, Schedule.from_json(auction.commission), deal)
+    terms = SaleTerms.from_json(auction.sale_terms)
+    return state_facts(seller, goods, Schedule.from_json(auction.commission), deal, sale_terms=terms)
 
 
 async def _signatory(tx: AsyncSession, org_id: UUID) -> Signatory:
