@@ -33,6 +33,7 @@ __all__ = [
     "TwoStageTerms",
     "instant",
     "terms_from_json",
+    "terms_of",
 ]
 
 OtherTerms = DutchTerms | SealedTerms | FixedPriceTerms | BestOfferTerms | HybridTerms | TwoStageTerms | PackageTerms
@@ -58,8 +59,11 @@ _FORMATS: dict[str, type[Terms]] = {
 
 def terms_from_json(data: Mapping[str, Any]) -> Terms:
     """Terms of whichever format the data names. Raises TermsError."""
-    try:
-        cls = _FORMATS[data["format"]]
-    except (KeyError, TypeError):
-        raise TermsError("format", f"must be one of: {', '.join(_FORMATS)}") from None
-    return cls.from_json(data)
+    return terms_of(data.get("format")).from_json(data)
+
+
+def terms_of(name: object) -> type[Terms]:
+    """The class of a format's terms. Raises TermsError for a format that there is not."""
+    if not isinstance(name, str) or name not in _FORMATS:
+        raise TermsError("format", f"must be one of: {', '.join(_FORMATS)}")
+    return _FORMATS[name]

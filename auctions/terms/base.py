@@ -60,12 +60,7 @@ class CommonTerms:
     @classmethod
     def _read(cls, data: Mapping[str, Any]) -> Self:
         values = {name: value for name, value in data.items() if name != "format"}
-        known = {field.name: field for field in fields(cls)}
-        for name in sorted(known.keys() ^ values.keys()):
-            if name not in known:
-                raise TermsError(name, "is not a term of this format")
-            if known[name].default is MISSING:
-                raise TermsError(name, "is missing")
+        check_known(cls, values)
         for name, value in values.items():
             if name.endswith("_at"):
                 values[name] = parse_instant(name, value)
@@ -84,6 +79,16 @@ def _plain(value: object) -> Any:
     if is_dataclass(value):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     return value
+
+
+def check_known(cls: type[Any], values: Mapping[str, Any]) -> None:
+    """Raises TermsError unless the values are terms of the class, and all that have no default are there."""
+    known = {field.name: field for field in fields(cls)}
+    for name in sorted(known.keys() ^ values.keys()):
+        if name not in known:
+            raise TermsError(name, "is not a term of this format")
+        if known[name].default is MISSING:
+            raise TermsError(name, "is missing")
 
 
 def instant(at: datetime) -> str:

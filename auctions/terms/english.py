@@ -6,7 +6,16 @@ from datetime import datetime
 from typing import Any, ClassVar, Self
 
 from auctions.increments import MAX_CENTS, IncrementStep, flaw_in, is_amount
-from auctions.terms.base import MAX_SPAN_S, TermsError, check_names, check_whole, in_utc, instant, parse_instant
+from auctions.terms.base import (
+    MAX_SPAN_S,
+    TermsError,
+    check_known,
+    check_names,
+    check_whole,
+    in_utc,
+    instant,
+    parse_instant,
+)
 
 MAX_CONFIRM_MULTIPLE = 1_000_000
 
@@ -77,14 +86,12 @@ class EnglishTerms:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The terms that `to_json` wrote. Raises TermsError naming the first field that is missing, unknown or bad."""
+        """The terms that `to_json` wrote; a term with a default may be left out.
+
+        Raises TermsError naming the first field that is missing, unknown or bad.
+        """
         values = {name: value for name, value in data.items() if name != "format"}
-        known = {f.name for f in fields(cls)}
-        for name in sorted(known.symmetric_difference(values)):
-            if name not in known:
-                raise TermsError(name, "is not a term of this format")
-            if name not in {"reserve_cents", "buy_now_cents"}:
-                raise TermsError(name, "is missing")
+        check_known(cls, values)
         for name in ("opens_at", "closes_at", "latest_close_at"):
             values[name] = parse_instant(name, values[name])
         try:

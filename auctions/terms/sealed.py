@@ -31,8 +31,8 @@ class SealedTerms(CommonTerms):
 
     `reserve_cents` is secret (None: the seller sells to the best bid). With `final_s` a best-and-final round of so many
     seconds follows among the best `final_top` bidders, or all within `final_within_bps` of the best bid (exactly one of
-    the two). Sealed by the clients, a bid may not exceed the published `most_cents`, and the opening must come within
-    `opening_s` seconds.
+    the two). Sealed by the clients to the X25519 public key `sealing_key` (64 hexadecimal digits), a bid may not exceed
+    the published `most_cents`, and the opening must come within `opening_s` seconds.
     """
 
     format: ClassVar[str] = "sealed"
@@ -43,6 +43,7 @@ class SealedTerms(CommonTerms):
     reserve_cents: int | None = None
     pricing: Pricing = Pricing.FIRST_PRICE
     sealing: Sealing = Sealing.SIMPLE
+    sealing_key: str | None = None
     most_cents: int | None = None
     opening_s: int = 86_400
     final_s: int | None = None
@@ -62,8 +63,16 @@ class SealedTerms(CommonTerms):
             check_amount("most_cents", self.most_cents, self.reserve_cents or self.opening_cents)
         elif self.sealing is Sealing.CLIENT:
             raise TermsError("most_cents", "must be given when the clients seal")
+        self._check_key()
         check_whole("opening_s", self.opening_s, 60, MAX_STAGE_S)
         self._check_final_round()
+
+    def _check_key(self) -> None:
+        key: object = self.sealing_key
+        if (key is None) == (self.sealing is Sealing.CLIENT):
+            raise TermsError("sealing_key", "must be given when the clients seal, and only then")
+        if key is not None and not (isinstance(key, str) and len(key) == 64 and set(key) <= set("0123456789abcdef")):
+            raise TermsError("sealing_key", "must be 64 hexadecimal digits in lower case")
 
     def _check_final_round(self) -> None:
         if self.final_s is None:

@@ -1,12 +1,13 @@
 """One batch, decided: what each order leads to, given what was read under the locks. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from auctions.engine import decide, evolve
+from auctions.auction import Auction
+from auctions.engine import decide, due_at, evolve
 from auctions.messages import (
     Accepted,
     AuctionCancelled,
@@ -15,17 +16,14 @@ from auctions.messages import (
     AuctionPaused,
     AuctionResumed,
     Awarded,
-    BidAccepted,
-    BidderCommand,
     BidRefusedBySeller,
     BidVoided,
-    BoughtNow,
     BuyNow,
     CancelCeiling,
-    CeilingLowered,
     Close,
     Command,
     Event,
+    Move,
     Open,
     PlaceBid,
     Reason,
@@ -33,7 +31,9 @@ from auctions.messages import (
     SetCeiling,
     Standing,
 )
+from auctions.moves import Countered, PoolsAwarded, Shortlisted, StageBegan, Tick
 from auctions.record import encode
+from market.bidding.content import BID_EVENTS, BIDDER_ORDERS, BidderOrder, Content, content_of, stake_of
 from market.bidding.orders import Answer, BidOrder, Committed, Status
 from market.bidding.rules import NOBODY, BidderFacts, LockedAuction, may_command, standing
 from market.bidding.states import Folded
@@ -42,14 +42,6 @@ from market.kit.actor import Actor
 
 Key = tuple[UUID, UUID, str]
 """Auction, organisation, cid: what a bidder's decision is kept under."""
-
-
-class Content(NamedTuple):
-    """What a bidder asked for; the same cid must not ask for anything else."""
-
-    kind: str
-    amount_cents: int | None
-    confirmed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +85,9 @@ class BidLine(NamedTuple):
     cid: str
     seq: int
     kind: str
-    amount_cents: int
+    amount_cents: int | None
     confirmed: bool
+    asked: str
     clearance_id: UUID
     placed_by: UUID
     notice: str | None
@@ -110,6 +103,7 @@ class RefusalLine(NamedTuple):
     kind: str
     amount_cents: int | None
     confirmed: bool
+    asked: str
     placed_by: UUID
     code: str
     detail: str
@@ -137,6 +131,8 @@ class Draft:
     news: list[News] = field(default_factory=list)
     folded: dict[UUID, Folded] = field(default_factory=dict)
     committed: dict[UUID, Committed] = field(default_factory=dict)
+    sooner: bool = False
+    """Whether the clock has something to do earlier than was known."""
 
 
 _NEWSWORTHY = (
@@ -148,8 +144,11 @@ _NEWSWORTHY = (
     Awarded,
     BidRefusedBySeller,
     BidVoided,
+    PoolsAwarded,
+    StageBegan,
+    Shortlisted,
+    Countered,
 )
-_BIDS = (BidAccepted, CeilingLowered, BoughtNow)
 
 
 def decide_batch(orders: Sequence[BidOrder], seen: Seen) -> Draft:
@@ -171,6 +170,10 @@ class _Batch:
             auction_id: Committed(draft.folded[auction_id].auction, tuple(added))
             for auction_id, added in self._added.items()
         }
+        draft.sooner = any(
+            _is_sooner(self._seen.folded[auction_id].auction, after.auction)
+            for auction_id, after in draft.committed.items()
+        )
         return draft
 
     def _answer(self, order: BidOrder) -> Answer:
@@ -179,12 +182,12 @@ class _Batch:
         if auction is None:
             return self._rejected(received_at, Reason.NOT_ELIGIBLE, None, "there is no such auction")
         command, org_id = order.command, order.actor.org_id
-        if isinstance(command, PlaceBid | SetCeiling | CancelCeiling | BuyNow) and org_id is not None:
+        if isinstance(command, BIDDER_ORDERS) and org_id is not None:
             return self._bidder(order, command, org_id, auction, received_at)
         return self._office(order, auction, received_at)
 
     def _bidder(
-        self, order: BidOrder, command: BidderCommand, org_id: UUID, auction: LockedAuction, received_at: datetime
+        self, order: BidOrder, command: BidderOrder, org_id: UUID, auction: LockedAuction, received_at: datetime
     ) -> Answer:
         key, content = (auction.auction_id, org_id, command.cid), content_of(command)
         if before := self._decided.get(key):
@@ -195,20 +198,21 @@ class _Batch:
         decided = Decided(
             content, answer.seq, answer.code, answer.detail, answer.min_next_cents, received_at, answer.decided_at
         )
-        self._decided[key] = decided
-        self._keep(order, key, decided, facts)
+        if answer.holds or facts.registered:  # nothing is kept of strangers: they may be told anew
+            self._decided[key] = decided
+            self._keep(order, key, decided, facts)
         return answer
 
     def _keep(self, order: BidOrder, key: Key, decided: Decided, facts: BidderFacts) -> None:
         who = order.actor.user_id
         assert who is not None
-        kind, amount_cents, confirmed = decided.content
+        kind, amount_cents, confirmed, asked = decided.content
         if decided.seq is None:
             code = decided.code
             assert code is not None
             self._draft.refusals.append(
                 RefusalLine(
-                    *key, kind, amount_cents, confirmed, who, code.value, decided.detail, decided.min_next_cents,
+                    *key, kind, amount_cents, confirmed, asked, who, code.value, decided.detail, decided.min_next_cents,
                     decided.received_at, decided.decided_at,
                 )
             )  # fmt: skip
@@ -217,39 +221,31 @@ class _Batch:
         assert decided.min_next_cents is not None
         self._draft.bids.append(
             BidLine(
-                *key, decided.seq, kind, self._worth(key[0], decided.seq), confirmed, facts.clearance_id, who,
+                *key, decided.seq, kind, self._stake(key[0], decided.seq), confirmed, asked, facts.clearance_id, who,
                 decided.code and decided.code.value, decided.min_next_cents, decided.received_at, decided.decided_at,
             )
         )  # fmt: skip
 
-    def _worth(self, auction_id: UUID, seq: int) -> int:
-        """The amount that the bid's event puts behind it."""
+    def _stake(self, auction_id: UUID, seq: int) -> int | None:
         event = next(event for event, _ in reversed(self._added[auction_id]) if event.seq == seq)
-        match event:
-            case BidAccepted():
-                return event.amount_cents
-            case CeilingLowered():
-                return event.leader_ceiling_cents
-            case BoughtNow():
-                return event.price_cents
-            case _:
-                raise AssertionError(f"{event.kind} is no bid")
+        assert isinstance(event, BID_EVENTS)
+        return stake_of(event, self._draft.folded[auction_id].auction.terms)
 
     def _office(self, order: BidOrder, auction: LockedAuction, received_at: datetime) -> Answer:
         if not may_command(order.actor, auction.seller_org_id, order.command):
             return self._rejected(received_at, Reason.NOT_ELIGIBLE, None, "not yours to do in this auction")
         return self._decide(order.actor, order.command, auction, received_at)
 
-    def _decide(self, actor: Actor, command: Command, auction: LockedAuction, received_at: datetime) -> Answer:
+    def _decide(self, actor: Actor, command: Command | Move, auction: LockedAuction, received_at: datetime) -> Answer:
         before = self._draft.folded.get(auction.auction_id) or self._seen.folded[auction.auction_id]
         decided_at = self._seen.decided_at
-        of_the_clock = isinstance(command, Open | Close)
+        of_the_clock = isinstance(command, Open | Close | Tick)
         at = decided_at if of_the_clock else instant_of(received_at, decided_at, before.last_at)
         decision = decide(before.auction, command, at)
         if isinstance(decision, Refused):
             return self._rejected(received_at, decision.reason, decision.min_next_cents, decision.detail)
         after = self._append(actor, auction, before, decision)
-        own = [event.seq for event in decision.events if isinstance(event, _BIDS)]
+        own = [event.seq for event in decision.events if isinstance(event, BID_EVENTS)]
         return Answer(
             status=Status.ACCEPTED,
             received_at=received_at,
@@ -300,21 +296,15 @@ class _Batch:
         )
 
 
-def content_of(command: BidderCommand) -> Content:
-    """What a bidder's command asks for."""
-    match command:
-        case PlaceBid():
-            return Content("manual", command.amount_cents, command.confirmed)
-        case SetCeiling():
-            return Content("proxy", command.ceiling_cents, command.confirmed)
-        case CancelCeiling():
-            return Content("proxy_cancel", None, confirmed=False)
-        case BuyNow():
-            return Content("buy_now", None, confirmed=False)
+def _is_sooner(before: Auction, after: Auction) -> bool:
+    was, now = due_at(before), due_at(after)
+    return now is not None and (was is None or now < was)
 
 
-def _with_standing(command: BidderCommand, found: Standing) -> BidderCommand:
-    """The command as the engine is to judge it. Spelt out, because `dataclasses.replace` takes five times as long."""
+def _with_standing(command: BidderOrder, found: Standing) -> BidderOrder:
+    """The command as the engine is to judge it. What comes by the thousand is spelt out: `replace` takes five times
+    as long.
+    """
     bidder, cid = command.bidder, command.cid
     match command:
         case PlaceBid(amount_cents=cents, confirmed=confirmed):
@@ -325,3 +315,5 @@ def _with_standing(command: BidderCommand, found: Standing) -> BidderCommand:
             return CancelCeiling(bidder=bidder, cid=cid, standing=found)
         case BuyNow():
             return BuyNow(bidder=bidder, cid=cid, standing=found)
+        case _:
+            return replace(command, standing=found)

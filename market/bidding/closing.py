@@ -8,6 +8,7 @@ from datetime import timedelta
 import structlog
 
 from auctions.messages import Close, Open
+from auctions.moves import Tick
 from market.bidding.orders import Answer, BidOrder
 from market.bidding.store import auctions as store
 from market.db.context import Context
@@ -44,16 +45,16 @@ class Closer:
         self._sooner.set()
 
     async def close_due(self) -> float | None:
-        """Open and close what is due now; returns the seconds until something is due next, None if nothing is."""
+        """Open, carry out and close what is due now; returns the seconds until something is due next, None if nothing is."""
         drain = timedelta(milliseconds=self._context.settings.close_drain_ms)
         while True:
             async with self._context.db.begin(SYSTEM) as tx:
                 due = await store.due(tx, drain)
-            if not due.to_open and not due.to_close:
-                return due.next_in_s
+            todo = [(Open(), due.to_open), (Tick(), due.to_tick), (Close(), due.to_close)]
             now = self._context.clock.now()
-            orders = [BidOrder(SYSTEM, auction_id, Open(), now) for auction_id in due.to_open]
-            orders += [BidOrder(SYSTEM, auction_id, Close(), now) for auction_id in due.to_close]
+            orders = [BidOrder(SYSTEM, auction_id, command, now) for command, ids in todo for auction_id in ids]
+            if not orders:
+                return due.next_in_s
             answers = await asyncio.gather(*(self._submit(order) for order in orders), return_exceptions=True)
             if not any(isinstance(answer, Answer) and answer.holds for answer in answers):
                 return _RETRY_S

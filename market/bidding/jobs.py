@@ -4,6 +4,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from market.bidding import service
 from market.db.context import Context
 from market.journal import service as journal
 from market.journal.rules import Entry
@@ -12,6 +13,7 @@ from market.portfolios import service as portfolios
 from market.portfolios.rules import PoolState
 
 _ENDED_UNSOLD = frozenset({"auction.failed", "auction.cancelled"})
+"""Nothing of the auction was sold; `auction.pool_unsold` is for one pool of several."""
 
 
 async def return_unsold_pools(context: Context) -> bool:
@@ -20,11 +22,16 @@ async def return_unsold_pools(context: Context) -> bool:
 
 
 async def _return_pool(tx: AsyncSession, entry: Entry) -> None:
-    if entry.kind not in _ENDED_UNSOLD:
+    if entry.kind in _ENDED_UNSOLD:
+        returned = await service.pools_of(tx, UUID(entry.body["auction_id"]))
+    elif entry.kind == "auction.pool_unsold":
+        returned = [UUID(entry.body["pool_id"])]
+    else:
         return
-    pool = await portfolios.find_pool(tx, SYSTEM, UUID(entry.body["pool_id"]))
-    if pool.state is PoolState.OFFERED and str(pool.auction_id) == entry.body["auction_id"]:
-        await portfolios.mark_unsold(tx, SYSTEM, pool.pool_id)
+    for pool_id in returned:
+        pool = await portfolios.find_pool(tx, SYSTEM, pool_id)
+        if pool.state is PoolState.OFFERED and str(pool.auction_id) == entry.body["auction_id"]:
+            await portfolios.mark_unsold(tx, SYSTEM, pool.pool_id)
 
 
 TICKS = (return_unsold_pools,)

@@ -11,10 +11,11 @@ from uuid import UUID
 
 import structlog
 
-from auctions.messages import BuyNow, CancelCeiling, PlaceBid, Reason, SetCeiling
+from auctions.messages import Reason
 from auctions.shape import flaw_in
 from market.bidding.batch import Draft
 from market.bidding.closing import Closer
+from market.bidding.content import BIDDER_ORDERS
 from market.bidding.orders import CHANNEL, Answer, BidOrder, Committed, OnCommit, Status
 from market.bidding.rules import speaks_for_itself
 from market.bidding.states import States
@@ -107,7 +108,7 @@ class Lane:
         command, actor = order.command, order.actor
         if flaw := flaw_in(command):
             return self._no(order, Reason.MALFORMED, flaw)
-        if isinstance(command, PlaceBid | SetCeiling | CancelCeiling | BuyNow):
+        if isinstance(command, BIDDER_ORDERS):
             if not speaks_for_itself(actor, command):
                 return self._no(order, Reason.NOT_ELIGIBLE, "a member bids for its own organisation")
             if wait_s := self._rates.take((order.auction_id, actor.org_id)):
@@ -235,7 +236,7 @@ class Lane:
                 self.on_commit(draft.committed)
             except Exception as error:  # noqa: BLE001 - the batch is committed; the feed finds it in the table
                 _log.error("the feed failed on a batch", exc_info=error)
-        if draft.news:
+        if draft.sooner:
             self._closer.wake()
         for ticket, answer in zip(tickets, draft.answers, strict=True):
             if not ticket.answer.done():

@@ -7,7 +7,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from auctions.auction import Auction
-from auctions.messages import Command, Event, Reason
+from auctions.messages import Command, Event, Move, Reason
 from market.kit.actor import Actor
 
 
@@ -21,7 +21,7 @@ class BidOrder:
 
     actor: Actor
     auction_id: UUID
-    command: Command
+    command: Command | Move
     received_at: datetime
 
     @property

@@ -1,15 +1,14 @@
 """The doors of auctions, and of bids for those who do not keep a socket open."""
 
 import hashlib
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, delete, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
 
@@ -17,19 +16,19 @@ from auctions.messages import (
     BuyNow,
     Cancel,
     CancelCeiling,
-    Command,
     Pause,
     PlaceBid,
-    Reason,
     RefuseBid,
     Resume,
     SetCeiling,
     VoidBid,
 )
+from auctions.presets import FORMATS
 from market.bidding import schemas, service
-from market.bidding.lane import BidOrder, Lane
-from market.bidding.orders import Answer
-from market.bidding.rules import PROBLEMS
+from market.bidding.content import BidderOrder
+from market.bidding.door import Key, bid, rule
+from market.bidding.lane import Lane
+from market.bidding.move_routes import HANDLERS as MOVES
 from market.db.context import Context
 from market.kit.actor import SYSTEM, Actor, Role
 from market.kit.errors import Malformed
@@ -39,15 +38,6 @@ from market.portfolios import service as portfolios
 from market.portfolios.doubles import AccountsOnOffer
 
 _AUCTIONS, _BIDS = ["Auctions"], ["Bids"]
-Key = Annotated[
-    str,
-    HeaderParameter(
-        name="Idempotency-Key",
-        pattern=r"^[ -~]{1,64}$",
-        description="your own key of this command, unique per organisation and auction for ever; a repeat is answered"
-        " with what was decided the first time",
-    ),
-]
 _MAX_SEQ = 2**63 - 1
 Web = Request[Any, Any, Any]
 
@@ -73,6 +63,12 @@ async def publish(
             await portfolios.flag_pool(tx, data.pool_id, now=now, chance=context.chance)
         raise
     return await _view(context, lane, actor, found.auction_id)
+
+
+@get("/v1/formats", tags=_AUCTIONS, summary="Formats to choose from", operation_id="list_formats")
+async def list_formats() -> schemas.FormatList:
+    """Every format in plain words, with presets and the schema of its terms; the most usual first."""
+    return schemas.FormatList([schemas.FormatView.build(known) for known in FORMATS])
 
 
 @get("/v1/auctions", tags=_AUCTIONS, summary="Auctions, newest first", operation_id="list_auctions")
@@ -149,7 +145,7 @@ async def list_events(
 async def get_log(
     context: NamedDependency[Context], actor: NamedDependency[Actor], auction_id: FromPath[UUID]
 ) -> Stream:
-    """Every event with its hash, for `python -m auctions verify`; for the seller, the bidders and the platform."""
+    """Every event with its hash, for `market auction verify`; for the seller, the bidders and the platform."""
     async with context.db.begin(actor) as tx:
         found = await service.find_auction(tx, auction_id)
     lines = await service.log_lines(context, actor, found)
@@ -166,19 +162,20 @@ async def place_bid(
     data: JSONBody[schemas.BidBody],
     idempotency_key: Key,
 ) -> schemas.AnswerView:
-    """Answered after the bid is kept for good. Refusals carry `code`, the same as on the live socket.
+    """`manual` bids are taken in the formats english, sealed, hybrid and best_offer, `proxy` in english alone.
+
+    Answered after the bid is kept for good. Refusals carry `code`, the same as on the live socket.
 
     403 not cleared, own pool, no deposit, above your limit · 409 too low, too late, not open, to be confirmed, the
     key was used for another command · 429 too many commands · 503 busy.
     """
-    received_at = context.clock.now()
     bidder, cents = str(actor.org_id), data.amount_cents
-    command: Command
+    command: BidderOrder
     if data.kind == "manual":
         command = PlaceBid(bidder=bidder, cid=idempotency_key, amount_cents=cents, confirmed=data.confirmed)
     else:
         command = SetCeiling(bidder=bidder, cid=idempotency_key, ceiling_cents=cents, confirmed=data.confirmed)
-    return await _bid(context, lane, actor, auction_id, command, received_at)
+    return await bid(context, lane, actor, auction_id, command)
 
 
 @post("/v1/auctions/{auction_id:uuid}/buy-now", tags=_BIDS, summary="Buy now", operation_id="buy_now")
@@ -189,9 +186,9 @@ async def buy_now(
     auction_id: FromPath[UUID],
     idempotency_key: Key,
 ) -> schemas.AnswerView:
-    """Buy at the terms' buy-now amount, which ends the auction."""
+    """Buy at the terms' buy-now amount or fixed price, which ends the auction."""
     command = BuyNow(bidder=str(actor.org_id), cid=idempotency_key)
-    return await _bid(context, lane, actor, auction_id, command, context.clock.now())
+    return await bid(context, lane, actor, auction_id, command)
 
 
 @delete(
@@ -210,7 +207,7 @@ async def cancel_ceiling(
 ) -> schemas.AnswerView:
     """The market stops bidding for you; the bid at the present price stands."""
     command = CancelCeiling(bidder=str(actor.org_id), cid=idempotency_key)
-    return await _bid(context, lane, actor, auction_id, command, context.clock.now())
+    return await bid(context, lane, actor, auction_id, command)
 
 
 @post("/v1/auctions/{auction_id:uuid}/refusals", tags=_AUCTIONS, summary="Refuse a bid", operation_id="refuse_bid")
@@ -222,7 +219,7 @@ async def refuse_bid(
     data: JSONBody[schemas.StrikeBody],
 ) -> schemas.AnswerView:
     """The seller strikes out a bid with a reason, until the close; all who watch are told."""
-    return await _rule(context, lane, actor, auction_id, RefuseBid(seq=data.seq, reason=data.reason))
+    return await rule(context, lane, actor, auction_id, RefuseBid(seq=data.seq, reason=data.reason))
 
 
 @post("/v1/auctions/{auction_id:uuid}/voids", tags=_AUCTIONS, summary="Void a bid", operation_id="void_bid")
@@ -234,7 +231,7 @@ async def void_bid(
     data: JSONBody[schemas.StrikeBody],
 ) -> schemas.AnswerView:
     """The operator strikes out a bid with a reason, until the close; all who watch are told."""
-    return await _rule(context, lane, actor, auction_id, VoidBid(seq=data.seq, reason=data.reason))
+    return await rule(context, lane, actor, auction_id, VoidBid(seq=data.seq, reason=data.reason))
 
 
 @post("/v1/auctions/{auction_id:uuid}/cancellation", tags=_AUCTIONS, summary="Cancel", operation_id="cancel_auction")
@@ -246,7 +243,7 @@ async def cancel_auction(
     data: JSONBody[schemas.ReasonBody],
 ) -> schemas.AnswerView:
     """The seller or the operator ends the auction without a winner, until the close."""
-    return await _rule(context, lane, actor, auction_id, Cancel(reason=data.reason))
+    return await rule(context, lane, actor, auction_id, Cancel(reason=data.reason))
 
 
 @post("/v1/auctions/{auction_id:uuid}/pause", tags=_AUCTIONS, summary="Pause", operation_id="pause_auction")
@@ -258,7 +255,7 @@ async def pause_auction(
     data: JSONBody[schemas.ReasonBody],
 ) -> schemas.AnswerView:
     """The operator stops the clock; the close moves by as long as it stands still."""
-    return await _rule(context, lane, actor, auction_id, Pause(reason=data.reason))
+    return await rule(context, lane, actor, auction_id, Pause(reason=data.reason))
 
 
 @post("/v1/auctions/{auction_id:uuid}/resumption", tags=_AUCTIONS, summary="Resume", operation_id="resume_auction")
@@ -269,10 +266,11 @@ async def resume_auction(
     auction_id: FromPath[UUID],
 ) -> schemas.AnswerView:
     """The operator lets the clock of a paused auction run again."""
-    return await _rule(context, lane, actor, auction_id, Resume())
+    return await rule(context, lane, actor, auction_id, Resume())
 
 
 HANDLERS: list[ControllerRouterHandler] = [
+    list_formats,
     publish,
     list_auctions,
     get_auction,
@@ -286,6 +284,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     cancel_auction,
     pause_auction,
     resume_auction,
+    *MOVES,
 ]
 
 
@@ -294,53 +293,6 @@ async def _view(context: Context, lane: Lane, actor: Actor, auction_id: UUID) ->
         found = await service.find_auction(tx, auction_id)
         seat = await service.seat_of(tx, actor, found)
         own = await service.own_standing(tx, actor, found, context.clock.now())
-        award = await service.award_of(tx, auction_id)
+        awards = await service.awards_of(tx, auction_id)
     state = await service.snapshot(context, lane.states, auction_id, seat)
-    return schemas.AuctionView.build(found, state, own, award)
-
-
-async def _bid(
-    context: Context, lane: Lane, actor: Actor, auction_id: UUID, command: Command, received_at: datetime
-) -> schemas.AnswerView:
-    require(actor, role=Role.MEMBER, scope="bids:write")
-    return await _say(context, lane, BidOrder(actor, auction_id, command, received_at))
-
-
-async def _rule(context: Context, lane: Lane, actor: Actor, auction_id: UUID, command: Command) -> schemas.AnswerView:
-    received_at = context.clock.now()
-    require(actor, role=(Role.MEMBER, Role.OPERATOR), scope="auctions:write")
-    return await _say(context, lane, BidOrder(actor, auction_id, command, received_at))
-
-
-async def _say(context: Context, lane: Lane, order: BidOrder) -> schemas.AnswerView:
-    """Through the lane like every command; a refusal becomes the problem of its reason. Raises `NoSuchAuction`."""
-    async with context.db.begin(order.actor) as tx:
-        await service.find_auction(tx, order.auction_id)
-    answer = await lane.submit(order)
-    if answer.holds:
-        return schemas.AnswerView.from_answer(answer)
-    raise _refusal(answer)
-
-
-def _refusal(answer: Answer) -> Exception:
-    code = answer.code
-    assert code is not None
-    members: dict[str, Any] = {"code": code.value, "decided_at": answer.decided_at.isoformat()}
-    if answer.min_next_cents is not None:
-        members["min_next_cents"] = answer.min_next_cents
-    if answer.retry_after_s is not None:
-        members["retry_after_s"] = round(answer.retry_after_s, 3)
-    problem = PROBLEMS[code]
-    return problem(answer.detail or _WORDS.get(code, problem.title), **members)
-
-
-_WORDS = {
-    Reason.BID_TOO_LOW: "bid at least min_next_cents",
-    Reason.TOO_LATE: "it arrived at or after the close",
-    Reason.NOT_OPEN: "it arrived before opens_at",
-    Reason.CONFIRM_NEEDED: "the amount is many times the least bid: send it again with confirmed, under a new key",
-    Reason.NO_SUCH_BID: "the seq is no bid of this auction, or the bid was struck out before",
-    Reason.NO_CEILING: "you do not lead by a ceiling above the price",
-    Reason.NO_BUY_NOW: "the terms have no buy-now amount, or the price has reached it",
-    Reason.PAUSED: "the operator stopped the clock",
-}
+    return schemas.AuctionView.build(found, state, own, awards)

@@ -7,22 +7,21 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from auctions.messages import (
-    BidderCommand,
-    BuyNow,
     Cancel,
-    CancelCeiling,
     Close,
     Command,
+    Move,
     Open,
     Pause,
-    PlaceBid,
     Reason,
     RefuseBid,
     Resume,
-    SetCeiling,
     Standing,
     VoidBid,
 )
+from auctions.moves import AwardOffer, CounterOffer, OpenBids, PoolAward, ReviseTape, Shortlist, Tick
+from auctions.terms import PackageTerms
+from market.bidding.content import BidderOrder
 from market.kit.actor import Actor, Role
 from market.kit.errors import Conflict, Forbidden, MarketError
 from market.portfolios.rules import Circle
@@ -81,25 +80,41 @@ def standing(auction: LockedAuction, org_id: UUID, facts: BidderFacts) -> Standi
     return Standing(None, facts.max_bid_cents, "your clearance is limited to this amount")
 
 
-def may_command(actor: Actor, seller_org_id: UUID, command: Command) -> bool:
+def may_command(actor: Actor, seller_org_id: UUID, command: Command | Move) -> bool:
     """Whether it is the actor's to give this command at all; whether it holds, the engine decides."""
     is_seller = actor.role is Role.MEMBER and actor.org_id == seller_org_id
     match command:
-        case PlaceBid() | SetCeiling() | CancelCeiling() | BuyNow():
-            return speaks_for_itself(actor, command)
-        case RefuseBid():
+        case RefuseBid() | AwardOffer() | CounterOffer() | Shortlist() | ReviseTape():
             return is_seller
         case Cancel():
             return is_seller or actor.role is Role.OPERATOR
         case VoidBid() | Pause() | Resume():
             return actor.role is Role.OPERATOR
-        case Open() | Close():
+        case OpenBids():
+            return actor.role is Role.OFFICER
+        case Open() | Close() | Tick():
             return actor.role is Role.SYSTEM
+        case _:
+            return speaks_for_itself(actor, command)
 
 
-def speaks_for_itself(actor: Actor, command: BidderCommand) -> bool:
+def speaks_for_itself(actor: Actor, command: BidderOrder) -> bool:
     """A member bids for its own organisation and for no other."""
     return actor.role is Role.MEMBER and actor.org_id is not None and command.bidder == str(actor.org_id)
+
+
+def pool_shares(terms: PackageTerms, award: PoolAward) -> dict[UUID, int]:
+    """What each pool of a package is sold for, in minor units: in proportion to the pools' least amounts.
+
+    Rounded down at each running sum, so that the shares add up to the hammer price. The database checks the same.
+    """
+    least = {one.pool: one.least_cents for one in terms.pools}
+    whole_cents, shares, upto_cents = sum(least[pool] for pool in award.pools), {}, 0
+    for pool in award.pools:
+        before_cents = award.hammer_cents * upto_cents // whole_cents
+        upto_cents += least[pool]
+        shares[UUID(pool)] = award.hammer_cents * upto_cents // whole_cents - before_cents
+    return shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +175,7 @@ class Auction:
     debtor_states: tuple[str, ...]
     deposit_cents: int
     commission: dict[str, Any]
+    sale_terms: dict[str, Any]
     psa_version: str
     circle: Circle
     opens_at: datetime
@@ -186,9 +202,10 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class Award:
-    """Who won, and at what amount; `seq` is the event that says so."""
+    """Who won a pool, and at what amount; `seq` is the event that says so."""
 
     auction_id: UUID
+    pool_id: UUID
     winner_org_id: UUID
     seller_org_id: UUID
     hammer_cents: int
@@ -216,6 +233,10 @@ class RegistrationRefused(Forbidden):
 
 class StillRunning(Conflict):
     slug, title, status = "still-running", "The log is given out after the end", 409
+
+
+class NotSealed(Conflict):
+    slug, title, status = "not-sealed", "No sealed bids wait to be opened", 409
 
 
 class BidRefused(MarketError):

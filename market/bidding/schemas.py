@@ -5,10 +5,12 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from msgspec import UNSET, Meta, Struct, UnsetType, field, to_builtins
+import msgspec
+from msgspec import Meta, Struct, field
 
 from auctions.auction import Phase
-from auctions.increments import MAX_CENTS, MAX_STEPS
+from auctions.increments import MAX_CENTS
+from auctions.presets import Format
 from market.bidding.orders import Answer
 from market.bidding.rules import Auction, Award
 from market.bidding.service import PublishOrder
@@ -17,7 +19,6 @@ from market.kit.pages import Page
 from market.portfolios.rules import Circle
 
 Cents = Annotated[int, Meta(ge=1, le=MAX_CENTS)]
-_Span = Annotated[int, Meta(ge=0, le=86_400)]
 _Reason = Annotated[str, Meta(min_length=1, max_length=500)]
 _Seq = Annotated[int, Meta(ge=1)]
 
@@ -25,50 +26,88 @@ _Seq = Annotated[int, Meta(ge=1)]
 __all__ = ["Phase"]
 
 
-class Step(Struct, forbid_unknown_fields=True, frozen=True):
-    """From `from_cents` on the price rises by at least `increment_cents`."""
-
-    from_cents: Annotated[int, Meta(ge=0, le=MAX_CENTS)]
-    increment_cents: Cents
-
-
-class TermsBody(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, omit_defaults=True):
-    """Currency, face value and version of the tape are the pool's. Instants are ISO 8601 with a time zone."""
-
-    opening_cents: Cents
-    increments: Annotated[tuple[Step, ...], Meta(min_length=1, max_length=MAX_STEPS)]
-    opens_at: Annotated[datetime, Meta(tz=True)]
-    closes_at: Annotated[datetime, Meta(tz=True)]
-    latest_close_at: Annotated[datetime, Meta(tz=True)]
-    reserve_cents: Cents | None = None
-    buy_now_cents: Cents | None = None
-    soft_close_window_s: _Span | UnsetType = UNSET
-    soft_close_extension_s: _Span | UnsetType = UNSET
-    confirm_multiple: Annotated[int, Meta(ge=2, le=1_000_000)] | UnsetType = UNSET
+FormatName = Literal[
+    "english", "sealed", "dutch", "hybrid", "best_offer", "two_stage", "fixed_price", "packages"
+]  # fmt: skip
 
 
 class PublishBody(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """`terms` are those of the format, as `GET /v1/formats` describes them; a `preset` fills in what they leave open.
+
+    Currency, face value and version of the tape are the pool's. Instants are ISO 8601 with a time zone.
+    """
+
     pool_id: UUID
-    terms: TermsBody
-    format: Literal["english"] = "english"
+    terms: dict[str, Any]
+    format: FormatName = "english"
+    preset: Annotated[str, Meta(max_length=64)] | None = None
     deposit_cents: Annotated[int, Meta(ge=0, le=MAX_CENTS)] = 0
     circle: Circle = Circle.OPEN
     invited: Annotated[list[UUID], Meta(max_length=200)] = field(default_factory=list)
     commission: dict[str, Any] | None = None
+    sale_terms: dict[str, int] | None = None
 
     def to_order(self) -> PublishOrder:
         return PublishOrder(
             pool_id=self.pool_id,
             format=self.format,
-            terms=_DEFAULTS | to_builtins(self.terms),
+            terms=self.terms,
+            preset=self.preset,
             deposit_cents=self.deposit_cents,
             circle=self.circle,
             invited=tuple(self.invited),
             commission=self.commission,
+            sale_terms=self.sale_terms,
         )
 
 
-_DEFAULTS = {"soft_close_window_s": 180, "soft_close_extension_s": 180, "confirm_multiple": 10}
+class PresetView(Struct, frozen=True):
+    """`terms` are filled in; the auction closes so long after it opens, and late bids may extend it so much further."""
+
+    name: str
+    title: str
+    terms: dict[str, Any]
+    closes_after_s: int | None
+    extends_s: int | None
+
+
+class FormatView(Struct, frozen=True):
+    """`terms_schema` is the JSON Schema (2020-12) of the terms that the seller gives."""
+
+    name: str
+    title: str
+    summary: str
+    presets: Sequence[PresetView]
+    terms_schema: dict[str, Any]
+
+    @classmethod
+    def build(cls, known: Format) -> "FormatView":
+        presets = [
+            PresetView(one.name, one.title, dict(one.terms), one.closes_after_s, one.extends_s) for one in known.presets
+        ]
+        return cls(known.name, known.title, known.summary, presets, _terms_schema(known.terms_type))
+
+
+class FormatList(Struct, frozen=True):
+    items: Sequence[FormatView]
+
+
+def _terms_schema(terms_type: type[Any]) -> dict[str, Any]:
+    """What the seller gives: all terms but those that the pool itself says."""
+    root = msgspec.json.schema(terms_type, ref_template="#/$defs/{name}")
+    shapes = root.pop("$defs")
+    own = shapes.pop(terms_type.__name__)
+    kept = {
+        name: {**shape, "format": "date-time"} if name.endswith("_at") else shape
+        for name, shape in own["properties"].items()
+        if name not in _OF_POOL
+    }
+    required = [name for name in own["required"] if name not in _OF_POOL]
+    schema = {"type": "object", "properties": kept, "required": required, "additionalProperties": False}
+    return schema | ({"$defs": shapes} if shapes else {})
+
+
+_OF_POOL = {"currency", "tape_version", "face_value_cents"}
 
 
 class BidBody(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -134,6 +173,9 @@ class StandingView(Struct, frozen=True):
 
 
 class AwardView(Struct, frozen=True):
+    """Who bought a pool, and at what amount."""
+
+    pool_id: UUID
     winner_org_id: UUID
     hammer_cents: int
     currency: str
@@ -141,30 +183,36 @@ class AwardView(Struct, frozen=True):
 
 
 class AuctionView(AuctionSummary, frozen=True, kw_only=True):
-    """The auction and its present state. `state` is what the live feed's snapshot shows to you: the same fields."""
+    """The auction and its present state. `state` is what the live feed's snapshot shows to you: the same fields.
+
+    `awards` has one entry for each pool that was sold; `award` is the one of the auction's own pool.
+    """
 
     terms: dict[str, Any]
     commission: dict[str, Any]
+    sale_terms: dict[str, int]
     psa_version: str
     state: dict[str, Any]
     you: StandingView | None
     award: AwardView | None
+    awards: Sequence[AwardView]
 
     @classmethod
     def build(
-        cls, found: Auction, state: dict[str, Any], own: OwnStanding | None, award: Award | None
+        cls, found: Auction, state: dict[str, Any], own: OwnStanding | None, awards: Sequence[Award]
     ) -> "AuctionView":
         shared = _shared(found) | {"phase": state["phase"]}
+        views = [AwardView(a.pool_id, a.winner_org_id, a.hammer_cents, a.currency, a.at) for a in awards]
         return cls(
             **shared,
             terms=state["terms"],
             commission=found.commission,
+            sale_terms=found.sale_terms,
             psa_version=found.psa_version,
             state=state,
             you=None if own is None else _standing(own),
-            award=None
-            if award is None
-            else AwardView(award.winner_org_id, award.hammer_cents, award.currency, award.at),
+            award=next((view for view in views if view.pool_id == found.pool_id), None),
+            awards=views,
         )
 
 

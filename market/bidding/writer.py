@@ -17,10 +17,13 @@ from auctions.messages import (
     Awarded,
     BidRefusedBySeller,
     BidVoided,
+    Event,
 )
+from auctions.moves import Countered, PoolsAwarded, Shortlisted, StageBegan
+from auctions.terms import PackageTerms, Terms
 from market.bidding.batch import Draft, News, Seen, decide_batch
 from market.bidding.orders import BidOrder
-from market.bidding.rules import LockedAuction
+from market.bidding.rules import LockedAuction, pool_shares
 from market.bidding.states import Folded, States, fold
 from market.bidding.store import batch as store
 from market.bidding.timing import NodeClock
@@ -152,7 +155,7 @@ class Writer:
         draft = decide_batch(orders, seen)
         await store.write(connection, draft)
         for news in draft.news:
-            await _tell(connection, news)
+            await _tell(connection, news, draft.folded[news.auction.auction_id].auction.terms)
         return draft
 
     async def _see(self, connection: store.Connection, orders: Sequence[BidOrder]) -> Seen:
@@ -190,30 +193,51 @@ class Writer:
         return known
 
 
-async def _tell(connection: store.Connection, news: News) -> None:
-    """What the market must hear of goes to the journal, and an award is stated."""
+async def _tell(connection: store.Connection, news: News, terms: Terms) -> None:
+    """What the market must hear of goes to the journal, and awards are stated."""
     auction, event = news.auction, news.event
+    for award in _awards(auction, event, terms):
+        await store.keep_award(connection, award)
+    for kind, body in _entries(auction, event, terms):
+        shared = {
+            "auction_id": auction.auction_id,
+            "pool_id": auction.pool_id,
+            "seller_org_id": auction.seller_org_id,
+            "seq": event.seq,
+        }
+        await store.report(connection, news.actor, f"auction:{auction.auction_id}", kind, shared | body)
+
+
+def _awards(auction: LockedAuction, event: Event, terms: Terms) -> list[tuple[Any, ...]]:
+    """(auction, pool, winner, seller, hammer in cents, currency, seq, at) of every pool that the event sells."""
+    sold: list[tuple[UUID, str, int]] = []
     if isinstance(event, Awarded):
-        award = (UUID(event.winner), auction.seller_org_id, event.hammer_cents, auction.currency, event.seq, event.at)
-        await store.keep_award(connection, (auction.auction_id, *award))
-    kind, body = _entry(auction, news)
-    shared = {
-        "auction_id": auction.auction_id,
-        "pool_id": auction.pool_id,
-        "seller_org_id": auction.seller_org_id,
-        "seq": event.seq,
-    }
-    await store.report(connection, news.actor, f"auction:{auction.auction_id}", kind, shared | body)
+        sold = [(auction.pool_id, event.winner, event.hammer_cents)]
+    elif isinstance(event, PoolsAwarded):
+        assert isinstance(terms, PackageTerms)
+        sold = [(pool, one.bidder, cents) for one in event.awards for pool, cents in pool_shares(terms, one).items()]
+    return [
+        (auction.auction_id, pool_id, UUID(winner), auction.seller_org_id, cents, auction.currency, event.seq, event.at)
+        for pool_id, winner, cents in sold
+    ]
 
 
-def _entry(auction: LockedAuction, news: News) -> tuple[str, dict[str, Any]]:
-    match news.event:
-        case Awarded(winner=winner, hammer_cents=hammer_cents):
-            return "auction.awarded", {
-                "winner_org_id": winner,
-                "hammer_cents": hammer_cents,
-                "currency": auction.currency,
-            }
+def _entries(auction: LockedAuction, event: Event, terms: Terms) -> list[tuple[str, dict[str, Any]]]:
+    """What the journal is told: kind and body. Several pools make several entries."""
+    sold = [
+        ("auction.awarded", {"pool_id": row[1], "winner_org_id": row[2], "hammer_cents": row[4], "currency": row[5]})
+        for row in _awards(auction, event, terms)
+    ]
+    if isinstance(event, PoolsAwarded):
+        assert isinstance(terms, PackageTerms)
+        taken = {body["pool_id"] for _, body in sold}
+        left = [pool_id for one in terms.pools if (pool_id := UUID(one.pool)) not in taken]
+        return sold + [("auction.pool_unsold", {"pool_id": pool_id}) for pool_id in left]
+    return sold or [_entry(event)]
+
+
+def _entry(event: Event) -> tuple[str, dict[str, Any]]:  # noqa: C901  # one flat match
+    match event:
         case AuctionFailed(reason=reason):
             return "auction.failed", {"reason": reason.value}
         case AuctionCancelled():
@@ -228,5 +252,14 @@ def _entry(auction: LockedAuction, news: News) -> tuple[str, dict[str, Any]]:
             return "auction.bid_refused", {"bid_seq": bid_seq}
         case BidVoided(bid_seq=bid_seq):
             return "auction.bid_voided", {"bid_seq": bid_seq}
+        case StageBegan():
+            admitted = None if event.admitted is None else list(event.admitted)
+            times = {"begins_at": event.begins_at.isoformat(), "closes_at": event.closes_at.isoformat()}
+            return "auction.stage_began", {"stage": event.stage.value, "admitted_org_ids": admitted, **times}
+        case Shortlisted():
+            declined = [one.bidder for one in event.declined]
+            return "auction.shortlisted", {"chosen_org_ids": list(event.chosen), "declined_org_ids": declined}
+        case Countered():
+            return "auction.countered", {"bidder_org_id": event.bidder, "expires_at": event.expires_at.isoformat()}
         case other:
             raise AssertionError(f"{other.kind} is not news")

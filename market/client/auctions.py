@@ -43,7 +43,10 @@ class OwnStanding(Struct, frozen=True):
     missing: tuple[Requirement, ...] = ()
 
 
-class Award(Struct, frozen=True):
+class Award(Struct, frozen=True, kw_only=True):
+    """Who bought a pool, and at what amount."""
+
+    pool_id: UUID
     winner_org_id: UUID
     hammer_cents: int
     currency: str
@@ -51,14 +54,16 @@ class Award(Struct, frozen=True):
 
 
 class Auction(AuctionSummary, frozen=True, kw_only=True):
-    """`state` has the fields of the live snapshot; `award` is for the two parties and the platform."""
+    """`state` has the fields of the live snapshot; `awards`, one for each pool that was sold, are for the parties and the platform."""
 
     terms: dict[str, Any]
     state: dict[str, Any]
     commission: dict[str, Any] = {}
+    sale_terms: dict[str, int] = {}
     psa_version: str = ""
     you: OwnStanding | None = None
     award: Award | None = None
+    awards: tuple[Award, ...] = ()
 
 
 class EventPage(Struct, frozen=True):
@@ -83,20 +88,24 @@ class AuctionsClient(Caller):
         pool_id: UUID,
         terms: Mapping[str, Any],
         format: str = "english",  # noqa: A002 - the field's name on the wire
+        preset: str | None = None,
         deposit_cents: int = 0,
         circle: str = "open",
         invited: Sequence[UUID] = (),
         commission: Mapping[str, Any] | None = None,
+        sale_terms: Mapping[str, int] | None = None,
     ) -> Auction:
-        """Put an own, ready pool up for auction."""
+        """Put an own, ready pool up for auction; a preset of the format fills in what the terms leave open."""
         body = {
             "pool_id": pool_id,
             "format": format,
             "terms": dict(terms),
+            "preset": preset,
             "deposit_cents": deposit_cents,
             "circle": circle,
             "invited": list(invited),
             "commission": commission,
+            "sale_terms": sale_terms,
         }
         return await self._call("POST", "/v1/auctions", Auction, body=body)
 

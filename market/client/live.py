@@ -12,6 +12,7 @@ import msgspec
 from market.client.follower import Follower, Nothing
 from market.client.link import Link, text
 from market.client.messages import Ack, ClockSync, LiveClosed, LiveError, OutcomeUnknown, Snapshot, Update
+from market.client.moves import LiveMoves
 from market.kit.clock import Clock
 
 _WAITING_UPDATES = 10_000
@@ -44,7 +45,7 @@ class _Pending:
     sent_again: bool = False
 
 
-class LiveClient:
+class LiveClient(LiveMoves):
     """Use as an async context manager; `MarketClient.live` makes one.
 
     `jitter` gives a number from 0 to 1 that spreads reconnections; `new_name` an unpredictable text for cids.

@@ -13,16 +13,11 @@ from market.kit.actor import Actor
 from market.live.outlet import Outlet
 from market.live.protocol import (
     Ack,
-    Bid,
-    BuyNow,
     CloseCode,
     Command,
     Error,
     Heartbeat,
     Message,
-    Proxy,
-    ProxyCancel,
-    Refuse,
     write,
 )
 
@@ -69,21 +64,6 @@ class Connection:
             outlet.cut(CloseCode.HEARTBEAT)
         else:
             self.say(heartbeat)
-
-
-def engine_command(command: Command, bidder: str) -> messages.Command:
-    """What the engine is asked."""
-    match command:
-        case Bid(cid=cid, amount_cents=cents, confirmed=confirmed):
-            return messages.PlaceBid(bidder=bidder, cid=cid, amount_cents=cents, confirmed=confirmed)
-        case Proxy(cid=cid, ceiling_cents=cents, confirmed=confirmed):
-            return messages.SetCeiling(bidder=bidder, cid=cid, ceiling_cents=cents, confirmed=confirmed)
-        case ProxyCancel(cid=cid):
-            return messages.CancelCeiling(bidder=bidder, cid=cid)
-        case BuyNow(cid=cid):
-            return messages.BuyNow(bidder=bidder, cid=cid)
-        case Refuse(seq=seq, reason=reason):
-            return messages.RefuseBid(seq=seq, reason=reason)
 
 
 def ack(command: Command, answer: Answer) -> Ack:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from enum import IntEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 from uuid import UUID
 
 import msgspec
@@ -32,6 +32,8 @@ Cid = Annotated[
 ]
 Cents = Annotated[int, Meta(ge=1, le=MAX_CENTS, description="minor units of the auction's currency")]
 Seq = Annotated[int, Meta(ge=0, le=2**53, description="number of an event in its auction, from 1")]
+EventSeq = Annotated[int, Meta(ge=1, le=2**53, description="number of an event in its auction, from 1")]
+Step = Annotated[int, Meta(ge=0, le=10_000, description="step of a falling price, from 0")]
 Micros = Annotated[int, Meta(ge=0, le=2**62, description="microseconds since 1970-01-01T00:00:00Z")]
 ReasonText = Annotated[str, Meta(min_length=1, max_length=500)]
 
@@ -106,11 +108,103 @@ class BuyNow(_Command, frozen=True, tag="buy_now", kw_only=True):
 class Refuse(_Command, frozen=True, tag="refuse", kw_only=True):
     """The seller strikes out the bid accepted as event `seq`; all are told the reason."""
 
-    seq: Annotated[int, Meta(ge=1, le=2**53)]
+    seq: EventSeq
     reason: ReasonText
 
 
-Command = Bid | Proxy | ProxyCancel | BuyNow | Refuse
+class Accept(_Command, frozen=True, tag="accept", kw_only=True):
+    """Buy at the falling price, seen as `price_cents` in step `step`."""
+
+    step: Step
+    price_cents: Cents
+
+
+class Arm(_Command, frozen=True, tag="arm", kw_only=True):
+    """Accept as soon as step `step` begins; replaces the own armed step."""
+
+    step: Step
+
+
+class Withdraw(_Command, frozen=True, tag="withdraw", kw_only=True):
+    """Take back the own standing offer, sealed bid, indication or armed step."""
+
+
+class Seal(_Command, frozen=True, tag="seal", kw_only=True):
+    """Hand in a bid that only the officers together can open, with a commitment to its content."""
+
+    sealed: Annotated[str, Meta(pattern=r"^[!-~]{1,3000}$(?!\n)")]
+    commitment: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+
+
+class AcceptCounter(_Command, frozen=True, tag="accept_counter", kw_only=True):
+    """Buy at the counter-offer that the seller made as event `counter_seq`."""
+
+    counter_seq: EventSeq
+
+
+class Indicate(_Command, frozen=True, tag="indicate", kw_only=True):
+    """Say roughly what one would pay, and on what conditions."""
+
+    low_cents: Cents
+    high_cents: Cents
+    conditions: Annotated[str, Meta(max_length=2000)] = ""
+
+
+class Binding(_Command, frozen=True, tag="binding", kw_only=True):
+    """Bid after due diligence; `reason` explains an amount far below the own indication."""
+
+    amount_cents: Cents
+    reason: Annotated[str, Meta(max_length=500)] = ""
+
+
+class Package(_Command, frozen=True, tag="package", kw_only=True):
+    """Bid for all the named pools or none."""
+
+    pools: Annotated[tuple[UUID, ...], Meta(min_length=1, max_length=20)]
+    amount_cents: Cents
+
+
+class Award(_Command, frozen=True, tag="award", kw_only=True):
+    """The seller takes the offer `bid_seq`, having seen everything up to event `seq_seen`."""
+
+    bid_seq: EventSeq
+    seq_seen: EventSeq
+
+
+class Counter(_Command, frozen=True, tag="counter", kw_only=True):
+    """The seller would sell to the bidder of the offer `bid_seq` at `price_cents`, until `valid_until`."""
+
+    bid_seq: EventSeq
+    price_cents: Cents
+    valid_until: Annotated[datetime, Meta(tz=True)]
+
+
+class Decline(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who is not on the shortlist, and why."""
+
+    bidder: UUID
+    reason: ReasonText
+
+
+class Shortlist(_Command, frozen=True, tag="shortlist", kw_only=True):
+    """The seller lets the `chosen` go on and tells every other one why not."""
+
+    chosen: Annotated[tuple[UUID, ...], Meta(min_length=1, max_length=100)]
+    declined: Annotated[tuple[Decline, ...], Meta(max_length=100)] = ()
+
+
+class ReviseTape(_Command, frozen=True, tag="revise_tape", kw_only=True):
+    """The seller says that the tape has changed: indications made before are stale."""
+
+    tape_version: Annotated[str, Meta(pattern=r"^[ -~]{1,128}$(?!\n)")]
+
+
+BidderCommand = (
+    Bid | Proxy | ProxyCancel | BuyNow | Accept | Arm | Withdraw | Seal | AcceptCounter | Indicate | Binding | Package
+)
+SellerCommand = Refuse | Award | Counter | Shortlist | ReviseTape
+SELLER_COMMANDS = get_args(SellerCommand)
+Command = BidderCommand | SellerCommand
 Request = Auth | Sub | Ping | Command
 
 _decoder: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)

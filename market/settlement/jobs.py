@@ -19,7 +19,7 @@ async def follow_journal(context: Context) -> bool:
     async def act(tx: AsyncSession, entry: Entry) -> None:
         match entry.kind:
             case "auction.awarded":
-                await service.open_settlement(tx, UUID(entry.body["auction_id"]), chance=context.chance)
+                await service.open_settlements(tx, UUID(entry.body["auction_id"]), chance=context.chance)
             case "auction.failed" | "auction.cancelled":
                 await service.free_deposits(tx, UUID(entry.body["auction_id"]))
             case "organisation.registered":

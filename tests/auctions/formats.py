@@ -180,6 +180,7 @@ def sealed_terms(rng):
         reserve_cents=rng.choice((None, None, 1_000, 1_200)),
         pricing=rng.choice(tuple(Pricing)),
         sealing=Sealing.CLIENT if by_clients else Sealing.SIMPLE,
+        sealing_key="ab" * 32 if by_clients else None,
         most_cents=2_000 if by_clients else rng.choice((None, 2_000)),
         opening_s=60,
         final_s=final and 120,

@@ -24,7 +24,7 @@ def sealed(**changes):
     return SealedTerms(**(COMMON | {"closes_at": CLOSES_AT, "opening_cents": 1_000} | changes))
 
 
-BY_CLIENTS = {"sealing": Sealing.CLIENT, "most_cents": 50_000, "opening_s": 3_600}
+BY_CLIENTS = {"sealing": Sealing.CLIENT, "sealing_key": "ab" * 32, "most_cents": 50_000, "opening_s": 3_600}
 
 
 class Envelopes(Hall):
@@ -53,7 +53,10 @@ class Envelopes(Hall):
         ("reserve_cents", {"reserve_cents": 999}),
         ("pricing", {"pricing": "first_price"}),
         ("sealing", {"sealing": None}),
-        ("most_cents", {"sealing": Sealing.CLIENT}),
+        ("most_cents", {"sealing": Sealing.CLIENT, "sealing_key": "ab" * 32}),
+        ("sealing_key", {"sealing": Sealing.CLIENT, "most_cents": 50_000}),
+        ("sealing_key", {"sealing": Sealing.CLIENT, "most_cents": 50_000, "sealing_key": "AB" * 32}),
+        ("sealing_key", {"sealing_key": "ab" * 32}),
         ("most_cents", {"most_cents": 999}),
         ("opening_s", {"opening_s": 0}),
         ("final_s", {"final_top": 2}),

@@ -45,7 +45,7 @@ async def test_an_auction_published_later_than_the_lane_started_closes_by_itself
         "auction.awarded",
     ]
     async with hall.context.db.begin(hall.seller.actor) as tx:
-        award = await bidding.award_of(tx, room.auction_id)
+        (award,) = await bidding.awards_of(tx, room.auction_id)
     assert (award.winner_org_id, award.hammer_cents) == (room.buyers[0].org_id, 100_000)
 
 

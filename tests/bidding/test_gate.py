@@ -292,10 +292,11 @@ async def test_a_member_writes_nothing_that_is_the_lanes(hall, lane):
     async with as_app(hall, role="member", org_id=hall.seller.org_id) as app:
         moved = await app.execute("UPDATE auction SET phase = 'awarded' WHERE auction_id = $1", room.auction_id)
         assert moved == "UPDATE 0"
-        award = "INSERT INTO award VALUES ($1, $2, $3, 5, 'USD', 1, now())"
-        await refuses(app.execute(award, room.auction_id, buyer.org_id, hall.seller.org_id), "row-level security")
+        award = "INSERT INTO award VALUES ($1, $2, $3, 5, 'USD', 1, now(), $4)"
+        forged = (room.auction_id, buyer.org_id, hall.seller.org_id, room.auction.pool_id)
+        await refuses(app.execute(award, *forged), "row-level security")
     async with as_app(hall) as app:
-        await refuses(app.execute(award, room.auction_id, buyer.org_id, hall.seller.org_id), "no event says")
+        await refuses(app.execute(award, *forged), "no event says")
     pool_id = await factories.bare_pool(hall.context, hall.seller)
     for change in ("face_value_cents = 1", "commitment_root = repeat('0', 64)", "debtor_states = '{}'"):
         async with as_app(hall, role="member", org_id=hall.seller.org_id) as app:

@@ -24,7 +24,7 @@ BAD_FRAMES = [
     (b"\x00\x01", "BAD_FRAME", None),
     ("[]", "MALFORMED", None),
     ("{}", "MALFORMED", "op"),
-    (json.dumps({"op": "award", "id": "1"}), "UNKNOWN_OP", "op"),
+    (json.dumps({"op": "tender", "id": "1"}), "UNKNOWN_OP", "op"),
     (json.dumps({"op": "sub", "id": "1", "auction": "x"}), "MALFORMED", "auction"),
     (json.dumps({"op": "sub", "id": "1", "auction": NOBODYS, "from_seq": -1}), "MALFORMED", "from_seq"),
     (json.dumps({"op": "sub", "id": "1", "auction": NOBODYS}), "NO_SUCH_AUCTION", "auction"),

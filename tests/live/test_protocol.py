@@ -6,6 +6,9 @@ from uuid import UUID
 
 import pytest
 
+from auctions import moves
+from auctions.shape import flaw_in
+from market.live.commands import engine_command
 from market.live.protocol import (
     MAX_FRAME_BYTES,
     Auth,
@@ -52,6 +55,30 @@ def test_every_op_is_read_as_its_request(frame, request_type):
     assert type(read(json.dumps(frame))) is request_type
 
 
+CID = {"id": "1", "auction": AUCTION, "cid": "c"}
+MOVES = [
+    ({"op": "accept", "step": 0, "price_cents": 5}, moves.AcceptStep),
+    ({"op": "arm", "step": 10_000}, moves.ArmStep),
+    ({"op": "withdraw"}, moves.Withdraw),
+    ({"op": "seal", "sealed": "x" * 3_000, "commitment": "0" * 64}, moves.SealBid),
+    ({"op": "accept_counter", "counter_seq": 7}, moves.AcceptCounter),
+    ({"op": "indicate", "low_cents": 1, "high_cents": 2, "conditions": "é"}, moves.Indicate),
+    ({"op": "binding", "amount_cents": 1}, moves.PlaceBinding),
+    ({"op": "package", "pools": [AUCTION], "amount_cents": 1}, moves.PlacePackageBid),
+    ({"op": "award", "bid_seq": 3, "seq_seen": 4}, moves.AwardOffer),
+    ({"op": "counter", "bid_seq": 3, "price_cents": 4, "valid_until": "2026-11-22T10:00:00Z"}, moves.CounterOffer),
+    ({"op": "shortlist", "chosen": [AUCTION], "declined": [{"bidder": AUCTION, "reason": "r"}]}, moves.Shortlist),
+    ({"op": "revise_tape", "tape_version": "v2"}, moves.ReviseTape),
+]
+
+
+@pytest.mark.parametrize(("said", "asked"), MOVES)
+def test_what_is_said_in_the_other_formats_asks_the_engine_for_a_well_formed_command(said, asked):
+    command = engine_command(read(json.dumps(CID | said)), AUCTION)
+    assert type(command) is asked
+    assert (flaw_in(command) is None) is (said["op"] != "shortlist")  # that one is chosen and declined at once
+
+
 def test_a_bid_is_read_to_the_last_field():
     assert read(json.dumps(BID)) == Bid(id="7", auction=UUID(AUCTION), cid="c-1", amount_cents=1_100, confirmed=False)
 
@@ -89,8 +116,8 @@ def test_a_missing_field_is_named(missing):
     assert (error["field"], error["detail"]) == (missing, "is missing")
 
 
-@pytest.mark.parametrize("op", ["accept", "arm", "seal", "withdraw", "award", "counter", "unsub", ""])
-def test_ops_of_other_formats_are_unknown(op):
+@pytest.mark.parametrize("op", ["tender", "open", "tick", "close", "void", "open_bids", "unsub", ""])
+def test_what_is_not_said_on_a_socket_is_an_unknown_op(op):
     assert refusal(BID | {"op": op})["code"] == "UNKNOWN_OP"
 
 

@@ -1,12 +1,13 @@
 """What happens around an auction: one function, one sentence, one transaction. Bids themselves go through the lane."""
 
 from market.bidding.service.looking import (
-    award_of,
+    awards_of,
     find_auction,
     frames_after,
     list_auctions,
     log_lines,
     own_standing,
+    pools_of,
     seat_of,
     snapshot,
 )
@@ -18,10 +19,11 @@ from market.bidding.service.registering import (
     registration_requirements,
     require_registrable,
 )
+from market.bidding.service.sealing import sealed_bids
 
 __all__ = [
     "PublishOrder",
-    "award_of",
+    "awards_of",
     "end_registration",
     "find_auction",
     "frames_after",
@@ -29,10 +31,12 @@ __all__ = [
     "list_auctions",
     "log_lines",
     "own_standing",
+    "pools_of",
     "publish",
     "register_bidder",
     "registration_requirements",
     "require_registrable",
+    "sealed_bids",
     "seat_of",
     "snapshot",
 ]

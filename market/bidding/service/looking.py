@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from auctions.auction import Auction as Folding
 from auctions.proof import line
 from auctions.record import decode
 from auctions.views import OBSERVER, OFFICER, SELLER, Audience, project
@@ -53,9 +54,14 @@ async def list_auctions(
     return Page.cut(found, request, lambda auction: auction.auction_id)
 
 
-async def award_of(tx: AsyncSession, auction_id: UUID) -> Award | None:
-    """Who won, for the two parties and the platform; None if nobody did (yet)."""
-    return await store.find_award(tx, auction_id)
+async def awards_of(tx: AsyncSession, auction_id: UUID) -> list[Award]:
+    """Who won which pool, for the two parties and the platform; empty if nobody did (yet)."""
+    return await store.find_awards(tx, auction_id)
+
+
+async def pools_of(tx: AsyncSession, auction_id: UUID) -> list[UUID]:
+    """The pools that an auction sells; more than one in an auction of packages."""
+    return await store.pools_of(tx, auction_id)
 
 
 async def own_standing(tx: AsyncSession, actor: Actor, auction: Auction, now: datetime) -> OwnStanding | None:
@@ -85,6 +91,11 @@ async def seat_of(tx: AsyncSession, actor: Actor, auction: Auction) -> Audience:
 
 async def snapshot(context: Context, states: States, auction_id: UUID, audience: Audience) -> dict[str, Any]:
     """The present state as `audience` may see it. Raises `NoSuchAuction`."""
+    return show(await folded_now(context, states, auction_id), audience)
+
+
+async def folded_now(context: Context, states: States, auction_id: UUID) -> Folding:
+    """The present state with all its secrets, for those who show it. Raises `NoSuchAuction`."""
 
     async def read(auction_id: UUID, after_seq: int) -> list[str]:
         async with context.db.begin(SYSTEM) as tx:
@@ -93,7 +104,7 @@ async def snapshot(context: Context, states: States, auction_id: UUID, audience:
     folded = await states.upto_date(auction_id, read)
     if folded is None:
         raise NoSuchAuction("there is no such auction")
-    return show(folded.auction, audience)
+    return folded.auction
 
 
 async def frames_after(
@@ -106,7 +117,7 @@ async def frames_after(
 
 
 async def log_lines(context: Context, actor: Actor, auction: Auction) -> AsyncIterator[bytes]:
-    """The whole log, to be checked with `python -m auctions verify`; parties are ids. One line per event.
+    """The whole log, to be checked with `market auction verify`; parties are ids. One line per event.
 
     Raises `StillRunning` before the end, and `Forbidden` for organisations that took no part.
     """

@@ -3,17 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from auctions.allocation import MAX_POOL_COUNT
 from auctions.engine import evolve, schedule
+from auctions.presets import fill
 from auctions.record import encode
-from auctions.terms import Terms, TermsError, terms_from_json
+from auctions.terms import PackageTerms, Terms, TermsError, terms_from_json
 from market.bidding.batch import EventLine
 from market.bidding.commission import Schedule
 from market.bidding.rules import PSA_VERSION, Auction, BadTerms
+from market.bidding.sale_terms import SaleTerms
 from market.bidding.store import auctions as store
 from market.compliance import service as compliance
 from market.journal import service as journal
@@ -32,15 +36,20 @@ _LONGEST_AHEAD = timedelta(days=366)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishOrder:
-    """What the seller fixes. `terms` lack what the pool itself says: currency, face value and version of the tape."""
+    """What the seller fixes. `terms` lack what the pool itself says: currency, face value and version of the tape.
+
+    In an auction of packages `pool_id` is one of the pools that the terms name by their ids.
+    """
 
     pool_id: UUID
     format: str
     terms: Mapping[str, Any]
+    preset: str | None = None
     deposit_cents: int
     circle: Circle = Circle.OPEN
     invited: Sequence[UUID] = ()
     commission: Mapping[str, Any] | None = None
+    sale_terms: Mapping[str, Any] | None = None
 
 
 async def publish(tx: AsyncSession, actor: Actor, order: PublishOrder, *, now: datetime, chance: Chance) -> Auction:
@@ -53,10 +62,8 @@ async def publish(tx: AsyncSession, actor: Actor, order: PublishOrder, *, now: d
     if actor.org_id is None or actor.user_id is None:
         raise AssertionError("a member has an organisation")
     await compliance.require_clearance(tx, actor.org_id, "list", now)
-    pool = await portfolios.offerable_pool(tx, order.pool_id)
-    if pool.org_id != actor.org_id:
-        raise NotFound("there is no such pool")
-    terms = _terms(order, pool, now)
+    pools = await _pools(tx, actor.org_id, order)
+    terms = _terms(order, pools, now)
     await _check_circle(tx, actor.org_id, order)
     auction_id = chance.new_id()
     first = schedule(str(auction_id), terms, now)
@@ -64,14 +71,15 @@ async def publish(tx: AsyncSession, actor: Actor, order: PublishOrder, *, now: d
     state = evolve(None, first, body)
     auction = Auction(
         auction_id=auction_id,
-        pool_id=pool.pool_id,
+        pool_id=order.pool_id,
         seller_org_id=actor.org_id,
         format=order.format,
         terms=_published(terms),
-        currency=pool.currency,
-        debtor_states=pool.debtor_states or (),
+        currency=terms.currency,
+        debtor_states=tuple(sorted({state for pool in pools for state in pool.debtor_states or ()})),
         deposit_cents=order.deposit_cents,
-        commission=_commission(order, pool.currency),
+        commission=_commission(order, terms.currency),
+        sale_terms=SaleTerms.from_json(order.sale_terms or {}).to_json(),
         psa_version=PSA_VERSION,
         circle=order.circle,
         opens_at=terms.opens_at,
@@ -81,26 +89,62 @@ async def publish(tx: AsyncSession, actor: Actor, order: PublishOrder, *, now: d
         phase=state.phase.value,
         seq=state.seq,
     )
-    await store.insert_auction(tx, auction, state.head, order.invited)
+    pool_ids = [pool.pool_id for pool in pools]
+    await store.insert_auction(tx, auction, state.head, invited=order.invited, pool_ids=pool_ids)
     await store.insert_event(tx, EventLine(auction_id, 1, first.at, first.kind, body.decode("ascii"), state.head))
-    await portfolios.mark_offered(tx, actor, pool.pool_id, auction_id, order.circle)
+    for pool_id in pool_ids:
+        await portfolios.mark_offered(tx, actor, pool_id, auction_id, order.circle)
     await store.tell_closers(tx, auction_id)
-    facts = {"pool_id": pool.pool_id, "format": order.format, "closes_at": terms.closes_at, "circle": order.circle}
+    facts = {"pool_id": order.pool_id, "format": order.format, "closes_at": terms.closes_at, "circle": order.circle}
     await journal.append(tx, actor, f"auction:{auction_id}", "auction.published", facts)
     return auction
 
 
-def _terms(order: PublishOrder, pool: Pool, now: datetime) -> Terms:
+async def _pools(tx: AsyncSession, seller_org_id: UUID, order: PublishOrder) -> list[Pool]:
+    """What is sold, in order of id. Locks the pools. Raises `NotFound` unless all are the seller's and ready."""
+    pools = []
+    for pool_id in sorted(_named_pools(order)):
+        pool = await portfolios.offerable_pool(tx, pool_id)
+        if pool.org_id != seller_org_id:
+            raise NotFound("there is no such pool")
+        pools.append(pool)
+    if len({pool.currency for pool in pools}) > 1:
+        raise BadTerms("pools must be of one currency", field="terms.pools")
+    return pools
+
+
+def _named_pools(order: PublishOrder) -> set[UUID]:
+    if order.format != PackageTerms.format:
+        return {order.pool_id}
+    try:
+        named = {UUID(one["pool"]) for one in order.terms["pools"]}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise BadTerms("pools must be a list of {pool, least_cents}, pool being an id", field="terms.pools") from None
+    if order.pool_id not in named or len(named) > MAX_POOL_COUNT:
+        raise BadTerms(f"pools must be up to {MAX_POOL_COUNT}, pool_id among them", field="terms.pools")
+    return named
+
+
+def _version_of(pools: Sequence[Pool]) -> str:
+    """The version of the tape; of several tapes, a digest of all."""
+    versions = [pool.tape_version or "" for pool in pools]
+    return versions[0] if len(versions) == 1 else sha256("\n".join(versions).encode()).hexdigest()
+
+
+def _terms(order: PublishOrder, pools: Sequence[Pool], now: datetime) -> Terms:
     of_pool = {
         "format": order.format,
-        "currency": pool.currency,
-        "tape_version": pool.tape_version,
-        "face_value_cents": pool.face_value_cents,
+        "currency": pools[0].currency,
+        "tape_version": _version_of(pools),
+        "face_value_cents": sum(pool.face_value_cents or 0 for pool in pools),
     }
+    if named := of_pool.keys() & order.terms.keys():
+        raise BadTerms("is what the pool says", field=f"terms.{min(named)}")
     try:
-        terms = terms_from_json({**order.terms, **of_pool})
+        given = order.terms if order.preset is None else fill(order.format, order.preset, order.terms)
+        terms = terms_from_json({**given, **of_pool})
     except TermsError as error:
-        field = error.field if error.field == "format" else f"terms.{error.field}"
+        field = error.field if error.field in {"format", "preset"} else f"terms.{error.field}"
         raise BadTerms(f"{error.field} {error.message}", field=field) from None
     if terms.closes_at <= now:
         raise BadTerms("closes_at must lie ahead", field="terms.closes_at")

@@ -86,13 +86,14 @@ async def require_registrable(tx: AsyncSession, org_id: UUID, auction: Auction, 
 async def missing_for(tx: AsyncSession, org_id: UUID, auction: Auction, now: datetime) -> list[Requirement]:
     """What an organisation still needs before it may register, apart from the deposit."""
     clearance = await compliance.current_clearance(tx, org_id, "bid", now)
+    pool_ids = await store.pools_of(tx, auction.auction_id)
     admission = Admission(
         phase=auction.phase,
         closes_at=auction.closes_at,
         circle=auction.circle,
         is_seller=org_id == auction.seller_org_id,
         is_invited=await store.is_invited(tx, auction.auction_id, org_id),
-        has_accepted_nda=await portfolios.has_accepted_nda(tx, auction.pool_id, org_id),
+        has_accepted_nda=all([await portfolios.has_accepted_nda(tx, pool_id, org_id) for pool_id in pool_ids]),
         is_cleared=clearance is not None,
         right_currency=clearance is None or clearance.currency == auction.currency,
         uncovered_states=()

@@ -14,6 +14,7 @@ from market.bidding.orders import PUBLISHED_CHANNEL
 from market.bidding.rules import Auction, Award, Registration
 from market.db.tables.bidding import (
     AuctionEventRow,
+    AuctionPoolRow,
     AuctionRow,
     AwardRow,
     InvitationRow,
@@ -24,46 +25,55 @@ from market.portfolios.rules import Circle
 
 _EVENTS_AT_ONCE = 1000
 _DUE_AT_ONCE = 200
+_MAX_POOLS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """`next_in_s` is counted on the database's clock; None if nothing is scheduled or open."""
+    """What the clock has to do now. `next_in_s` is counted on the database's clock; None if nothing is ahead."""
 
     to_open: Sequence[UUID]
+    to_tick: Sequence[UUID]
     to_close: Sequence[UUID]
     next_in_s: float | None
 
 
 async def due(tx: AsyncSession, drain: timedelta) -> Due:
-    """What is to open and, `drain` after its end, to close. Takes no lock: the lane decides, under the auction's own."""
+    """What is to open and, `drain` after it fell due, to be carried out or closed.
+
+    Takes no lock: the lane decides, under the auction's own.
+    """
     now = await tx.scalar(select(func.clock_timestamp()))
     assert isinstance(now, datetime)
-    is_live = AuctionRow.phase.in_(("scheduled", "open"))
-    to_close = await tx.scalars(
-        select(AuctionRow.auction_id)
-        .where(is_live, AuctionRow.closes_at <= now - drain)
-        .order_by(AuctionRow.closes_at)
+    rows = await tx.execute(
+        select(AuctionRow.auction_id, AuctionRow.phase, AuctionRow.closes_at, AuctionRow.due_at)
+        .where(AuctionRow.due_at <= now)
+        .order_by(AuctionRow.due_at)
         .limit(_DUE_AT_ONCE)
     )
-    to_open = await tx.scalars(
-        select(AuctionRow.auction_id)
-        .where(AuctionRow.phase == "scheduled", AuctionRow.opens_at <= now, AuctionRow.closes_at > now)
-        .order_by(AuctionRow.opens_at)
-        .limit(_DUE_AT_ONCE)
-    )
-    next_close = await tx.scalar(
-        select(func.min(AuctionRow.closes_at)).where(is_live, AuctionRow.closes_at > now - drain)
-    )
-    next_open = await tx.scalar(
-        select(func.min(AuctionRow.opens_at)).where(AuctionRow.phase == "scheduled", AuctionRow.opens_at > now)
-    )
-    instants = [at for at in (next_open, next_close and next_close + drain) if at is not None]
-    next_in_s = max(0.001, (min(instants) - now).total_seconds()) if instants else None
-    return Due(list(to_open), list(to_close), next_in_s)
+    to_open, to_tick, to_close, later = [], [], [], []
+    for auction_id, phase, closes_at, due_at in rows:
+        if closes_at <= now - drain:
+            to_close.append(auction_id)
+        elif phase == "scheduled":
+            if closes_at > now:
+                to_open.append(auction_id)
+            else:
+                later.append(closes_at + drain)
+        elif due_at <= now - drain:
+            to_tick.append(auction_id)
+        else:
+            later.append(due_at + drain)
+    ahead = await tx.scalar(select(func.min(AuctionRow.due_at)).where(AuctionRow.due_at > now))
+    later += [] if ahead is None else [ahead]
+    next_in_s = max(0.001, (min(later) - now).total_seconds()) if later else None
+    return Due(to_open, to_tick, to_close, next_in_s)
 
 
-async def insert_auction(tx: AsyncSession, auction: Auction, head: bytes, invited: Sequence[UUID]) -> None:
+async def insert_auction(
+    tx: AsyncSession, auction: Auction, head: bytes, *, invited: Sequence[UUID], pool_ids: Sequence[UUID]
+) -> None:
+    """Keep a new auction of these pools, the first of which is its own."""
     await tx.execute(
         insert(AuctionRow).values(
             auction_id=auction.auction_id,
@@ -75,6 +85,7 @@ async def insert_auction(tx: AsyncSession, auction: Auction, head: bytes, invite
             debtor_states=list(auction.debtor_states),
             deposit_cents=auction.deposit_cents,
             commission=auction.commission,
+            sale_terms=auction.sale_terms,
             psa_version=auction.psa_version,
             circle=auction.circle.value,
             opens_at=auction.opens_at,
@@ -87,8 +98,12 @@ async def insert_auction(tx: AsyncSession, auction: Auction, head: bytes, invite
             leader_org_id=None,
             bid_count=0,
             closes_at=auction.closes_at,
+            due_at=auction.opens_at,
         )
     )
+    for pool_id in pool_ids if len(pool_ids) > 1 else ():
+        values = {"auction_id": auction.auction_id, "pool_id": pool_id, "seller_org_id": auction.seller_org_id}
+        await tx.execute(insert(AuctionPoolRow).values(**values))
     for org_id in invited:
         await tx.execute(
             insert(InvitationRow).values(
@@ -116,6 +131,7 @@ _COLUMNS = (
     AuctionRow.debtor_states,
     AuctionRow.deposit_cents,
     AuctionRow.commission,
+    AuctionRow.sale_terms,
     AuctionRow.psa_version,
     AuctionRow.circle,
     AuctionRow.opens_at,
@@ -227,20 +243,36 @@ async def end_registration(tx: AsyncSession, auction_id: UUID, org_id: UUID, now
     )
 
 
-async def find_award(tx: AsyncSession, auction_id: UUID) -> Award | None:
-    row = (
-        await tx.execute(
-            select(
-                AwardRow.winner_org_id,
-                AwardRow.seller_org_id,
-                AwardRow.hammer_cents,
-                AwardRow.currency,
-                AwardRow.seq,
-                AwardRow.at,
-            ).where(AwardRow.auction_id == auction_id)
+async def find_awards(tx: AsyncSession, auction_id: UUID) -> list[Award]:
+    """The awards of an auction, one for each pool that it sold."""
+    rows = await tx.execute(
+        select(
+            AwardRow.pool_id,
+            AwardRow.winner_org_id,
+            AwardRow.seller_org_id,
+            AwardRow.hammer_cents,
+            AwardRow.currency,
+            AwardRow.seq,
+            AwardRow.at,
         )
-    ).one_or_none()
-    return None if row is None else Award(auction_id, *row)
+        .where(AwardRow.auction_id == auction_id)
+        .order_by(AwardRow.pool_id)
+        .limit(_MAX_POOLS)
+    )
+    return [Award(auction_id, *row) for row in rows]
+
+
+async def pools_of(tx: AsyncSession, auction_id: UUID) -> list[UUID]:
+    """The pools that an auction sells: its own, or those of its packages."""
+    several = await tx.scalars(
+        select(AuctionPoolRow.pool_id)
+        .where(AuctionPoolRow.auction_id == auction_id)
+        .order_by(AuctionPoolRow.pool_id)
+        .limit(_MAX_POOLS)
+    )
+    if found := list(several):
+        return found
+    return list(await tx.scalars(select(AuctionRow.pool_id).where(AuctionRow.auction_id == auction_id)))
 
 
 def _auction(row: _Row) -> Auction:

@@ -11,8 +11,10 @@ from uuid import UUID
 
 import asyncpg
 
+from auctions.engine import due_at
 from auctions.messages import Reason
-from market.bidding.batch import Content, Decided, Draft, Key
+from market.bidding.batch import Decided, Draft, Key
+from market.bidding.content import Content
 from market.bidding.orders import CHANNEL, PUBLISHED_CHANNEL
 from market.bidding.rules import BidderFacts, LockedAuction
 from market.kit.actor import Actor
@@ -21,6 +23,8 @@ Connection = Any
 """An asyncpg connection; the library is untyped."""
 
 _EVENTS_AT_ONCE = 1000
+_REFUSALS_KEPT = 5_000
+"""So many refusals of one bidder in one auction are kept, at least; the repeat of a later one is decided anew."""
 _AUCTIONS_A_NOTE = 100
 """An id and a seq are at most 60 bytes, and a notification holds less than 8000."""
 
@@ -84,11 +88,12 @@ async def bidder_facts(
 
 _DECIDED = """
 WITH wanted AS (SELECT * FROM unnest($1::text::uuid[], $2::text::uuid[], $3::text[]) AS w (auction_id, org_id, cid))
-SELECT w.*, b.kind, CASE WHEN b.kind IN ('manual', 'proxy') THEN b.amount_cents END, b.confirmed,
-    b.seq, b.notice, '', b.min_next_cents, b.received_at, b.decided_at
+SELECT w.*, b.kind, CASE WHEN b.kind IN ('manual', 'proxy', 'binding', 'package') THEN b.amount_cents END, b.confirmed,
+    b.asked, b.seq, b.notice, '', b.min_next_cents, b.received_at, b.decided_at
 FROM wanted w JOIN bid b USING (auction_id, org_id, cid)
 UNION ALL
-SELECT w.*, r.kind, r.amount_cents, r.confirmed, NULL, r.code, r.detail, r.min_next_cents, r.received_at, r.decided_at
+SELECT w.*, r.kind, r.amount_cents, r.confirmed, r.asked, NULL, r.code, r.detail, r.min_next_cents, r.received_at,
+    r.decided_at
 FROM wanted w JOIN bid_refusal r USING (auction_id, org_id, cid)
 """
 
@@ -97,7 +102,7 @@ async def decided_before(connection: Connection, keys: Collection[Key]) -> dict[
     """The decisions kept under these keys."""
     rows = await connection.fetch(_DECIDED, *_columns(list(keys), "__t"))
     return {
-        (r[0], r[1], r[2]): Decided(Content(r[3], r[4], r[5]), r[6], r[7] and Reason(r[7]), r[8], r[9], r[10], r[11])
+        (r[0], r[1], r[2]): Decided(Content(*r[3:7]), r[7], r[8] and Reason(r[8]), r[9], r[10], r[11], r[12])
         for r in rows
     }
 
@@ -108,31 +113,41 @@ WITH event AS (
     SELECT * FROM unnest($1::text::uuid[], $2::text::bigint[], $3::text::timestamptz[], $4::text[], $5::text[],
         $6::bytea[])
 ), placed AS (
-    INSERT INTO bid (auction_id, org_id, cid, seq, kind, amount_cents, confirmed, clearance_id, placed_by, notice,
+    INSERT INTO bid (auction_id, org_id, cid, seq, kind, amount_cents, confirmed, asked, clearance_id, placed_by, notice,
         min_next_cents, received_at, decided_at)
     SELECT * FROM unnest($7::text::uuid[], $8::text::uuid[], $9::text[], $10::text::bigint[], $11::text[],
-        $12::text::bigint[], $13::text::boolean[], $14::text::uuid[], $15::text::uuid[], $16::text[],
-        $17::text::bigint[], $18::text::timestamptz[], $19::text::timestamptz[])
+        $12::text::bigint[], $13::text::boolean[], $14::text[], $15::text::uuid[], $16::text::uuid[], $17::text[],
+        $18::text::bigint[], $19::text::timestamptz[], $20::text::timestamptz[])
 ), refused AS (
-    INSERT INTO bid_refusal (auction_id, org_id, cid, kind, amount_cents, confirmed, placed_by, code, detail,
+    INSERT INTO bid_refusal (auction_id, org_id, cid, kind, amount_cents, confirmed, asked, placed_by, code, detail,
         min_next_cents, received_at, decided_at)
-    SELECT * FROM unnest($20::text::uuid[], $21::text::uuid[], $22::text[], $23::text[], $24::text::bigint[],
-        $25::text::boolean[], $26::text::uuid[], $27::text[], $28::text[], $29::text::bigint[],
-        $30::text::timestamptz[], $31::text::timestamptz[])
+    SELECT n.* FROM unnest($21::text::uuid[], $22::text::uuid[], $23::text[], $24::text[], $25::text::bigint[],
+        $26::text::boolean[], $27::text[], $28::text::uuid[], $29::text[], $30::text[], $31::text::bigint[],
+        $32::text::timestamptz[], $33::text::timestamptz[])
+        AS n (auction_id, org_id, cid, kind, amount_cents, confirmed, asked, placed_by, code, detail, min_next_cents,
+            received_at, decided_at)
+    WHERE EXISTS (SELECT FROM registration r
+        WHERE r.auction_id = n.auction_id AND r.org_id = n.org_id AND r.refusal_count < $46)
+    RETURNING auction_id, org_id
+), counted AS (
+    UPDATE registration r SET refusal_count = refusal_count + k.count
+    FROM (SELECT auction_id, org_id, count(*) FROM refused GROUP BY 1, 2) AS k
+    WHERE r.auction_id = k.auction_id AND r.org_id = k.org_id
 ), moved AS (
     UPDATE auction a
     SET phase = n.phase, seq = n.seq, head = n.head, price_cents = n.price_cents, leader_org_id = n.leader_org_id,
-        bid_count = n.bid_count, closes_at = n.closes_at
-    FROM unnest($32::text::uuid[], $33::text::bigint[], $34::text[], $35::text::bigint[], $36::bytea[],
-        $37::text::bigint[], $38::text::uuid[], $39::text::bigint[], $40::text::timestamptz[])
-        AS n (auction_id, before_seq, phase, seq, head, price_cents, leader_org_id, bid_count, closes_at)
+        bid_count = n.bid_count, closes_at = n.closes_at, due_at = n.due_at
+    FROM unnest($34::text::uuid[], $35::text::bigint[], $36::text[], $37::text::bigint[], $38::bytea[],
+        $39::text::bigint[], $40::text::uuid[], $41::text::bigint[], $42::text::timestamptz[],
+        $43::text::timestamptz[])
+        AS n (auction_id, before_seq, phase, seq, head, price_cents, leader_org_id, bid_count, closes_at, due_at)
     WHERE a.auction_id = n.auction_id AND a.seq = n.before_seq
     RETURNING 1
 )
-SELECT (SELECT count(*) FROM moved), (SELECT count(pg_notify($41, note)) FROM unnest($42::text[]) AS note)
+SELECT (SELECT count(*) FROM moved), (SELECT count(pg_notify($44, note)) FROM unnest($45::text[]) AS note)
 """
 # One letter a column: `t` for texts and `b` for bytes, which the driver takes as arrays; `_` for all other types.
-_EVENTS, _BIDS, _REFUSALS, _MOVES = "___ttb", "__t_t____t___", "__tt___tt___", "__t_b____"
+_EVENTS, _BIDS, _REFUSALS, _MOVES = "___ttb", "__t_t__t__t___", "__tt__t_tt___", "__t_b_____"
 
 
 async def write(connection: Connection, draft: Draft) -> None:
@@ -148,6 +163,7 @@ async def write(connection: Connection, draft: Draft) -> None:
         *_columns(moves, _MOVES),
         CHANNEL,
         _notes(draft),
+        _REFUSALS_KEPT,
     )
     if moved != len(moves):
         raise AssertionError(f"{len(moves)} auctions were to move and {moved} did: somebody wrote without the lock")
@@ -178,7 +194,7 @@ def _move(auction_id: UUID, first_seq: int, draft: Draft) -> tuple[Any, ...]:
     leader = None if state.leader is None else UUID(state.leader)
     return (
         auction_id, first_seq - 1, state.phase.value, state.seq, state.head, state.price_cents, leader,
-        state.bid_count, state.closes_at,
+        state.bid_count, state.closes_at, due_at(state),
     )  # fmt: skip
 
 
@@ -201,10 +217,10 @@ async def report(connection: Connection, actor: Actor, stream: str, kind: str, b
 
 
 async def keep_award(connection: Connection, award: Sequence[Any]) -> None:
-    """(auction, winner, seller, hammer in cents, currency, seq, at)"""
+    """(auction, pool, winner, seller, hammer in cents, currency, seq, at)"""
     await connection.execute(
-        "INSERT INTO award (auction_id, winner_org_id, seller_org_id, hammer_cents, currency, seq, at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO award (auction_id, pool_id, winner_org_id, seller_org_id, hammer_cents, currency, seq, at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         *award,
     )
 

@@ -11,7 +11,8 @@ from market.db.base import Base
 class AuctionRow(Base):
     """One auction: what was published (never changed), and where it stands (moved by the lane under the row's lock).
 
-    `terms` are the published ones, without the secret reserve, which stands in the first event only.
+    `terms` are the published ones, without the secret reserve, which stands in the first event only. `due_at` is when
+    the clock next has something to do: open, carry out an armed step, end a part, close; None while it stands still.
     """
 
     __tablename__ = "auction"
@@ -25,6 +26,7 @@ class AuctionRow(Base):
     debtor_states: Mapped[list[str]]
     deposit_cents: Mapped[int]
     commission: Mapped[dict[str, Any]]
+    sale_terms: Mapped[dict[str, Any]]
     psa_version: Mapped[str]
     circle: Mapped[str]
     opens_at: Mapped[datetime]
@@ -37,12 +39,28 @@ class AuctionRow(Base):
     leader_org_id: Mapped[UUID | None]
     bid_count: Mapped[int]
     closes_at: Mapped[datetime]
+    due_at: Mapped[datetime | None]
 
     __table_args__ = (
         UniqueConstraint("auction_id", "org_id"),
         Index("ix_auction_phase_auction_id", "phase", "auction_id"),
-        Index("ix_auction_opens_at", "opens_at", postgresql_where=text("phase = 'scheduled'")),
-        Index("ix_auction_closes_at", "closes_at", postgresql_where=text("phase IN ('scheduled', 'open')")),
+        Index("ix_auction_due_at", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        Index("ix_auction_opens_at_auction_id", "opens_at", "auction_id"),
+    )
+
+
+class AuctionPoolRow(Base):
+    """One of the pools of an auction of packages; an auction of one pool has no such rows."""
+
+    __tablename__ = "auction_pool"
+
+    auction_id: Mapped[UUID] = mapped_column(primary_key=True)
+    pool_id: Mapped[UUID] = mapped_column(ForeignKey("pool.pool_id"), primary_key=True, index=True)
+    seller_org_id: Mapped[UUID]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["auction_id", "seller_org_id"], ["auction.auction_id", "auction.org_id"]),
+        Index("ix_auction_pool_auction_id_seller_org_id", "auction_id", "seller_org_id"),
     )
 
 
@@ -60,7 +78,11 @@ class AuctionEventRow(Base):
 
 
 class BidRow(Base):
-    """A bidder's accepted command. `placed_at` is stamped by the database; `amount_cents` of a ceiling is secret."""
+    """A bidder's accepted command. `placed_at` is stamped by the database.
+
+    `amount_cents` is the most that it puts at stake, None for a withdrawal or an indication, and secret in some formats;
+    `asked` is what else was asked for, or its SHA-256.
+    """
 
     __tablename__ = "bid"
 
@@ -69,8 +91,9 @@ class BidRow(Base):
     cid: Mapped[str] = mapped_column(primary_key=True)
     seq: Mapped[int]
     kind: Mapped[str]
-    amount_cents: Mapped[int]
+    amount_cents: Mapped[int | None]
     confirmed: Mapped[bool]
+    asked: Mapped[str] = mapped_column(server_default=text("''"))
     capability: Mapped[str] = mapped_column(server_default=text("'bid'"))
     clearance_id: Mapped[UUID]
     placed_by: Mapped[UUID]
@@ -91,7 +114,7 @@ class BidRow(Base):
 
 
 class BidRefusalRow(Base):
-    """A bidder's refused command, kept so that its repeat gets the same answer."""
+    """A registered bidder's refused command, kept so that its repeat gets the same answer."""
 
     __tablename__ = "bid_refusal"
 
@@ -101,6 +124,7 @@ class BidRefusalRow(Base):
     kind: Mapped[str]
     amount_cents: Mapped[int | None]
     confirmed: Mapped[bool]
+    asked: Mapped[str] = mapped_column(server_default=text("''"))
     placed_by: Mapped[UUID]
     code: Mapped[str]
     detail: Mapped[str]
@@ -110,7 +134,10 @@ class BidRefusalRow(Base):
 
 
 class RegistrationRow(Base):
-    """An organisation that may bid in an auction, under the clearance that it showed when it registered."""
+    """An organisation that may bid in an auction, under the clearance that it showed when it registered.
+
+    `refusal_count` is how many of its refused commands are kept.
+    """
 
     __tablename__ = "registration"
 
@@ -123,6 +150,7 @@ class RegistrationRow(Base):
     registered_by: Mapped[UUID] = mapped_column(ForeignKey("person.user_id"), index=True)
     at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    refusal_count: Mapped[int] = mapped_column(server_default=text("0"))
 
     __table_args__ = (
         ForeignKeyConstraint(["auction_id", "seller_org_id"], ["auction.auction_id", "auction.org_id"]),
@@ -151,11 +179,12 @@ class InvitationRow(Base):
 
 
 class AwardRow(Base):
-    """The platform's statement of who won and at what amount; written with the event that says so."""
+    """The platform's statement of who won a pool and at what amount; written with the event that says so."""
 
     __tablename__ = "award"
 
     auction_id: Mapped[UUID] = mapped_column(primary_key=True)
+    pool_id: Mapped[UUID] = mapped_column(ForeignKey("pool.pool_id"), primary_key=True, index=True)
     winner_org_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.org_id"), index=True)
     seller_org_id: Mapped[UUID]
     hammer_cents: Mapped[int]

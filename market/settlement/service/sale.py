@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.bidding import service as bidding
 from market.bidding.commission import Schedule
+from market.bidding.rules import Auction, Award
+from market.bidding.sale_terms import SaleTerms
 from market.journal import service as journal
 from market.kit.actor import SYSTEM, Actor, Role
 from market.kit.errors import Malformed, NotFound
@@ -16,12 +18,13 @@ from market.kit.ids import Chance
 from market.kit.pages import Page, PageRequest
 from market.parties.rules import require, require_person
 from market.portfolios import service as portfolios
+from market.portfolios.rules import Pool
 from market.settlement import moves
 from market.settlement.calendar import deadline
 from market.settlement.rules import Party, Settlement, State, Step, advance, reference
 from market.settlement.service.books import READ
-from market.settlement.service.steps import locked, note, take
-from market.settlement.store import ledger
+from market.settlement.service.steps import locked, note, require_free, take
+from market.settlement.store import afterwards, ledger
 from market.settlement.store import settlements as store
 
 WRITE = "settlements:write"
@@ -44,28 +47,45 @@ async def list_settlements(tx: AsyncSession, actor: Actor, request: PageRequest)
     return Page.cut(await store.list_all(tx, request), request, lambda found: found.settlement_id)
 
 
-async def open_settlement(tx: AsyncSession, auction_id: UUID, *, chance: Chance) -> Settlement:
-    """The award becomes a settlement: the winner's deposit passes into escrow, the others' deposits are freed.
+async def open_settlements(tx: AsyncSession, auction_id: UUID, *, chance: Chance) -> list[Settlement]:
+    """Every award of an auction becomes a settlement: deposits of winners pass into escrow, the others' are freed.
 
-    Doing it again returns what there is. Locks the deposits' accounts.
+    Who won several pools has its deposit applied to the first. Doing it again returns what there is. Locks the
+    deposits' accounts.
     """
-    award = await bidding.award_of(tx, auction_id)
+    awards = await bidding.awards_of(tx, auction_id)
     auction = await bidding.find_auction(tx, auction_id)
-    if award is None:
+    if not awards:
         raise AssertionError("an auction that was awarded has an award")
-    before = await store.of_auction(tx, auction_id, award.winner_org_id)
-    if before is not None:
+    if before := await store.of_auction(tx, auction_id):
         return before
-    held = await ledger.held_deposits(tx, auction_id)
-    mine = [each for each in held if each.org_id == award.winner_org_id]
+    held = {each.org_id: each for each in await ledger.held_deposits(tx, auction_id)}
+    opened, money = [], []
+    for award in awards:
+        pool = await portfolios.find_pool(tx, SYSTEM, award.pool_id)
+        settlement = _begun(auction, award, pool, chance.new_id())
+        if mine := held.pop(award.winner_org_id, None):
+            settlement = replace(settlement, deposit_cents=min(mine.amount_cents, settlement.price_cents))
+            money += moves.deposit_applied(settlement, mine)
+        await store.add(tx, settlement)
+        opened.append(settlement)
+    await ledger.apply(tx, [*money, *moves.deposits_freed(list(held.values()))])
+    for settlement in opened:
+        facts = {"hammer_cents": settlement.hammer_cents, "deposit_cents": settlement.deposit_cents}
+        body = {"auction_id": auction_id, "freed_deposit_count": len(held)} | facts
+        await note(tx, SYSTEM, settlement, "opened", body)
+    return opened
+
+
+def _begun(auction: Auction, award: Award, pool: Pool, settlement_id: UUID) -> Settlement:
+    terms = SaleTerms.from_json(auction.sale_terms)
     schedule = Schedule.from_json(auction.commission)
     shares = schedule.shares(schedule.fee_cents(award.hammer_cents))
-    settlement_id = chance.new_id()
-    settlement = Settlement(
+    return Settlement(
         settlement_id=settlement_id,
         reference=reference("PSA", settlement_id),
-        auction_id=auction_id,
-        pool_id=auction.pool_id,
+        auction_id=auction.auction_id,
+        pool_id=award.pool_id,
         seller_org_id=award.seller_org_id,
         buyer_org_id=award.winner_org_id,
         currency=award.currency,
@@ -80,16 +100,12 @@ async def open_settlement(tx: AsyncSession, auction_id: UUID, *, chance: Chance)
         pay_by_at=None,
         putback_until_at=None,
         ended_at=None,
+        account_count=pool.account_count or 0,
+        face_value_cents=pool.face_value_cents or 0,
+        holdback_cents=award.hammer_cents * terms.holdback_bps // 10_000,
+        putback_days=terms.putback_days,
+        forfeit_seller_bps=terms.forfeit_seller_bps,
     )
-    if mine:
-        settlement = replace(settlement, deposit_cents=min(mine[0].amount_cents, settlement.price_cents))
-    await store.add(tx, settlement)
-    others = [each for each in held if each not in mine]
-    applied = moves.deposit_applied(settlement, mine[0]) if mine else []
-    await ledger.apply(tx, [*applied, *moves.deposits_freed(others)])
-    body = {"auction_id": auction_id, "hammer_cents": award.hammer_cents, "deposit_cents": settlement.deposit_cents}
-    await note(tx, SYSTEM, settlement, "opened", body | {"freed_deposit_count": len(others)})
-    return settlement
 
 
 async def free_deposits(tx: AsyncSession, auction_id: UUID) -> int:
@@ -186,11 +202,22 @@ async def cancel_given_up(tx: AsyncSession, *, now: datetime) -> list[Settlement
 
 
 async def close_due(tx: AsyncSession, *, now: datetime) -> list[Settlement]:
-    """Sales whose put-back window is over are closed."""
+    """Sales whose put-back window is over are closed, once no put-back is open; what is still held back is the seller's."""
     due = await store.overdue(tx, State.PUTBACK_WINDOW, now)
-    return [await take(tx, SYSTEM, settlement, Step.CLOSE, ended_at=now) for settlement in due]
+    return [
+        await _close(tx, each, now) for each in due if not await afterwards.open_put_back_count(tx, each.settlement_id)
+    ]
+
+
+async def _close(tx: AsyncSession, settlement: Settlement, now: datetime) -> Settlement:
+    kept = await ledger.find_account(tx, moves.holdback(settlement.settlement_id), settlement.currency)
+    holdback_cents = kept.balance_cents if kept else 0
+    await ledger.apply(tx, moves.window_closed(settlement, holdback_cents))
+    body = {"holdback_cents": holdback_cents, "refunded_face_cents": settlement.refunded_face_cents}
+    return await take(tx, SYSTEM, settlement, Step.CLOSE, body=body, ended_at=now)
 
 
 def require_step(settlement: Settlement, step: Step) -> None:
-    """Raises `WrongState` unless `step` leaves the present state."""
+    """Raises `WrongState` unless `step` leaves the present state, `OnHold` while compliance holds the sale."""
+    require_free(settlement)
     advance(settlement.state, step)

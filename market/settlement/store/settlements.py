@@ -67,11 +67,12 @@ async def find(tx: AsyncSession, settlement_id: UUID) -> Settlement | None:
     return None if row is None else _settlement(row)
 
 
-async def of_auction(tx: AsyncSession, auction_id: UUID, buyer_org_id: UUID) -> Settlement | None:
-    row = await tx.scalar(
-        select(SettlementRow).where(SettlementRow.auction_id == auction_id, SettlementRow.buyer_org_id == buyer_org_id)
+async def of_auction(tx: AsyncSession, auction_id: UUID) -> list[Settlement]:
+    """One for every pool that the auction sold."""
+    query = (
+        select(SettlementRow).where(SettlementRow.auction_id == auction_id).order_by(SettlementRow.pool_id).limit(100)
     )
-    return None if row is None else _settlement(row)
+    return [_settlement(row) for row in await tx.scalars(query)]
 
 
 async def lock(tx: AsyncSession, settlement_id: UUID) -> Settlement | None:
@@ -120,6 +121,7 @@ async def claim_unissued(tx: AsyncSession, *, now: datetime, until: datetime) ->
         select(SettlementRow)
         .where(
             SettlementRow.state == State.AWARDED.value,
+            SettlementRow.held_since_at.is_(None),
             or_(SettlementRow.claimed_until.is_(None), SettlementRow.claimed_until < now),
         )
         .order_by(SettlementRow.settlement_id)
@@ -140,7 +142,11 @@ async def unpaid_of(tx: AsyncSession, org_ids: Collection[UUID]) -> list[Settlem
     """What these buyers have to pay, oldest first. Locks the rows in order of id."""
     found = await tx.scalars(
         select(SettlementRow)
-        .where(SettlementRow.state == State.AWAITING_FUNDS.value, SettlementRow.buyer_org_id.in_(org_ids))
+        .where(
+            SettlementRow.state == State.AWAITING_FUNDS.value,
+            SettlementRow.buyer_org_id.in_(org_ids),
+            SettlementRow.held_since_at.is_(None),
+        )
         .order_by(SettlementRow.settlement_id)
         .with_for_update()
         .execution_options(populate_existing=True)
@@ -152,7 +158,7 @@ async def unpaid(tx: AsyncSession) -> list[UUID]:
     """Buyers whose payment is awaited."""
     found = await tx.scalars(
         select(SettlementRow.buyer_org_id)
-        .where(SettlementRow.state == State.AWAITING_FUNDS.value)
+        .where(SettlementRow.state == State.AWAITING_FUNDS.value, SettlementRow.held_since_at.is_(None))
         .distinct()
         .limit(1000)
     )
@@ -168,7 +174,7 @@ async def overdue(tx: AsyncSession, state: State, now: datetime) -> list[Settlem
     }[state]
     found = await tx.scalars(
         select(SettlementRow)
-        .where(SettlementRow.state == state.value, column <= now)
+        .where(SettlementRow.state == state.value, column <= now, SettlementRow.held_since_at.is_(None))
         .order_by(column, SettlementRow.settlement_id)
         .limit(_BATCH)
         .with_for_update(skip_locked=True)
@@ -188,6 +194,7 @@ async def given_up(tx: AsyncSession) -> list[Settlement]:
         .where(
             SettlementRow.settlement_id.in_(wanted),
             SettlementRow.state.in_([state.value for state in CANCELLABLE]),
+            SettlementRow.held_since_at.is_(None),
         )
         .order_by(SettlementRow.settlement_id)
         .limit(_BATCH)

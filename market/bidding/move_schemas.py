@@ -1,0 +1,139 @@
+"""The commands of the formats other than the ascending one, on the wire."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import Meta, Struct, field
+
+from auctions.increments import MAX_CENTS
+from auctions.moves import Opened
+from market.bidding.service.sealing import Envelopes
+
+Cents = Annotated[int, Meta(ge=1, le=MAX_CENTS)]
+_Step = Annotated[int, Meta(ge=0, le=10_000)]
+_Seq = Annotated[int, Meta(ge=1, le=2**53)]
+_Reason = Annotated[str, Meta(min_length=1, max_length=500)]
+
+
+class _Body(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    pass
+
+
+class AcceptBody(_Body, frozen=True, kw_only=True):
+    """Which step you saw (from 0), and its price."""
+
+    step: _Step
+    price_cents: Cents
+
+
+class ArmBody(_Body, frozen=True, kw_only=True):
+    step: _Step
+
+
+class SealBody(_Body, frozen=True, kw_only=True):
+    """`market auction ceremony seal` makes both."""
+
+    sealed: Annotated[str, Meta(pattern=r"^[!-~]{1,3000}$")]
+    commitment: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+
+
+class IndicateBody(_Body, frozen=True, kw_only=True):
+    """A range, or a point if both ends are equal."""
+
+    low_cents: Cents
+    high_cents: Cents
+    conditions: Annotated[str, Meta(max_length=2000)] = ""
+
+
+class BindingBody(_Body, frozen=True, kw_only=True):
+    amount_cents: Cents
+    reason: Annotated[str, Meta(max_length=500)] = ""
+
+
+class PackageBody(_Body, frozen=True, kw_only=True):
+    pools: Annotated[list[UUID], Meta(min_length=1, max_length=20)]
+    amount_cents: Cents
+
+
+class AcceptCounterBody(_Body, frozen=True, kw_only=True):
+    """The seq of the seller's counter-offer."""
+
+    counter_seq: _Seq
+
+
+class AwardBody(_Body, frozen=True, kw_only=True):
+    bid_seq: _Seq
+    seq_seen: _Seq
+
+
+class CounterBody(_Body, frozen=True, kw_only=True):
+    bid_seq: _Seq
+    price_cents: Cents
+    valid_until: Annotated[datetime, Meta(tz=True)]
+
+
+class DeclinedBody(_Body, frozen=True, kw_only=True):
+    """Who is not on the shortlist, and why; only that bidder is told."""
+
+    bidder: UUID
+    reason: _Reason
+
+
+class ShortlistBody(_Body, frozen=True, kw_only=True):
+    chosen: Annotated[list[UUID], Meta(min_length=1, max_length=100)]
+    declined: Annotated[list[DeclinedBody], Meta(max_length=10_000)] = field(default_factory=list)
+
+
+class ReviseBody(_Body, frozen=True, kw_only=True):
+    tape_version: Annotated[str, Meta(pattern=r"^[ -~]{1,128}$")]
+
+
+class OpenedBody(_Body, frozen=True, kw_only=True):
+    """The content of one sealed bid; without an amount if nobody can read it."""
+
+    bid_seq: _Seq
+    amount_cents: Cents | None
+    salt: Annotated[str, Meta(pattern=r"^[ -~]{0,128}$")] = ""
+
+
+class OpeningBody(_Body, frozen=True, kw_only=True):
+    """Every standing sealed bid, in the order of their seqs, and no other."""
+
+    opened: Annotated[list[OpenedBody], Meta(max_length=10_000)]
+
+    def to_opened(self) -> tuple[Opened, ...]:
+        return tuple(Opened(bid_seq=o.bid_seq, amount_cents=o.amount_cents, salt=o.salt) for o in self.opened)
+
+
+class SealedBidView(Struct, frozen=True):
+    bid_seq: int
+    bidder: str
+    sealed: str
+    commitment: str
+
+
+class SealedBids(Struct, frozen=True):
+    """`seq` and `head` say how far the log reached: what is opened was sealed before."""
+
+    auction_id: str
+    sealing_key: str
+    opening_cents: int
+    most_cents: int
+    seq: int
+    head: str
+    bids: Sequence[SealedBidView]
+
+    @classmethod
+    def build(cls, found: Envelopes) -> "SealedBids":
+        bids = [SealedBidView(b.bid_seq, b.bidder, b.sealed, b.commitment) for b in found.bids]
+        facts = (
+            found.auction_id,
+            found.sealing_key,
+            found.opening_cents,
+            found.most_cents,
+            found.seq,
+            found.head.hex(),
+        )
+        return cls(*facts, bids)

@@ -1,0 +1,134 @@
+"""The formats other than the ascending one over HTTP, the list of formats, and the calendar."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+
+from market.client.auctions import Answer
+from market.client.http import Caller
+
+
+class Preset(Struct, frozen=True, kw_only=True):
+    name: str
+    title: str
+    terms: dict[str, Any]
+    closes_after_s: int | None = None
+    extends_s: int | None = None
+
+
+class Format(Struct, frozen=True, kw_only=True):
+    """`terms_schema` is the JSON Schema of the terms that a seller gives."""
+
+    name: str
+    title: str
+    summary: str
+    presets: tuple[Preset, ...]
+    terms_schema: dict[str, Any]
+
+
+class FormatList(Struct, frozen=True):
+    items: tuple[Format, ...]
+
+
+class SealedBid(Struct, frozen=True, kw_only=True):
+    bid_seq: int
+    bidder: str
+    sealed: str
+    commitment: str
+
+
+class SealedBids(Struct, frozen=True, kw_only=True):
+    """What officers open; see docs/formats.md."""
+
+    auction_id: str
+    sealing_key: str
+    opening_cents: int
+    most_cents: int
+    seq: int
+    head: str
+    bids: tuple[SealedBid, ...]
+
+
+class FormatsClient(Caller):
+    async def formats(self) -> FormatList:
+        """The formats that a seller chooses from, with presets."""
+        return await self._call("GET", "/v1/formats", FormatList)
+
+    async def accept_step(self, auction_id: UUID, *, step: int, price_cents: int, key: str) -> Answer:
+        """Buy at the falling price."""
+        body = {"step": step, "price_cents": price_cents}
+        return await self._say(f"/v1/auctions/{auction_id}/acceptances", body, key)
+
+    async def arm_step(self, auction_id: UUID, *, step: int, key: str) -> Answer:
+        """Buy as soon as the step begins."""
+        return await self._say(f"/v1/auctions/{auction_id}/armed-step", {"step": step}, key)
+
+    async def withdraw_offer(self, auction_id: UUID, *, key: str) -> Answer:
+        """Take back the own standing offer, sealed bid, indication or armed step."""
+        return await self._call("DELETE", f"/v1/auctions/{auction_id}/offer", Answer, headers=_keyed(key))
+
+    async def seal_bid(self, auction_id: UUID, *, sealed: str, commitment: str, key: str) -> Answer:
+        """Hand in a bid that the market cannot read."""
+        body = {"sealed": sealed, "commitment": commitment}
+        return await self._say(f"/v1/auctions/{auction_id}/sealed-bids", body, key)
+
+    async def indicate(
+        self, auction_id: UUID, *, low_cents: int, high_cents: int, conditions: str = "", key: str
+    ) -> Answer:
+        """Say roughly what one would pay."""
+        body = {"low_cents": low_cents, "high_cents": high_cents, "conditions": conditions}
+        return await self._say(f"/v1/auctions/{auction_id}/indications", body, key)
+
+    async def place_binding_bid(self, auction_id: UUID, *, amount_cents: int, reason: str = "", key: str) -> Answer:
+        """Bid after due diligence."""
+        body = {"amount_cents": amount_cents, "reason": reason}
+        return await self._say(f"/v1/auctions/{auction_id}/binding-bids", body, key)
+
+    async def place_package_bid(
+        self, auction_id: UUID, *, pools: Sequence[UUID], amount_cents: int, key: str
+    ) -> Answer:
+        """Bid for all the pools or none."""
+        body = {"pools": [str(pool) for pool in pools], "amount_cents": amount_cents}
+        return await self._say(f"/v1/auctions/{auction_id}/package-bids", body, key)
+
+    async def accept_counter(self, auction_id: UUID, *, counter_seq: int, key: str) -> Answer:
+        """Buy at the seller's counter-offer."""
+        return await self._say(f"/v1/auctions/{auction_id}/counter-acceptances", {"counter_seq": counter_seq}, key)
+
+    async def award_offer(self, auction_id: UUID, *, bid_seq: int, seq_seen: int) -> Answer:
+        """As the seller, take an offer."""
+        body = {"bid_seq": bid_seq, "seq_seen": seq_seen}
+        return await self._say(f"/v1/auctions/{auction_id}/award", body)
+
+    async def counter_offer(self, auction_id: UUID, *, bid_seq: int, price_cents: int, valid_until: datetime) -> Answer:
+        """As the seller, make one bidder a price."""
+        body = {"bid_seq": bid_seq, "price_cents": price_cents, "valid_until": valid_until.isoformat()}
+        return await self._say(f"/v1/auctions/{auction_id}/counter-offers", body)
+
+    async def shortlist(self, auction_id: UUID, *, chosen: Sequence[UUID], declined: Mapping[UUID, str]) -> Answer:
+        """As the seller, choose who goes on, and give all others a reason."""
+        reasons = [{"bidder": str(bidder), "reason": reason} for bidder, reason in declined.items()]
+        body = {"chosen": [str(bidder) for bidder in chosen], "declined": reasons}
+        return await self._say(f"/v1/auctions/{auction_id}/shortlist", body)
+
+    async def revise_tape(self, auction_id: UUID, *, tape_version: str) -> Answer:
+        """As the seller, say that the tape has changed."""
+        return await self._say(f"/v1/auctions/{auction_id}/tape-revisions", {"tape_version": tape_version})
+
+    async def sealed_bids(self, auction_id: UUID) -> SealedBids:
+        """As an officer, what waits to be opened."""
+        return await self._call("GET", f"/v1/auctions/{auction_id}/sealed-bids", SealedBids)
+
+    async def open_bids(self, auction_id: UUID, opened: Sequence[Mapping[str, Any]]) -> Answer:
+        """As an officer, bring the contents of all sealed bids."""
+        return await self._say(f"/v1/auctions/{auction_id}/opening", {"opened": [dict(one) for one in opened]})
+
+    async def _say(self, path: str, body: Mapping[str, Any], key: str | None = None) -> Answer:
+        return await self._call("POST", path, Answer, body=body, headers=None if key is None else _keyed(key))
+
+
+def _keyed(key: str) -> dict[str, str]:
+    return {"Idempotency-Key": key}
