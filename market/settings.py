@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-
 _SECOND_FACTORS = ("everybody", "staff", "nobody")
 
 
@@ -60,6 +59,10 @@ class Settings:
         4096, "address space of one process that reads tapes; a file that takes more is refused", low=1024, high=262_144
     )
     evidence_max_bytes: int = _setting(25 * 1024**2, "largest evidence file", low=1024, high=1024**3)
+    review_hours: int = _setting(16, "hours in which officers promise to act on what waits for them", low=1, high=1000)
+    review_zone: str = _setting(
+        "America/New_York", "where these are working hours (Monday to Friday, 9 to 17); empty: every hour counts"
+    )
     trusted_proxies: str = _setting(
         "", "addresses of reverse proxies whose X-Forwarded-For is believed, separated by commas; empty: nobody's"
     )
@@ -102,6 +105,18 @@ class Settings:
     stripe_key: str | None = _setting(None, "secret key of Stripe; without it the adapter is off", secret=True)
     stripe_webhook_secret: str | None = _setting(None, "secret that Stripe signs its messages with", secret=True)
     stripe_url: str = _setting("https://api.stripe.com", "address of Stripe's API")
+    screening_lists: str = _setting(
+        "",
+        "folder of sanctions lists that the worker loads when a file in it is new (default: lists in data_dir); a list "
+        "counts as checked when its file was written. The word specimen means the package's own lists, taken for "
+        "current: for demos and tests only",
+    )
+    screening_list_hours: int = _setting(
+        72,
+        "a list that was not checked for so long stops bids, listings, registrations and clearances; 0 stops nothing",
+        low=0,
+        high=24 * 365,
+    )
     log_level: str = _setting("info", "debug, info, warning or error")
 
     @classmethod

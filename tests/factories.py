@@ -18,9 +18,12 @@ from market.bidding import service as bidding
 from market.bidding.commission import Payer, Schedule
 from market.bidding.lane import BidOrder, Lane
 from market.bidding.rules import Auction
+from market.compliance import packs
 from market.compliance import service as compliance
+from market.compliance.papers import Description
+from market.compliance.proposals import Kind, Proposal
 from market.compliance.requirements import REQUIREMENTS, Capability, EvidenceType, needed_types
-from market.compliance.rules import Description, Grant, Owner
+from market.compliance.rules import Grant, Owner
 from market.db.context import Context
 from market.kit.actor import SYSTEM, Actor, Role
 from market.kit.pages import PageRequest
@@ -160,6 +163,10 @@ def a_paper(of: EvidenceType, today: date, **changes: Any) -> Description:
         "issued_on": today - timedelta(days=10),
         "expires_on": today + timedelta(days=730) if REQUIREMENTS[of].has_term else None,
     }
+    if of is EvidenceType.DEBT_LICENCE:
+        said["covered_states"] = tuple(packs.shipped(packs.LICENCES).licensed_states(today))
+    if REQUIREMENTS[of].has_amount:
+        said["amount_cents"] = 100_000_000
     return Description(**{**said, **changes})
 
 
@@ -172,7 +179,7 @@ def a_grant(
     return Grant(frozenset(map(Capability, capabilities)), tuple(states), max_bid_cents, currency)
 
 
-AN_OWNER = Owner("Olivia Owner", date(1970, 1, 1), "US", 6000)
+AN_OWNER = Owner("Olivia Owner", date(1970, 1, 1), "US", 6000, controls=True)
 
 
 async def draft_case(context: Context, party: Party, asked: Grant | None = None) -> UUID:
@@ -184,9 +191,14 @@ async def draft_case(context: Context, party: Party, asked: Grant | None = None)
 
 
 async def bring_papers(context: Context, party: Party, case_id: UUID, types: Iterable[EvidenceType]) -> None:
+    """One paper of each type; a government ID for every owner."""
     today = context.clock.now().date()
+    async with context.db.begin(party.actor) as tx:
+        owners = (await compliance.read_case(tx, party.actor, case_id)).owners
     for of in types:
-        await compliance.add_evidence(context, party.actor, case_id, a_paper(of, today), f"{of} paper".encode())
+        for owner in owners if of is EvidenceType.GOVERNMENT_ID else [None]:
+            described = a_paper(of, today, owner_id=None if owner is None else owner.owner_id)
+            await compliance.add_evidence(context, party.actor, case_id, described, f"{of} paper".encode())
 
 
 async def submitted_case(context: Context, party: Party, asked: Grant | None = None) -> UUID:
@@ -230,9 +242,26 @@ async def approve(context: Context, approver: Party, case_id: UUID) -> dict[str,
     """Officer B's yes: clearance ids by capability."""
     async with context.db.begin_as_officer(approver.actor) as tx:
         _, granted = await compliance.approve(
-            tx, approver.actor, case_id, now=context.clock.now(), chance=context.chance
+            tx, approver.actor, case_id, reason="All papers checked", now=context.clock.now(), chance=context.chance
         )
     return {found.capability.value: found.clearance_id for found in granted}
+
+
+async def agreed(context: Context, officers: tuple[Party, Party], kind: Kind, **about: UUID) -> Proposal:
+    """What the first officer proposes and the second carries."""
+    proposer, decider = officers
+    async with context.db.begin_as_officer(proposer.actor) as tx:
+        made = await compliance.propose(
+            tx, proposer.actor, kind, "a reason", now=context.clock.now(), chance=context.chance, **about
+        )
+    async with context.db.begin_as_officer(decider.actor) as tx:
+        return await compliance.decide(
+            tx, decider.actor, made.proposal_id, "another reason", carried=True, now=context.clock.now()
+        )
+
+
+async def block(context: Context, officers: tuple[Party, Party], org_id: UUID) -> Proposal:
+    return await agreed(context, officers, Kind.BLOCK, org_id=org_id)
 
 
 async def two_officers(context: Context) -> tuple[Party, Party]:
@@ -523,6 +552,7 @@ async def sold_auction(
     deposit_cents: int = 0,
     pool_id: UUID | None = None,
     payer: str = "split",
+    sale_terms: dict[str, int] | None = None,
 ) -> Auction:
     """An auction in which the first of `buyers` bought at `hammer_cents`; all have the money for their deposits."""
     pool_id = pool_id or await keyed_pool(context, seller)
@@ -530,7 +560,12 @@ async def sold_auction(
     terms = some_terms(now, opening_cents=max(1, hammer_cents // 2), buy_now_cents=hammer_cents)
     commission = Schedule.default("USD", Payer(payer)).to_json()
     order = bidding.PublishOrder(
-        pool_id=pool_id, format="english", terms=terms, deposit_cents=deposit_cents, commission=commission
+        pool_id=pool_id,
+        format="english",
+        terms=terms,
+        deposit_cents=deposit_cents,
+        commission=commission,
+        sale_terms=sale_terms,
     )
     async with context.db.begin(seller.actor) as tx:
         auction = await bidding.publish(tx, seller.actor, order, now=now, chance=context.chance)

@@ -18,6 +18,8 @@ class Evidence(Struct, frozen=True):
     jurisdiction: str
     issued_on: date
     expires_on: date | None = None
+    owner_id: UUID | None = None
+    is_erased: bool = False
     verified_at: datetime | None = None
     source: str | None = None
 
@@ -47,12 +49,61 @@ class Case(Struct, frozen=True):
     prepared: Plan | None = None
     approved_by: UUID | None = None
     decided_at: datetime | None = None
+    due_at: datetime | None = None
+    assigned_to: UUID | None = None
+    decision_reason: str | None = None
+
+
+class BeneficialOwner(Struct, frozen=True):
+    owner_id: UUID
+    name: str
+    country: str
+    share_bps: int
+    must_be_identified: bool = False
+    controls: bool = False
+    birth_date: date | None = None
+
+    def __repr__(self) -> str:
+        return "BeneficialOwner(…)"
+
+
+class Message(Struct, frozen=True):
+    message_id: UUID
+    side: str
+    text: str
+    at: datetime
+
+
+class Shortfall(Struct, frozen=True):
+    """What a case still lacks; for an owner or a debtor state if one is named."""
+
+    type: str
+    why: str
+    owner_id: UUID | None = None
+    state: str | None = None
+
+
+class Appeal(Struct, frozen=True):
+    appeal_id: UUID
+    case_id: UUID
+    grounds: str
+    appealed_at: datetime
+    due_at: datetime
+    upheld: bool | None = None
+    reason: str | None = None
 
 
 class CaseFile(Struct, frozen=True):
     case: Case
-    beneficial_owners: tuple[dict[str, Any], ...] = ()
+    beneficial_owners: tuple[BeneficialOwner, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+    messages: tuple[Message, ...] = ()
+    lacking: tuple[Shortfall, ...] = ()
+    appeal: Appeal | None = None
+
+
+class MessageList(Struct, frozen=True):
+    items: tuple[Message, ...]
 
 
 class CasePage(Struct, frozen=True):
@@ -82,6 +133,75 @@ class ClearancePage(Struct, frozen=True):
     next_cursor: str | None = None
 
 
+class QueueItem(Struct, frozen=True):
+    case: Case
+    is_overdue: bool
+
+
+class Queue(Struct, frozen=True):
+    cases: tuple[QueueItem, ...]
+    appeals: tuple[Appeal, ...]
+
+
+class Proposal(Struct, frozen=True):
+    """What one officer proposes; `carried` is None until another has decided."""
+
+    proposal_id: UUID
+    kind: str
+    reason: str
+    proposed_by: UUID
+    org_id: UUID | None = None
+    subject_id: UUID | None = None
+    carried: bool | None = None
+    decided_by: UUID | None = None
+    decided_at: datetime | None = None
+
+
+class ProposalPage(Struct, frozen=True):
+    items: tuple[Proposal, ...]
+    next_cursor: str | None
+
+
+class Hold(Struct, frozen=True):
+    hold_id: UUID
+    org_id: UUID
+    reason: str
+    is_released: bool = False
+
+
+class HoldList(Struct, frozen=True):
+    items: tuple[Hold, ...]
+
+
+class Rule(Struct, frozen=True, rename={"rule_class": "class"}):
+    state: str
+    rule_class: str
+    value: str
+    citation: str
+    effective_from: date
+    source: str
+    conflict: bool = False
+    why: str = ""
+
+
+class RulePack(Struct, frozen=True):
+    """`review` is unreviewed until two officers adopted the pack; `pack_id` is None for the shipped one."""
+
+    name: str
+    version: str
+    sha256: str
+    source: str
+    review: str
+    pack_id: UUID | None = None
+    reviewed_by: UUID | None = None
+    rules: tuple[Rule, ...] = ()
+    csv: str = ""
+
+
+class RulePackList(Struct, frozen=True):
+    items: tuple[RulePack, ...]
+
+
 class Approval(Struct, frozen=True):
     case: Case
     clearances: tuple[Clearance, ...]
@@ -99,7 +219,8 @@ class ComplianceClient(Caller):
     ) -> CaseFile:
         """Ask to be cleared to `list` or `bid`, for debtor states (`*`: all) and up to an amount.
 
-        Each owner is a mapping of name, country, share_bps and, if known, birth_date (ISO 8601).
+        Each owner is a mapping of name, country, share_bps, controls (true for the person in control) and, if known,
+        birth_date (ISO 8601).
         """
         body = {**_asked(capabilities, states, max_bid_cents, currency), "beneficial_owners": list(beneficial_owners)}
         return await self._call("POST", "/v1/cases", CaseFile, body=body)
@@ -124,8 +245,15 @@ class ComplianceClient(Caller):
         jurisdiction: str,
         issued_on: date,
         expires_on: date | None = None,
+        owner_id: UUID | None = None,
+        covered_states: Sequence[str] = (),
+        held_by: str | None = None,
+        amount_cents: int | None = None,
     ) -> Evidence:
-        """Add a paper to a case."""
+        """Add a paper to a case.
+
+        `owner_id`: whose identity it proves; `covered_states`, `held_by`: of a licence; `amount_cents`: a net worth.
+        """
         fields = {
             "type": type,
             "issuer": issuer,
@@ -133,6 +261,10 @@ class ComplianceClient(Caller):
             "jurisdiction": jurisdiction,
             "issued_on": issued_on.isoformat(),
             "expires_on": None if expires_on is None else expires_on.isoformat(),
+            "owner_id": None if owner_id is None else str(owner_id),
+            "covered_states": ",".join(covered_states) or None,
+            "held_by": held_by,
+            "amount_cents": None if amount_cents is None else str(amount_cents),
         }
         return await self._upload(f"/v1/cases/{case_id}/evidence", Evidence, file=("file", paper), fields=fields)
 
@@ -144,10 +276,23 @@ class ComplianceClient(Caller):
         """As an officer, open a paper; the look is recorded."""
         return await self._download(f"/v1/cases/{case_id}/evidence/{evidence_id}/file")
 
-    async def verify_evidence(self, case_id: UUID, evidence_id: UUID, *, source: str) -> Evidence:
-        """As an officer, state against what a paper was checked."""
+    async def evidence_fields(self, case_id: UUID, evidence_id: UUID) -> dict[str, str]:
+        """As an officer, what was read off a paper when it was verified; the look is recorded."""
+        return await self._call("GET", f"/v1/cases/{case_id}/evidence/{evidence_id}/fields", dict[str, str])
+
+    async def verify_evidence(
+        self,
+        case_id: UUID,
+        evidence_id: UUID,
+        *,
+        source: str,
+        method: str = "inspection",
+        extracted: Mapping[str, str] | None = None,
+    ) -> Evidence:
+        """As an officer, state against what and how a paper was checked, and what you read off it."""
         path = f"/v1/cases/{case_id}/evidence/{evidence_id}/verification"
-        return await self._call("POST", path, Evidence, body={"source": source})
+        body = {"source": source, "method": method, "extracted": None if extracted is None else dict(extracted)}
+        return await self._call("POST", path, Evidence, body=body)
 
     async def request_information(self, case_id: UUID, *, message: str) -> Case:
         """As an officer, ask the party for more."""
@@ -162,14 +307,37 @@ class ComplianceClient(Caller):
         max_bid_cents: int,
         currency: str,
         valid_until: datetime | None = None,
+        risk: str = "standard",
     ) -> Case:
-        """As officer A, prepare what officer B is to approve."""
-        body = {**_asked(capabilities, states, max_bid_cents, currency), "valid_until": valid_until}
+        """As officer A, prepare what officer B is to approve; `risk` is standard or high."""
+        asked = _asked(capabilities, states, max_bid_cents, currency)
+        body = {**asked, "valid_until": valid_until, "risk": risk}
         return await self._call("POST", f"/v1/cases/{case_id}/preparation", Case, body=body)
 
-    async def approve_case(self, case_id: UUID) -> Approval:
+    async def approve_case(self, case_id: UUID, *, reason: str) -> Approval:
         """As officer B, approve what another officer prepared."""
-        return await self._call("POST", f"/v1/cases/{case_id}/approval", Approval)
+        return await self._call("POST", f"/v1/cases/{case_id}/approval", Approval, body={"reason": reason})
+
+    async def return_case(self, case_id: UUID, *, reason: str) -> Case:
+        """As officer B, send back what was prepared."""
+        return await self._call("POST", f"/v1/cases/{case_id}/return", Case, body={"reason": reason})
+
+    async def review_again(self, case_id: UUID, *, reason: str) -> Case:
+        """As an officer, take up a cleared case whose clearance was suspended or has expired."""
+        return await self._call("POST", f"/v1/cases/{case_id}/review", Case, body={"reason": reason})
+
+    async def answer_officers(self, case_id: UUID, *, text: str) -> MessageList:
+        """Write to the officers about the own open case."""
+        return await self._call("POST", f"/v1/cases/{case_id}/messages", MessageList, body={"text": text})
+
+    async def appeal(self, case_id: UUID, *, grounds: str) -> Appeal:
+        """Appeal against a no, once."""
+        return await self._call("POST", f"/v1/cases/{case_id}/appeal", Appeal, body={"grounds": grounds})
+
+    async def decide_appeal(self, case_id: UUID, *, upheld: bool, reason: str) -> Case:
+        """As another officer than the one who declined, decide the appeal."""
+        body = {"upheld": upheld, "reason": reason}
+        return await self._call("POST", f"/v1/cases/{case_id}/appeal-decision", Case, body=body)
 
     async def decline_case(self, case_id: UUID, *, reason: str) -> Case:
         """As an officer, say no with a reason."""
@@ -182,6 +350,53 @@ class ComplianceClient(Caller):
     async def end_clearance(self, clearance_id: UUID, *, reason: str) -> Clearance:
         """As an officer, end a clearance at once."""
         return await self._call("POST", f"/v1/clearances/{clearance_id}/end", Clearance, body={"reason": reason})
+
+    # What officers do together.
+
+    async def officers_queue(self, *, assigned_to: UUID | None = None) -> Queue:
+        """As an officer, what waits: the overdue first."""
+        return await self._call("GET", "/v1/queue", Queue, query={"assigned_to": assigned_to})
+
+    async def assign_case(self, case_id: UUID, officer_id: UUID | None) -> Case:
+        """As an officer, say who looks after a case."""
+        return await self._call("POST", f"/v1/cases/{case_id}/assignment", Case, body={"officer_id": officer_id})
+
+    async def propose(
+        self, kind: str, *, reason: str, org_id: UUID | None = None, subject_id: UUID | None = None
+    ) -> Proposal:
+        """As an officer, propose to block, unblock, break_glass, adopt_rules or release_hold."""
+        body = {"kind": kind, "reason": reason, "org_id": org_id, "subject_id": subject_id}
+        return await self._call("POST", "/v1/proposals", Proposal, body=body)
+
+    async def proposals(self, *, limit: int = 50, cursor: str | None = None) -> ProposalPage:
+        """As an officer, all proposals, newest first."""
+        return await self._call("GET", "/v1/proposals", ProposalPage, query={"limit": limit, "cursor": cursor})
+
+    async def decide_proposal(self, proposal_id: UUID, *, carried: bool, reason: str) -> Proposal:
+        """As another officer, say yes or no."""
+        body = {"carried": carried, "reason": reason}
+        return await self._call("POST", f"/v1/proposals/{proposal_id}/decision", Proposal, body=body)
+
+    async def place_hold(self, org_id: UUID, *, reason: str) -> Hold:
+        """As an officer, stop every erasure of an organisation's papers."""
+        return await self._call("POST", "/v1/holds", Hold, body={"org_id": org_id, "reason": reason})
+
+    async def holds(self) -> HoldList:
+        """As an officer, every legal hold."""
+        return await self._call("GET", "/v1/holds", HoldList)
+
+    async def rule_packs(self) -> RulePackList:
+        """The rule packs in force, with their rules, and those that were loaded."""
+        return await self._call("GET", "/v1/rule-packs", RulePackList)
+
+    async def rule_pack(self, pack_id: UUID) -> RulePack:
+        """One loaded rule pack."""
+        return await self._call("GET", f"/v1/rule-packs/{pack_id}", RulePack)
+
+    async def load_rule_pack(self, *, name: str, version: str, source: str, csv: str) -> RulePack:
+        """As an officer, load a rule pack; another adopts it by a proposal."""
+        body = {"name": name, "version": version, "source": source, "csv": csv}
+        return await self._call("POST", "/v1/rule-packs", RulePack, body=body)
 
 
 def _asked(capabilities: Sequence[str], states: Sequence[str], max_bid_cents: int, currency: str) -> dict[str, Any]:

@@ -26,6 +26,22 @@ class EvidenceType(StrEnum):
     BANK_ACCOUNT_OWNERSHIP = "bank_account_ownership"
     SIGNING_AUTHORITY = "signing_authority"
     CHAIN_OF_TITLE = "chain_of_title"
+    SERVICING_AGREEMENT = "servicing_agreement"
+    FINANCIAL_STATEMENT = "financial_statement"
+
+
+class Method(StrEnum):
+    """How an officer checked a paper."""
+
+    REGISTER = "register"
+    ISSUER = "issuer"
+    CALL_BACK = "call_back"
+    SCREENING = "screening"
+    INSPECTION = "inspection"
+
+
+OWNER_SHARE_BPS = 2_500
+"""31 CFR 1010.230(d)(1) (2018-05-11): who owns 25 % or more is identified, and one person in control."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +49,7 @@ class Requirement:
     """`life_days`: counts this long from its issue. `fresh_days`: at most this old when it comes in.
 
     `has_term`: the paper itself says when it ends, and that must be stated. What has neither counts until replaced.
+    `has_amount`: it says an amount, and that must be stated too (the net worth of a financial statement).
     """
 
     type: EvidenceType
@@ -40,6 +57,7 @@ class Requirement:
     life_days: int | None = None
     fresh_days: int | None = None
     has_term: bool = False
+    has_amount: bool = False
 
 
 _NOBODY: frozenset[Capability] = frozenset()
@@ -69,6 +87,9 @@ REQUIREMENTS: dict[EvidenceType, Requirement] = {
         Requirement(_T.RMAI_CERTIFICATE, _NOBODY, has_term=True),
         Requirement(_T.SANCTIONS_SCREENING, _NOBODY, life_days=1),
         Requirement(_T.CHAIN_OF_TITLE, _NOBODY),
+        # Lets a named servicer's licences count for the buyer that contracts with it.
+        Requirement(_T.SERVICING_AGREEMENT, _NOBODY, has_term=True),
+        Requirement(_T.FINANCIAL_STATEMENT, _NOBODY, life_days=365, has_amount=True),
     )
 }
 

@@ -1,28 +1,30 @@
-"""How a verification case moves, which evidence carries a clearance, and for how long."""
+"""How a verification case moves, and what a clearance is."""
 
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Literal, assert_never
 from uuid import UUID
 
-from market.compliance.requirements import REQUIREMENTS, Capability, EvidenceType, needed_types
+from market.compliance.requirements import OWNER_SHARE_BPS, Capability
 from market.kit.errors import Conflict, Malformed, MarketError
 from market.kit.money import MAX_CENTS, is_currency
 from market.parties.rules import checked_country, checked_name
 
-LONGEST_CLEARANCE = timedelta(days=365)
-"""Twelve months; the database refuses anything past 400 days."""
+COOL_OFF = timedelta(days=90)
+"""A declined party opens no new case, and may appeal, for this long."""
+NEUTRAL = "Your case is under review. We will write to you when there is news."
+"""What a blocked party reads: the same as everybody whose case takes long."""
+NOTICE_DAYS = (60, 30, 7)
 EVERY_STATE = "*"
 OWNER_COUNT = 50
 EVIDENCE_COUNT = 100
 STATE_COUNT = 60
 _STATE = re.compile(r"[A-Z]{2}")
 _LINES = str.maketrans("\n\r\t", "   ")
-_JURISDICTION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 
 
 class NotCleared(MarketError):
@@ -45,42 +47,74 @@ class EvidenceTooLarge(MarketError):
     slug, title, status = "evidence-too-large", "The file is too large", 413
 
 
+class CoolingOff(MarketError):
+    slug, title, status = "cooling-off", "A case was declined not long ago", 409
+
+
+class SealedAgain(MarketError):
+    slug, title, status = "sealed-again", "The case is decided, so its papers are sealed", 403
+
+
+class Erased(MarketError):
+    slug, title, status = "erased", "Its time was over: the file cannot be opened any more", 410
+
+
 class CaseState(StrEnum):
+    """Where a case stands. `expired` and `suspended` are of the clearances that it carried: see `Clearance.standing`."""
+
     DRAFT = "draft"
     SUBMITTED = "submitted"
+    SCREENING = "screening"
     IN_REVIEW = "in_review"
     INFO_REQUESTED = "info_requested"
     PREPARED = "prepared"
     CLEARED = "cleared"
     DECLINED = "declined"
+    BLOCKED = "blocked"
+
+
+WAITING = (CaseState.SUBMITTED, CaseState.SCREENING, CaseState.IN_REVIEW, CaseState.PREPARED)
+"""The states in which officers are due."""
+OPEN_TO_OFFICERS = frozenset((*WAITING, CaseState.INFO_REQUESTED))
+"""The states in which officers open papers; before it is the party's draft, afterwards they are sealed again."""
 
 
 class CaseAct(StrEnum):
-    """What somebody does with a case: the party the first two, officers the rest."""
+    """What somebody does with a case: the party the first two, officers (some of it the system) the rest."""
 
     ADD_EVIDENCE = "add evidence"
     SUBMIT = "submit"
+    SCREEN = "screen"
     TAKE_UP = "take up"
     VERIFY_EVIDENCE = "verify evidence"
     REQUEST_INFORMATION = "request information"
     PREPARE = "prepare"
+    SEND_BACK = "send back"
     APPROVE = "approve"
     DECLINE = "decline"
+    UPHOLD_APPEAL = "uphold an appeal"
+    REVIEW_AGAIN = "review again"
+    BLOCK = "block"
+    UNBLOCK = "unblock"
 
 
 def next_state(state: CaseState, act: CaseAct) -> CaseState:
     """Where the act leads from here. Raises `WrongCaseState`."""
     found = _next(state, act)
     if found is None:
-        raise WrongCaseState(f"the case is {state}: one cannot {act} now")
+        raise WrongCaseState(f"the case is {shown_state(state)}: one cannot {act} now")
     return found
 
 
-def _next(state: CaseState, act: CaseAct) -> CaseState | None:
+def _next(state: CaseState, act: CaseAct) -> CaseState | None:  # noqa: C901  # one flat match
+    if act is CaseAct.BLOCK:
+        return None if state is CaseState.BLOCKED else CaseState.BLOCKED
     match state:
         case CaseState.DRAFT:
             moves = {CaseAct.ADD_EVIDENCE: CaseState.DRAFT, CaseAct.SUBMIT: CaseState.SUBMITTED}
         case CaseState.SUBMITTED:
+            moves = {CaseAct.SCREEN: CaseState.SCREENING}
+        case CaseState.SCREENING:
             moves = {CaseAct.TAKE_UP: CaseState.IN_REVIEW}
         case CaseState.IN_REVIEW:
             moves = {
@@ -95,14 +129,29 @@ def _next(state: CaseState, act: CaseAct) -> CaseState | None:
         case CaseState.PREPARED:
             moves = {
                 CaseAct.REQUEST_INFORMATION: CaseState.INFO_REQUESTED,
+                CaseAct.SEND_BACK: CaseState.IN_REVIEW,
                 CaseAct.APPROVE: CaseState.CLEARED,
                 CaseAct.DECLINE: CaseState.DECLINED,
             }
-        case CaseState.CLEARED | CaseState.DECLINED:
-            moves = {}
+        case CaseState.CLEARED:
+            moves = {CaseAct.REVIEW_AGAIN: CaseState.IN_REVIEW}
+        case CaseState.DECLINED:
+            moves = {CaseAct.UPHOLD_APPEAL: CaseState.IN_REVIEW}
+        case CaseState.BLOCKED:
+            moves = {CaseAct.UNBLOCK: CaseState.IN_REVIEW}
         case _:
             assert_never(state)
     return moves.get(act)
+
+
+def shown_state(state: CaseState) -> CaseState:
+    """The state as a party reads it: a block looks like a review."""
+    return CaseState.IN_REVIEW if state is CaseState.BLOCKED else state
+
+
+class Risk(StrEnum):
+    STANDARD = "standard"
+    HIGH = "high"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,16 +198,24 @@ class Owner:
     birth_date: date | None
     country: str
     share_bps: int
+    controls: bool = False
+    owner_id: UUID | None = None
+
+    @property
+    def must_be_identified(self) -> bool:
+        return self.controls or self.share_bps >= OWNER_SHARE_BPS
 
 
 def checked_owners(owners: Sequence[Owner], today: date) -> list[Owner]:
-    """The owners, tidied. Raises `Malformed`: 1 to 50 of them, with at most 10,000 basis points together."""
+    """The owners, tidied. Raises `Malformed`: 1 to 50, one in control, at most 10,000 basis points together."""
     if not 1 <= len(owners) <= OWNER_COUNT:
         raise Malformed(
             f"name 1 to {OWNER_COUNT} owners of 25 % or more, or the person in control", field="beneficial_owners"
         )
     if any(not 0 <= owner.share_bps <= 10_000 for owner in owners) or sum(o.share_bps for o in owners) > 10_000:
         raise Malformed("shares are 0 to 10000 basis points, together at most 10000", field="beneficial_owners")
+    if not any(owner.controls for owner in owners):
+        raise Malformed("name one person who controls the organisation: controls = true", field="beneficial_owners")
     if any(owner.birth_date is not None and owner.birth_date >= today for owner in owners):
         raise Malformed("a birth date lies in the past", field="beneficial_owners")
     return [
@@ -171,63 +228,6 @@ def checked_owners(owners: Sequence[Owner], today: date) -> list[Owner]:
     ]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Description:
-    """What a paper says about itself. `expires_on` is the last day on which it counts, None for ever."""
-
-    type: EvidenceType
-    issuer: str
-    number: str
-    jurisdiction: str
-    issued_on: date
-    expires_on: date | None
-
-    def checked(self, today: date) -> "Description":
-        """The same with the day on which it stops to count. Raises `Malformed` naming the field."""
-        need = REQUIREMENTS[self.type]
-        if self.issued_on > today:
-            raise Malformed("lies in the future", field="issued_on")
-        if need.fresh_days is not None and (today - self.issued_on).days > need.fresh_days:
-            raise Malformed(f"must not be older than {need.fresh_days} days", field="issued_on")
-        if need.has_term and self.expires_on is None:
-            raise Malformed("state until when this paper holds", field="expires_on")
-        if self.expires_on is not None and self.expires_on <= self.issued_on:
-            raise Malformed("must lie after issued_on", field="expires_on")
-        if not _JURISDICTION.fullmatch(self.jurisdiction):
-            raise Malformed("a country as US, or a state as US-CA (ISO 3166)", field="jurisdiction")
-        if len(self.number) > 100 or not self.number.isprintable():
-            raise Malformed("at most 100 printable characters", field="number")
-        ends = [self.expires_on] if self.expires_on else []
-        if need.life_days is not None:
-            ends.append(self.issued_on + timedelta(days=need.life_days))
-        expires_on = min(ends, default=None)
-        if expires_on is not None and expires_on < today:
-            raise Malformed("this paper does not count any more; bring a newer one", field="expires_on")
-        return replace(self, issuer=checked_name(self.issuer, field="issuer"), expires_on=expires_on)
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Evidence:
-    """A paper of a case; `file_sha256` is of the clear file, `sealed_sha256` names the sealed one."""
-
-    evidence_id: UUID
-    case_id: UUID
-    org_id: UUID
-    described: Description
-    file_sha256: str
-    size_bytes: int
-    sealed_sha256: str
-    wrapped_key: bytes
-    uploaded_by: UUID
-    uploaded_at: datetime
-    verified_by: UUID | None = None
-    verified_at: datetime | None = None
-    source: str | None = None
-
-    def counts_on(self, day: date) -> bool:
-        return self.described.expires_on is None or self.described.expires_on >= day
-
-
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What officer A prepared for officer B."""
@@ -237,6 +237,7 @@ class Plan:
     evidence_digest: str
     prepared_by: UUID
     prepared_at: datetime
+    risk: Risk = Risk.STANDARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +254,43 @@ class Case:
     approved_by: UUID | None
     declined_by: UUID | None
     decided_at: datetime | None
+    due_at: datetime | None = None
+    assigned_to: UUID | None = None
+    decision_reason: str | None = None
+
+    @property
+    def may_open_again_at(self) -> datetime | None:
+        """Until when the party of a declined case cools off."""
+        if self.state is not CaseState.DECLINED or self.decided_at is None:
+            return None
+        return self.decided_at + COOL_OFF
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One line of the talk between officers and the party of a case."""
+
+    message_id: UUID
+    case_id: UUID
+    side: Literal["officer", "party"]
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Appeal:
+    """A party's word against a no; `upheld` is None until another officer has decided."""
+
+    appeal_id: UUID
+    case_id: UUID
+    org_id: UUID
+    declined_by: UUID
+    grounds: str
+    appealed_at: datetime
+    due_at: datetime
+    upheld: bool | None = None
+    reason: str | None = None
+    decided_by: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +311,10 @@ class Clearance:
     ended_at: datetime | None = None
     end_reason: str | None = None
 
+    def expires_soon(self, now: datetime) -> bool:
+        """Valid, and in its last 60 days."""
+        return self.standing(now) == "valid" and self.valid_until - now <= timedelta(days=max(NOTICE_DAYS))
+
     def covers(self, states: Iterable[str]) -> bool:
         """Whether every one of these debtor states is within the grant."""
         return EVERY_STATE in self.states or set(states) <= set(self.states)
@@ -284,36 +326,21 @@ class Clearance:
         return "valid" if now < self.valid_until else "expired"
 
 
-def shortfalls(capabilities: frozenset[Capability], papers: Sequence[Evidence], today: date) -> list[tuple[str, str]]:
-    """(type, what is wrong) for every paper that these capabilities need and that does not carry them yet."""
-    found = []
-    for needed in needed_types(capabilities):
-        brought = [paper for paper in papers if paper.described.type is needed]
-        counting = [paper for paper in brought if paper.counts_on(today)]
-        if not brought:
-            found.append((needed.value, "missing"))
-        elif not counting:
-            found.append((needed.value, "expired"))
-        elif not any(paper.verified_by for paper in counting):
-            found.append((needed.value, "unverified"))
-    return found
+def for_party(case: Case) -> Case:
+    """The case as its party reads it: who looks after it is not said, and a block looks like any review."""
+    shown = replace(case, due_at=None, assigned_to=None, decision_reason=None, declined_by=None)
+    if shown_state(case.state) in {*WAITING, CaseState.BLOCKED}:
+        shown = replace(shown, state=shown_state(case.state), message=NEUTRAL)
+    if case.state is CaseState.BLOCKED:
+        shown = replace(
+            shown, plan=None, approved_by=None, decided_at=None, submitted_at=case.submitted_at or case.created_at
+        )
+    return shown
 
 
-def latest_end(papers: Sequence[Evidence], now: datetime) -> datetime:
-    """The latest instant until which verified papers carry a clearance from now: the first to expire, or 12 months."""
-    days = [paper.described.expires_on for paper in papers if paper.verified_by and paper.described.expires_on]
-    ends = [datetime.combine(day + timedelta(days=1), time.min, UTC) for day in days]
-    return min([*ends, now + LONGEST_CLEARANCE])
-
-
-def evidence_digest(papers: Sequence[Evidence]) -> str:
-    """SHA-256 in hex over the verified papers: which, what file, until when, checked by whom and against what."""
-    lines = sorted(
-        f"{p.evidence_id}|{p.described.type}|{p.file_sha256}|{p.described.expires_on}|{p.verified_by}|{p.source}"
-        for p in papers
-        if p.verified_by
-    )
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+def text_digest(text: str) -> str:
+    """SHA-256 in hex of a reason: the journal names it, and holds no free text."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def checked_text(text: str, *, field: str, longest: int) -> str:

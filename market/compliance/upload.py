@@ -16,8 +16,8 @@ from multipart import (  # type: ignore[import-untyped]
 from market.compliance.rules import EvidenceTooLarge
 from market.kit.errors import Malformed, RateLimited, Transient
 
-FIELDS = frozenset({"type", "issuer", "number", "jurisdiction", "issued_on", "expires_on"})
-_OPTIONAL = frozenset({"number", "expires_on"})
+_OPTIONAL = frozenset({"number", "expires_on", "owner_id", "covered_states", "held_by", "amount_cents"})
+FIELDS = frozenset({"type", "issuer", "jurisdiction", "issued_on"}) | _OPTIONAL
 _FILE = "file"
 _FORM_BYTES = 16 * 1024
 _FIELD_BYTES = 1024

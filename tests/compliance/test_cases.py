@@ -80,8 +80,8 @@ async def test_two_officers_clear_an_organisation_and_every_step_is_journalled(c
 
     papers = len(needed_types(frozenset({Capability.BID})))
     assert await journalled(context, f"case:{case_id}") == [
-        "case.opened", *["evidence.added"] * papers, "case.submitted", "case.taken_up",
-        *["evidence.verified"] * papers, "case.prepared", "case.cleared",
+        "case.opened", *["evidence.added"] * papers, "case.submitted", "case.screening_began",
+        "case.taken_up",        *["evidence.verified"] * papers, "case.prepared", "case.cleared",
     ]  # fmt: skip
     assert (await journalled(context, f"org:{party.org_id}"))[-1] == "clearance.granted"
     bodies = await ask(context, "SELECT string_agg(body, '') FROM journal")
@@ -168,7 +168,7 @@ async def test_a_proposal_that_has_run_out_is_not_approved(context: Context) -> 
     await prepare(context, preparer, case_id, valid_until=soon, now=soon - timedelta(milliseconds=1))
     async with context.db.begin_as_officer(approver.actor) as tx:
         with pytest.raises(Conflict):
-            await service.approve(tx, approver.actor, case_id, now=soon, chance=context.chance)
+            await service.approve(tx, approver.actor, case_id, reason="x", now=soon, chance=context.chance)
 
 
 async def test_asking_for_more_drops_the_proposal_and_brings_the_case_back(context: Context) -> None:
@@ -176,7 +176,10 @@ async def test_asking_for_more_drops_the_proposal_and_brings_the_case_back(conte
     party = await factories.register_member(context)
     case_id = await factories.prepared_case(context, party, preparer)
     async with context.db.begin_as_officer(approver.actor) as tx:
-        case = await service.request_information(tx, approver.actor, case_id, "A newer tax form, please.\nThank you")
+        case = await service.request_information(
+            tx, approver.actor, case_id, "A newer tax form, please.\nThank you", now=context.clock.now(),
+            chance=context.chance,
+        )  # fmt: skip
     assert (case.state, case.plan) == (CaseState.INFO_REQUESTED, None)
     with pytest.raises(WrongCaseState):
         await factories.approve(context, approver, case_id)
@@ -186,7 +189,7 @@ async def test_asking_for_more_drops_the_proposal_and_brings_the_case_back(conte
         assert (await service.submit(tx, party.actor, case_id, context.clock.now())).state is CaseState.IN_REVIEW
 
 
-async def test_a_declined_case_is_over_and_another_may_be_opened(context: Context) -> None:
+async def test_a_declined_case_is_over(context: Context) -> None:
     officer = await factories.officer(context)
     party = await factories.register_member(context)
     case_id = await factories.submitted_case(context, party)
@@ -197,7 +200,6 @@ async def test_a_declined_case_is_over_and_another_may_be_opened(context: Contex
     assert declined.state is CaseState.DECLINED
     with pytest.raises(WrongCaseState):
         await factories.bring_papers(context, party, case_id, [EvidenceType.TAX_FORM])
-    assert await factories.draft_case(context, party) != case_id
 
 
 # Suspension.
@@ -252,7 +254,10 @@ async def test_evidence_lies_sealed_on_disk_and_every_look_of_an_officer_is_reco
     clear = b"the owner's passport " * 10_000
     today = context.clock.now().date()
     described = a_paper(EvidenceType.GOVERNMENT_ID, today)
+    await factories.bring_papers(context, party, case_id, needed_types(a_grant().capabilities))
     paper = await service.add_evidence(context, party.actor, case_id, described, clear)
+    async with context.db.begin(party.actor) as tx:
+        await service.submit(tx, party.actor, case_id, context.clock.now())
 
     everything = [path.read_bytes() for path in context.settings.data_dir.rglob("*") if path.is_file()]
     assert any(everything)
@@ -343,9 +348,11 @@ async def test_a_member_cannot_decide_and_an_officer_cannot_apply(context: Conte
     case_id = await factories.submitted_case(context, party)
     async with context.db.begin(party.actor) as tx:
         for deciding in (
-            service.approve(tx, party.actor, case_id, now=context.clock.now(), chance=context.chance),
+            service.approve(tx, party.actor, case_id, reason="x", now=context.clock.now(), chance=context.chance),
             service.decline(tx, party.actor, case_id, "no"),
-            service.request_information(tx, party.actor, case_id, "more"),
+            service.request_information(
+                tx, party.actor, case_id, "more", now=context.clock.now(), chance=context.chance
+            ),
             service.verify_evidence(tx, party.actor, case_id, case_id, "me", context.clock.now()),
             service.end_clearance(tx, party.actor, case_id, "no", context.clock.now()),
         ):
@@ -360,10 +367,23 @@ async def test_a_member_cannot_decide_and_an_officer_cannot_apply(context: Conte
 
 # The machine against the database.
 
-OFFICERS_ACTS = (
+BY_PEOPLE = (
+    CaseAct.ADD_EVIDENCE,
+    CaseAct.SUBMIT,
+    CaseAct.TAKE_UP,
     CaseAct.VERIFY_EVIDENCE,
     CaseAct.REQUEST_INFORMATION,
     CaseAct.PREPARE,
+    CaseAct.SEND_BACK,
+    CaseAct.APPROVE,
+    CaseAct.DECLINE,
+)
+OFFICERS_ACTS = (
+    CaseAct.TAKE_UP,
+    CaseAct.VERIFY_EVIDENCE,
+    CaseAct.REQUEST_INFORMATION,
+    CaseAct.PREPARE,
+    CaseAct.SEND_BACK,
     CaseAct.APPROVE,
     CaseAct.DECLINE,
 )
@@ -380,18 +400,21 @@ async def act_on(context: Context, act: CaseAct, case_id: UUID, party: Party, of
                 await service.submit(tx, party.actor, case_id, now)
         case CaseAct.TAKE_UP | CaseAct.VERIFY_EVIDENCE:
             async with context.db.begin_as_officer(preparer) as tx:
-                for paper in await service.store.list_evidence(tx, case_id):
+                for paper in (await service.read_case(tx, preparer, case_id)).evidence:
                     if paper.verified_by is None:
                         await service.verify_evidence(tx, preparer, case_id, paper.evidence_id, "register", now)
         case CaseAct.REQUEST_INFORMATION:
             async with context.db.begin_as_officer(preparer) as tx:
-                await service.request_information(tx, preparer, case_id, "more")
+                await service.request_information(tx, preparer, case_id, "more", now=now, chance=context.chance)
         case CaseAct.PREPARE:
             async with context.db.begin_as_officer(preparer) as tx:
                 await service.prepare(tx, preparer, case_id, a_grant(("list",)), valid_until=None, now=now)
+        case CaseAct.SEND_BACK:
+            async with context.db.begin_as_officer(approver) as tx:
+                await service.send_back(tx, approver, case_id, "not like this", now=now)
         case CaseAct.APPROVE:
             async with context.db.begin_as_officer(approver) as tx:
-                await service.approve(tx, approver, case_id, now=now, chance=context.chance)
+                await service.approve(tx, approver, case_id, reason="x", now=now, chance=context.chance)
         case CaseAct.DECLINE:
             async with context.db.begin_as_officer(approver) as tx:
                 await service.decline(tx, approver, case_id, "no")
@@ -403,7 +426,7 @@ async def test_whatever_people_try_the_database_agrees_with_the_machine(context:
     granted = 0
     walks: list[list[CaseAct]] = []
 
-    @given(st.lists(st.sampled_from(CaseAct), max_size=8))
+    @given(st.lists(st.sampled_from(BY_PEOPLE), max_size=8))
     @settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
     def collect(acts: list[CaseAct]) -> None:
         walks.append(acts)

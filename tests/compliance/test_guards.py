@@ -7,12 +7,14 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 
 from market.compliance import service
 from market.compliance.requirements import Capability
 from market.compliance.rules import CaseState
 from market.db.cluster import RoleUrls
 from market.db.context import Context
+from market.journal import service as journal
 from tests import factories
 from tests.compliance.raw import REFUSED, acting
 from tests.factories import Party, a_grant
@@ -43,7 +45,7 @@ def copy_of_the_case(**changes: str) -> str:
 
 
 COPY_OF_THE_CASE = copy_of_the_case()
-APPROVE = "UPDATE verification_case SET state = 'cleared', approved_by = $2 WHERE case_id = $1"
+APPROVE = "UPDATE verification_case SET state = 'cleared', approved_by = $2, decision_reason = 'x' WHERE case_id = $1"
 END = "INSERT INTO clearance_end (clearance_id, org_id, ended_at, ended_by, reason) VALUES ($1, $2, now(), $3, 'x')"
 
 
@@ -101,7 +103,7 @@ async def test_no_officer_grants_what_was_not_prepared_and_approved_by_two(conte
     ):
         await refused(
             urls.officer, approver.actor,
-            f"UPDATE verification_case SET state = 'cleared', approved_by = $2, {change} WHERE case_id = $1",
+            f"UPDATE verification_case SET state = 'cleared', approved_by = $2, decision_reason = 'x', {change} WHERE case_id = $1",
             case_id, approver.user_id,
         )  # fmt: skip
 
@@ -130,7 +132,7 @@ async def test_no_officer_grants_what_was_not_prepared_and_approved_by_two(conte
 
 
 async def test_a_case_moves_as_the_machine_says_and_in_no_other_way(context: Context, urls: RoleUrls) -> None:
-    """Every state to every state, as each role: 98 attempts, of which 9 may pass."""
+    """Every state to every state, as each role: 216 attempts, of which 15 may pass."""
     preparer, approver = await factories.two_officers(context)
     parties = [await factories.register_member(context) for _ in CaseState]
     asked = a_grant(("list",))
@@ -142,17 +144,30 @@ async def test_a_case_moves_as_the_machine_says_and_in_no_other_way(context: Con
         CaseState.PREPARED: await factories.prepared_case(context, parties[4], preparer, asked),
         CaseState.CLEARED: await factories.prepared_case(context, parties[5], preparer, asked),
         CaseState.DECLINED: await factories.verified_case(context, parties[6], preparer, asked),
+        CaseState.SCREENING: await factories.submitted_case(context, parties[7], asked),
+        CaseState.BLOCKED: await factories.verified_case(context, parties[8], preparer, asked),
     }
+    await factories.block(context, (preparer, approver), parties[8].org_id)
+    async with context.db.begin(factories.SYSTEM) as tx:
+        screening = cases[CaseState.SCREENING]
+        await tx.execute(
+            text("UPDATE verification_case SET state = 'screening' WHERE case_id = :id"), {"id": screening}
+        )
+        await journal.append(tx, factories.SYSTEM, f"case:{screening}", "case.screening_began", {})
     async with context.db.begin_as_officer(approver.actor) as tx:
-        await service.request_information(tx, approver.actor, cases[CaseState.INFO_REQUESTED], "more")
+        await service.request_information(
+            tx, approver.actor, cases[CaseState.INFO_REQUESTED], "more", now=context.clock.now(), chance=context.chance
+        )
         await service.decline(tx, approver.actor, cases[CaseState.DECLINED], "no")
     await factories.approve(context, approver, cases[CaseState.CLEARED])
 
     passed = set()
     for party, (before, case_id) in zip(parties, cases.items(), strict=True):
-        for url, actor, name in ((urls.app, party.actor, "app"), (urls.officer, approver.actor, "officer")):
+        for url, actor, name in (
+            (urls.app, party.actor, "app"), (urls.app, factories.SYSTEM, "system"), (urls.officer, approver.actor, "officer"),
+        ):  # fmt: skip
             async with acting(url, actor) as connection:
-                for after in CaseState:
+                for after in set(CaseState) - {before}:
                     point = connection.transaction()
                     await point.start()
                     try:
@@ -165,7 +180,13 @@ async def test_a_case_moves_as_the_machine_says_and_in_no_other_way(context: Con
     assert passed == {
         ("app", "draft", "submitted"),
         ("app", "info_requested", "in_review"),
-        ("officer", "submitted", "in_review"),
+        ("system", "draft", "submitted"),
+        ("system", "info_requested", "in_review"),
+        ("system", "submitted", "screening"),
+        ("system", "screening", "in_review"),
+        ("officer", "submitted", "screening"),
+        ("officer", "screening", "in_review"),
+        ("officer", "prepared", "in_review"),
         ("officer", "in_review", "info_requested"),
         ("officer", "in_review", "prepared"),
         ("officer", "in_review", "declined"),
@@ -176,7 +197,7 @@ async def test_a_case_moves_as_the_machine_says_and_in_no_other_way(context: Con
 
 
 _PLAN = (
-    "prepared_by = {0}, prepared_capabilities = {1}, prepared_states = {2}, prepared_max_bid_cents = {3},"
+    "prepared_risk = {8}, prepared_by = {0}, prepared_capabilities = {1}, prepared_states = {2}, prepared_max_bid_cents = {3},"
     " prepared_currency = {4}, prepared_valid_until = {5}, evidence_digest = {6}, prepared_at = {7}"
 )
 
@@ -197,14 +218,16 @@ def _move(after: CaseState, role: str) -> str:
                 "now() + interval '9 days'",
                 "repeat('0', 64)",
                 "now()",
+                "'standard'",
             )
             columns.append(_PLAN.format(*values))
         elif after not in (CaseState.CLEARED, CaseState.DECLINED):
-            columns.append(_PLAN.format(*["NULL"] * 8))
+            columns.append(_PLAN.format(*["NULL"] * 9))
         columns += [
             f"approved_by = {me if after is CaseState.CLEARED else 'NULL'}",
             f"declined_by = {me if after is CaseState.DECLINED else 'NULL'}",
             "decided_at = NULL",
+            f"decision_reason = {repr('x') if after in (CaseState.CLEARED, CaseState.DECLINED) else 'NULL'}",
         ]
     return f"UPDATE verification_case SET {', '.join(columns)} WHERE case_id = $1"
 
@@ -238,7 +261,9 @@ async def test_a_case_begins_as_a_draft_and_its_papers_come_in_time(context: Con
         " FROM beneficial_owner LIMIT 1",
     )  # fmt: skip
     async with context.db.begin_as_officer(officer.actor) as tx:
-        await service.request_information(tx, officer.actor, case_id, "more")
+        await service.request_information(
+            tx, officer.actor, case_id, "more", now=context.clock.now(), chance=context.chance
+        )
     await refused(urls.app, party.actor, copied, case_id, party.org_id, officer.user_id)
     await refused(urls.app, party.actor, copied, case_id, other.org_id, other.user_id)
     async with acting(urls.app, party.actor) as connection:
@@ -263,7 +288,9 @@ async def test_nobody_rewrites_history_not_even_the_owner_of_the_tables(context:
         "TRUNCATE clearance_end",
         "TRUNCATE evidence CASCADE",
         "DELETE FROM verification_case",
-        "UPDATE verification_case SET state = 'cleared'",
+        "UPDATE verification_case SET state = 'draft'",
+        "UPDATE verification_case SET max_bid_cents = 1",
+        "UPDATE verification_case SET decision_reason = 'another'",
     ):
         for url in (urls.app, urls.officer, urls.auditor, urls.migrator):
             await refused(url, officers[0].actor, statement)

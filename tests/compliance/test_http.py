@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from market.compliance.requirements import Capability, needed_types
+from market.compliance.requirements import Capability, EvidenceType, needed_types
 from market.db.context import Context
 from tests import factories
 from tests.factories import Party, a_paper
@@ -17,7 +17,7 @@ CASE = {
     "states": ["NY", "CA"],
     "max_bid_cents": 5_000_00,
     "currency": "USD",
-    "beneficial_owners": [{"name": "Olivia Owner", "country": "US", "share_bps": 6000}],
+    "beneficial_owners": [{"name": "Olivia Owner", "country": "US", "share_bps": 6000, "controls": True}],
 }
 GRANT = {name: CASE[name] for name in ("capabilities", "states", "max_bid_cents", "currency")}
 
@@ -37,6 +37,7 @@ def fields(context: Context, of: Any) -> dict[str, str]:
         "type": paper.type.value, "issuer": paper.issuer, "number": paper.number, "jurisdiction": paper.jurisdiction,
         "issued_on": paper.issued_on.isoformat(),
     }  # fmt: skip
+    said |= {"covered_states": ",".join(paper.covered_states)} if paper.covered_states else {}
     return said | ({"expires_on": paper.expires_on.isoformat()} if paper.expires_on else {})
 
 
@@ -57,9 +58,11 @@ async def test_a_party_is_cleared_through_the_front_door(client: httpx.AsyncClie
         assert early.json()["type"] == "/problems/evidence-short"
         assert {"type": "debt_licence", "why": "missing"} in early.json()["evidence"]
 
+        owner_id = opened.json()["beneficial_owners"][0]["owner_id"]
         for of in needed_types(frozenset({Capability.BID})):
             clear = f"{of} paper".encode()
-            answer = await client.post(f"{url}/evidence", data=fields(context, of), files={"file": ("p.pdf", clear)})
+            said = fields(context, of) | ({"owner_id": owner_id} if of is EvidenceType.GOVERNMENT_ID else {})
+            answer = await client.post(f"{url}/evidence", data=said, files={"file": ("p.pdf", clear)})
             assert answer.status_code == 201, answer.text
         paper = answer.json()
         assert (await client.post(f"{url}/submission")).json()["state"] == "submitted"
@@ -84,12 +87,12 @@ async def test_a_party_is_cleared_through_the_front_door(client: httpx.AsyncClie
             )
             assert verified.status_code == 201
         assert (await client.post(f"{url}/preparation", json=GRANT)).json()["prepared"]["states"] == ["CA", "NY"]
-        own = await client.post(f"{url}/approval")
+        own = await client.post(f"{url}/approval", json={"reason": "all checked"})
         assert own.status_code == 403
         assert own.json()["type"] == "/problems/four-eyes"
 
     async with session(client, approver):
-        approved = (await client.post(f"{url}/approval")).json()
+        approved = (await client.post(f"{url}/approval", json={"reason": "all checked"})).json()
         assert approved["case"]["state"] == "cleared"
         [clearance] = approved["clearances"]
 
@@ -145,7 +148,7 @@ async def test_nonsense_and_strangers_are_refused_at_the_door(client: httpx.Asyn
 
         for path, body in (
             (f"{url}/preparation", GRANT),
-            (f"{url}/approval", None),
+            (f"{url}/approval", {"reason": "x"}),
             (f"{url}/decline", {"reason": "x"}),
             (f"{url}/information-request", {"message": "x"}),
             (f"/v1/clearances/{case_id}/end", {"reason": "x"}),

@@ -34,6 +34,10 @@ class VerificationCaseRow(Base):
     approved_by: Mapped[UUID | None] = mapped_column(ForeignKey("person.user_id"), index=True)
     declined_by: Mapped[UUID | None] = mapped_column(ForeignKey("person.user_id"), index=True)
     decided_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None] = mapped_column(index=True)
+    assigned_to: Mapped[UUID | None] = mapped_column(ForeignKey("person.user_id"), index=True)
+    prepared_risk: Mapped[str | None]
+    decision_reason: Mapped[str | None]
 
     __table_args__ = (
         UniqueConstraint("case_id", "org_id"),
@@ -51,7 +55,7 @@ class VerificationCaseRow(Base):
 
 
 class BeneficialOwnerRow(Base):
-    """A person who owns part of the organisation or controls it (`share_bps` may be 0 then). Append-only."""
+    """A person who owns part of the organisation or controls it (`share_bps` may be 0 then). Append-only until erased."""
 
     __tablename__ = "beneficial_owner"
 
@@ -62,15 +66,20 @@ class BeneficialOwnerRow(Base):
     birth_date: Mapped[date | None]
     country: Mapped[str]
     share_bps: Mapped[int]
+    controls: Mapped[bool]
 
     __table_args__ = (
+        UniqueConstraint("owner_id", "case_id"),
         ForeignKeyConstraint(["case_id", "org_id"], ["verification_case.case_id", "verification_case.org_id"]),
         Index("ix_beneficial_owner_case_id_org_id", "case_id", "org_id"),
     )
 
 
 class EvidenceRow(Base):
-    """One document: `file_sha256` is of the clear file, `sealed_sha256` names the sealed one. Append-only."""
+    """One document: `file_sha256` is of the clear file, `sealed_sha256` names the sealed one. Append-only.
+
+    Its key (`wrapped_key`) and number go when its time is over; digests and dates stay.
+    """
 
     __tablename__ = "evidence"
 
@@ -81,7 +90,7 @@ class EvidenceRow(Base):
     file_sha256: Mapped[str]
     size_bytes: Mapped[int]
     sealed_sha256: Mapped[str]
-    wrapped_key: Mapped[bytes] = mapped_column(info={WRAP: "evidence:{evidence_id}"})
+    wrapped_key: Mapped[bytes | None] = mapped_column(info={WRAP: "evidence:{evidence_id}"})
     issuer: Mapped[str]
     number: Mapped[str]
     jurisdiction: Mapped[str]
@@ -89,8 +98,14 @@ class EvidenceRow(Base):
     expires_on: Mapped[date | None]
     uploaded_by: Mapped[UUID]
     uploaded_at: Mapped[datetime]
+    owner_id: Mapped[UUID | None]
+    covered_states: Mapped[list[str] | None]
+    held_by: Mapped[str | None]
+    amount_cents: Mapped[int | None]
 
     __table_args__ = (
+        ForeignKeyConstraint(["owner_id", "case_id"], ["beneficial_owner.owner_id", "beneficial_owner.case_id"]),
+        Index("ix_evidence_owner_id_case_id", "owner_id", "case_id"),
         ForeignKeyConstraint(["case_id", "org_id"], ["verification_case.case_id", "verification_case.org_id"]),
         ForeignKeyConstraint(["uploaded_by", "org_id"], ["person.user_id", "person.org_id"]),
         UniqueConstraint("evidence_id", "case_id", "org_id", "uploaded_by"),
@@ -100,7 +115,10 @@ class EvidenceRow(Base):
 
 
 class EvidenceVerificationRow(Base):
-    """An officer's word that one document is genuine, and where it was checked. Append-only."""
+    """An officer's word that one document is genuine, and where it was checked. Append-only.
+
+    `extracted` is what the officer read off it, sealed under the document's own key.
+    """
 
     __tablename__ = "evidence_verification"
 
@@ -111,6 +129,8 @@ class EvidenceVerificationRow(Base):
     verified_by: Mapped[UUID] = mapped_column(ForeignKey("person.user_id"), index=True)
     verified_at: Mapped[datetime]
     source: Mapped[str]
+    method: Mapped[str]
+    extracted: Mapped[bytes | None]
 
     __table_args__ = (
         ForeignKeyConstraint(
@@ -140,10 +160,12 @@ class ClearanceRow(Base):
     prepared_by: Mapped[UUID] = mapped_column(ForeignKey("person.user_id"), index=True)
     approved_by: Mapped[UUID] = mapped_column(ForeignKey("person.user_id"), index=True)
     evidence_digest: Mapped[str]
+    decided_at: Mapped[datetime | None]
 
     __table_args__ = (
         UniqueConstraint("org_id", "capability", "clearance_id"),
-        UniqueConstraint("case_id", "capability"),
+        UniqueConstraint("case_id", "capability", "decided_at"),
+        Index("ix_clearance_valid_until", "valid_until"),
         Index("ix_clearance_case_id_org_id", "case_id", "org_id"),
         ForeignKeyConstraint(["case_id", "org_id"], ["verification_case.case_id", "verification_case.org_id"]),
     )
@@ -159,3 +181,207 @@ class ClearanceEndRow(Base):
     ended_at: Mapped[datetime]
     ended_by: Mapped[UUID] = mapped_column(ForeignKey("person.user_id"), index=True)
     reason: Mapped[str]
+
+
+class CaseMessageRow(Base):
+    """What officers ask the party of a case and what it answers. Append-only until erased."""
+
+    __tablename__ = "case_message"
+
+    message_id: Mapped[UUID] = mapped_column(primary_key=True)
+    case_id: Mapped[UUID]
+    org_id: Mapped[UUID]
+    author_id: Mapped[UUID] = mapped_column(ForeignKey("person.user_id"), index=True)
+    side: Mapped[str]
+    text: Mapped[str]
+    at: Mapped[datetime]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["case_id", "org_id"], ["verification_case.case_id", "verification_case.org_id"]),
+        Index("ix_case_message_case_id_org_id", "case_id", "org_id"),
+    )
+
+
+class CaseAppealRow(Base):
+    """A party's word against a no. Append-only."""
+
+    __tablename__ = "case_appeal"
+
+    appeal_id: Mapped[UUID] = mapped_column(primary_key=True)
+    case_id: Mapped[UUID] = mapped_column(unique=True)
+    org_id: Mapped[UUID]
+    declined_by: Mapped[UUID] = mapped_column(ForeignKey("person.user_id"), index=True)
+    appealed_by: Mapped[UUID]
+    grounds: Mapped[str]
+    appealed_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+
+    __table_args__ = (
+        UniqueConstraint("appeal_id", "case_id", "org_id", "declined_by"),
+        ForeignKeyConstraint(["appealed_by", "org_id"], ["person.user_id", "person.org_id"]),
+        ForeignKeyConstraint(["case_id", "org_id"], ["verification_case.case_id", "verification_case.org_id"]),
+        Index("ix_case_appeal_case_id_org_id", "case_id", "org_id"),
+        Index("ix_case_appeal_appealed_by_org_id", "appealed_by", "org_id"),
+    )
+
+
+class AppealDecisionRow(Base):
+    """Another officer's answer to an appeal. Append-only."""
+
+    __tablename__ = "appeal_decision"
+
+    appeal_id: Mapped[UUID] = mapped_column(primary_key=True)
+    case_id: Mapped[UUID] = mapped_column(index=True)
+    org_id: Mapped[UUID]
+    declined_by: Mapped[UUID]
+    decided_by: Mapped[UUID] = mapped_column(ForeignKey("person.user_id"), index=True)
+    upheld: Mapped[bool]
+    reason: Mapped[str]
+    decided_at: Mapped[datetime]
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["appeal_id", "case_id", "org_id", "declined_by"],
+            ["case_appeal.appeal_id", "case_appeal.case_id", "case_appeal.org_id", "case_appeal.declined_by"],
+            name="fk_appeal_decision_case_appeal",
+        ),
+        UniqueConstraint("appeal_id", "case_id", "org_id", "declined_by"),
+    )
+
+
+class ProposalRow(Base):
+    """What one officer proposes and another decides: a block, its lifting, break-glass, rules, the end of a hold."""
+
+    __tablename__ = "proposal"
+
+    proposal_id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    org_id: Mapped[UUID | None] = mapped_column(ForeignKey("organisation.org_id"))
+    subject_id: Mapped[UUID | None] = mapped_column(index=True)
+    reason: Mapped[str]
+    proposed_by: Mapped[UUID] = mapped_column(ForeignKey("person.user_id"), index=True)
+    proposed_at: Mapped[datetime]
+
+    __table_args__ = (
+        UniqueConstraint("proposal_id", "proposed_by"),
+        Index("ix_proposal_org_id_kind", "org_id", "kind"),
+    )
+
+
+class ProposalDecisionRow(Base):
+    """The other officer's yes or no. Append-only."""
+
+    __tablename__ = "proposal_decision"
+
+    proposal_id: Mapped[UUID] = mapped_column(primary_key=True)
+    proposed_by: Mapped[UUID]
+    decided_by: Mapped[UUID] = mapped_column(ForeignKey("person.user_id"), index=True)
+    carried: Mapped[bool]
+    reason: Mapped[str]
+    decided_at: Mapped[datetime]
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["proposal_id", "proposed_by"],
+            ["proposal.proposal_id", "proposal.proposed_by"],
+            name="fk_proposal_decision_proposal",
+        ),
+        UniqueConstraint("proposal_id", "proposed_by"),
+    )
+
+
+class RulePackRow(Base):
+    """A dated set of rules as an officer loaded it; it is in force once another has it adopted. Append-only."""
+
+    __tablename__ = "rule_pack"
+
+    pack_id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    version: Mapped[str]
+    sha256: Mapped[str]
+    source: Mapped[str]
+    loaded_by: Mapped[UUID] = mapped_column(ForeignKey("person.user_id"), index=True)
+    loaded_at: Mapped[datetime]
+
+    __table_args__ = (UniqueConstraint("name", "sha256"),)
+
+
+class RuleRow(Base):
+    """One rule of a pack: what holds in a state, from when, and who says so. Append-only."""
+
+    __tablename__ = "rule"
+
+    pack_id: Mapped[UUID] = mapped_column(
+        ForeignKey("rule_pack.pack_id", name="fk_rule_pack_id_rule_pack"), primary_key=True
+    )
+    class_: Mapped[str] = mapped_column("class", primary_key=True)
+    state: Mapped[str] = mapped_column(primary_key=True)
+    effective_from: Mapped[date] = mapped_column(primary_key=True)
+    value: Mapped[str]
+    citation: Mapped[str]
+    source: Mapped[str]
+    conflict: Mapped[bool]
+    why: Mapped[str]
+
+
+class LegalHoldRow(Base):
+    """While it stands, nothing of the organisation is erased. One officer places it, two release it. Append-only."""
+
+    __tablename__ = "legal_hold"
+
+    hold_id: Mapped[UUID] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.org_id"), index=True)
+    reason: Mapped[str]
+    placed_by: Mapped[UUID] = mapped_column(ForeignKey("person.user_id"), index=True)
+    placed_at: Mapped[datetime]
+
+
+class EvidenceErasureRow(Base):
+    """A paper whose time is over; the database refuses one whose is not. Append-only."""
+
+    __tablename__ = "evidence_erasure"
+
+    evidence_id: Mapped[UUID] = mapped_column(ForeignKey("evidence.evidence_id"), primary_key=True)
+    case_id: Mapped[UUID]
+    org_id: Mapped[UUID]
+    rule: Mapped[str]
+    due_at: Mapped[datetime]
+    erased_at: Mapped[datetime]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["case_id", "org_id"], ["verification_case.case_id", "verification_case.org_id"]),
+        Index("ix_evidence_erasure_case_id_org_id", "case_id", "org_id"),
+    )
+
+
+class ClearanceNoticeRow(Base):
+    """That a clearance ends in so many days, and when its holder was told."""
+
+    __tablename__ = "clearance_notice"
+
+    clearance_id: Mapped[UUID] = mapped_column(ForeignKey("clearance.clearance_id"), primary_key=True)
+    days: Mapped[int] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.org_id"), index=True)
+    noted_at: Mapped[datetime]
+    mail_due_at: Mapped[datetime | None]
+    mailed_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("ix_clearance_notice_mail_due_at", "mail_due_at", postgresql_where=text("mail_due_at IS NOT NULL")),
+    )
+
+
+class SaleQualificationRow(Base):
+    """What a seller asks of the bidders of one sale, beyond their clearance. Append-only."""
+
+    __tablename__ = "sale_qualification"
+
+    auction_id: Mapped[UUID] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID]
+    needs_rmai: Mapped[bool]
+    min_net_worth_cents: Mapped[int]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["auction_id", "org_id"], ["auction.auction_id", "auction.org_id"]),
+        Index("ix_sale_qualification_auction_id_org_id", "auction_id", "org_id"),
+    )

@@ -1,7 +1,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Index
+from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from market.db.base import Base
@@ -47,3 +47,39 @@ class JournalReaderRow(Base):
     name: Mapped[str] = mapped_column(primary_key=True)
     tx: Mapped[int]
     position: Mapped[int]
+
+
+class DutyRow(Base):
+    """When a recurring piece of the worker's work is due again; its row is locked by who does it."""
+
+    __tablename__ = "duty"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    due_at: Mapped[datetime]
+
+
+class JournalCheckpointRow(Base):
+    """A signed statement of where every stream stood. Append-only."""
+
+    __tablename__ = "journal_checkpoint"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    stream_count: Mapped[int]
+    root: Mapped[bytes]
+    prev_hash: Mapped[bytes]
+    public_key: Mapped[bytes]
+    signature: Mapped[bytes]
+
+
+class CheckpointHeadRow(Base):
+    """A stream's head that moved since the checkpoint before. Append-only."""
+
+    __tablename__ = "checkpoint_head"
+
+    number: Mapped[int] = mapped_column(ForeignKey("journal_checkpoint.number"), primary_key=True)
+    stream: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int]
+    hash: Mapped[bytes]
+
+    __table_args__ = (Index("ix_checkpoint_head_stream_number", "stream", "number"),)

@@ -46,9 +46,13 @@ async def submit(world: World, who: Character, *capabilities: Capability) -> UUI
     case_id = found.case.case_id
     issued_on = world.clock.now().date() - timedelta(days=_ISSUED_DAYS_AGO)
     brought = {paper.type for paper in found.evidence}
+    licences = [
+        each for pack in (await world[who].rule_packs()).items for each in pack.rules if each.value == "required"
+    ]
     for kind in needed_types(frozenset(capabilities)):
         if kind.value not in brought:
             paper = Paper(kind, issued_on)
+            is_id, is_licence = kind is EvidenceType.GOVERNMENT_ID, kind is EvidenceType.DEBT_LICENCE
             await world[who].add_evidence(
                 case_id,
                 paper.page(who),
@@ -58,6 +62,8 @@ async def submit(world: World, who: Character, *capabilities: Capability) -> UUI
                 jurisdiction="US-DE",
                 issued_on=paper.issued_on,
                 expires_on=paper.expires_on,
+                owner_id=found.beneficial_owners[0].owner_id if is_id else None,
+                covered_states=sorted({each.state for each in licences}) if is_licence else (),
             )
     if found.case.state == "draft":
         await world[who].submit_case(case_id)
@@ -73,7 +79,7 @@ async def _open_case(world: World, who: Character, capabilities: Sequence[Capabi
         states=_EVERY_STATE,
         max_bid_cents=_LIMIT_CENTS,
         currency=world.bank.currency,
-        beneficial_owners=[{"name": who.person, "country": who.country, "share_bps": 10_000}],
+        beneficial_owners=[{"name": who.person, "country": who.country, "share_bps": 10_000, "controls": True}],
     )
 
 
@@ -99,7 +105,9 @@ async def prepare(world: World, case_id: UUID) -> int:
 async def approve(world: World, case_id: UUID, officer: Character = OFFICER_B) -> None:
     """An officer says yes to what was prepared."""
     await joining.prove_again(world, officer)
-    await world[officer].approve_case(case_id)
+    await world[officer].approve_case(
+        case_id, reason="Every paper was checked at its source, and nothing speaks against it."
+    )
 
 
 async def clear(world: World, who: Character, *capabilities: Capability) -> None:

@@ -1,0 +1,7 @@
+"""The doors of compliance."""
+
+from litestar.types import ControllerRouterHandler
+
+from market.compliance.routes import cases, officers
+
+HANDLERS: list[ControllerRouterHandler] = [*cases.HANDLERS, *officers.HANDLERS]

@@ -1,0 +1,279 @@
+"""What a party does with its case: open, bring papers, submit, answer, appeal; and who may read what."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from market.compliance import papers, rules
+from market.compliance.deadlines import Promise
+from market.compliance.packs import LICENCES
+from market.compliance.papers import Description, Evidence, Shortfall
+from market.compliance.proposals import Kind
+from market.compliance.rules import Appeal, Case, CaseAct, CaseState, Grant, Message, Owner
+from market.compliance.sealed import extracted, open_file, seal_file
+from market.compliance.service.rulebook import pack_in_force
+from market.compliance.service.steps import (
+    PARTY_AND_OFFICER,
+    READ,
+    WRITE,
+    day_of,
+    find_case,
+    find_evidence,
+    lock,
+    locked,
+    note,
+    own_user,
+    said,
+)
+from market.compliance.store import cases as store
+from market.compliance.store import officers
+from market.db.context import Context
+from market.kit.actor import Actor, Role
+from market.kit.errors import Conflict, Malformed
+from market.kit.ids import Chance
+from market.kit.pages import Page, PageRequest
+from market.parties.rules import require
+
+_MESSAGE_COUNT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """A case with everything in it; `lacking` is what it still needs to be cleared as asked for."""
+
+    case: Case
+    owners: Sequence[Owner]
+    evidence: Sequence[Evidence]
+    messages: Sequence[Message] = ()
+    lacking: Sequence[Shortfall] = ()
+    appeal: Appeal | None = None
+
+
+async def open_case(
+    tx: AsyncSession, actor: Actor, asked: Grant, owners: Sequence[Owner], *, now: datetime, chance: Chance
+) -> CaseFile:
+    """A new draft of the actor's organisation.
+
+    Raises `Malformed`, `CoolingOff` within 90 days of a no, or `Conflict` while another case is open.
+    """
+    require(actor, role=Role.MEMBER, scope=WRITE)
+    asked, named = asked.checked(), rules.checked_owners(owners, day_of(now))
+    if actor.org_id is None:
+        raise AssertionError("a member has an organisation")
+    declined = await store.last_declined(tx, actor.org_id)
+    if declined is not None and declined.may_open_again_at is not None and now < declined.may_open_again_at:
+        raise rules.CoolingOff(
+            f"your case was declined; you may open another from {declined.may_open_again_at:%Y-%m-%d}, or appeal now",
+            case_id=str(declined.case_id),
+            from_at=declined.may_open_again_at.isoformat(),
+        )
+    case_id = chance.new_id()
+    if not await store.add_case(tx, actor, case_id, asked, now):
+        raise Conflict("your organisation has an open case; it is decided first")
+    case = await find_case(tx, case_id)
+    named = [replace(owner, owner_id=chance.new_id()) for owner in named]
+    await store.add_owners(tx, case, named)
+    body = {"case_id": case_id, "org_id": case.org_id, **said(asked), "owner_count": len(named)}
+    await note(tx, actor, case, "case.opened", body)
+    return CaseFile(case, named, [])
+
+
+async def list_cases(
+    tx: AsyncSession, actor: Actor, page: PageRequest, *, state: CaseState | None = None
+) -> Page[Case]:
+    """The own organisation's cases; for officers everybody's. A party reads a blocked case as one in review."""
+    require(actor, role=PARTY_AND_OFFICER, scope=READ)
+    if actor.role is Role.OFFICER or state is None:
+        wanted = [state] if state else []
+    elif state is CaseState.BLOCKED:
+        return Page([], None)
+    else:
+        wanted = [found for found in CaseState if rules.shown_state(found) is state]
+    page_of = Page.cut(await store.list_cases(tx, wanted, page), page, lambda case: case.case_id)
+    return Page([_shown(case, actor) for case in page_of.items], page_of.next_cursor)
+
+
+async def read_case(tx: AsyncSession, actor: Actor, case_id: UUID, *, now: datetime | None = None) -> CaseFile:
+    """A case that the actor may see; `now` adds what it lacks. Raises `NotFound`."""
+    require(actor, role=PARTY_AND_OFFICER, scope=READ)
+    case = await find_case(tx, case_id)
+    owners, brought = await store.list_owners(tx, case_id), await store.list_evidence(tx, case_id)
+    messages, appeal = await officers.list_messages(tx, case_id), await officers.find_appeal(tx, case_id)
+    lacking: list[Shortfall] = []
+    if now is not None and case.state not in {CaseState.CLEARED, CaseState.DECLINED}:
+        pack = await pack_in_force(tx, LICENCES)
+        lacking = papers.shortfalls(case.asked, owners, brought, pack=pack, today=day_of(now))
+    return CaseFile(_shown(case, actor), owners, brought, messages, lacking, appeal)
+
+
+def _shown(case: Case, actor: Actor) -> Case:
+    return case if actor.role is Role.OFFICER else rules.for_party(case)
+
+
+async def case_for_evidence(tx: AsyncSession, actor: Actor, case_id: UUID) -> Case:
+    """The actor's own case, which takes papers now; asked before a file is read. Raises `NotFound`, `WrongCaseState`."""
+    require(actor, role=Role.MEMBER, scope=WRITE)
+    case = await find_case(tx, case_id)
+    rules.next_state(case.state, CaseAct.ADD_EVIDENCE)
+    return case
+
+
+async def add_evidence(context: Context, actor: Actor, case_id: UUID, described: Description, clear: bytes) -> Evidence:
+    """Seal a file and add it to the actor's own case, in two transactions with the sealing between them.
+
+    Raises `NotFound`, `WrongCaseState`, `Malformed`, or `Conflict` past 100 papers.
+    """
+    described = described.checked(day_of(context.clock.now()))
+    if not clear:
+        raise Malformed("the file is empty", field="file")
+    async with context.db.begin(actor) as tx:
+        case = await case_for_evidence(tx, actor, case_id)
+        named = {owner.owner_id for owner in await store.list_owners(tx, case_id)}
+    if described.owner_id is not None and described.owner_id not in named:
+        raise Malformed("the case names no such owner", field="owner_id")
+    evidence_id = context.chance.new_id()
+    sealed = await asyncio.to_thread(seal_file, context, evidence_id, case_id, case.org_id, clear)
+    async with context.db.begin(actor) as tx:
+        case = await locked(tx, case_id, CaseAct.ADD_EVIDENCE)
+        if len(await store.list_evidence(tx, case_id)) >= rules.EVIDENCE_COUNT:
+            raise Conflict(f"a case holds at most {rules.EVIDENCE_COUNT} papers")
+        paper = Evidence(
+            evidence_id, case_id, case.org_id, described, sealed.file_sha256, sealed.size_bytes, sealed.sealed_sha256,
+            sealed.wrapped_key, own_user(actor), context.clock.now(),
+        )  # fmt: skip
+        await store.add_evidence(tx, paper)
+        body = {"evidence_id": evidence_id, "type": described.type, "file_sha256": sealed.file_sha256}
+        await note(tx, actor, case, "evidence.added", body)
+        return paper
+
+
+async def submit(
+    tx: AsyncSession,
+    actor: Actor,
+    case_id: UUID,
+    now: datetime,
+    *,
+    promise: Promise = Promise(),  # noqa: B008 - frozen
+) -> Case:
+    """Hand the case to the officers, the first time or with what they asked for.
+
+    Raises `WrongCaseState`, or `EvidenceShort` naming the papers that are missing.
+    """
+    require(actor, role=Role.MEMBER, scope=WRITE)
+    case = await locked(tx, case_id, CaseAct.SUBMIT)
+    owners, brought = await store.list_owners(tx, case_id), await store.list_evidence(tx, case_id)
+    pack = await pack_in_force(tx, LICENCES)
+    lacking = papers.shortfalls(case.asked, owners, brought, pack=pack, today=day_of(now))
+    # Officers may clear fewer states than were asked for, and verify: neither keeps a case from coming in.
+    refuse_short([one for one in lacking if one.why != "unverified" and one.state is None])
+    moved = await store.move_case(
+        tx,
+        case,
+        rules.next_state(case.state, CaseAct.SUBMIT),
+        submitted_at=case.submitted_at or now,
+        due_at=promise.from_(now),
+    )
+    await note(tx, actor, moved, "case.submitted", {"again": case.submitted_at is not None})
+    return rules.for_party(moved)
+
+
+async def read_file(context: Context, actor: Actor, case_id: UUID, evidence_id: UUID) -> tuple[Evidence, bytes]:
+    """The clear file, for the organisation that brought it and for officers, whose every look is journalled first.
+
+    Officers open papers while a case waits for a decision. Before and afterwards raises `SealedAgain`, unless two of them
+    broke the glass for this organisation less than 24 hours ago. Raises `Erased` when its time is over.
+    """
+    require(actor, role=PARTY_AND_OFFICER, scope=READ)
+    if actor.role is Role.OFFICER:
+        async with context.db.begin_as_officer(actor) as tx:
+            paper = await _looked_at(tx, actor, case_id, evidence_id, context.clock.now())
+    else:
+        async with context.db.begin(actor) as tx:
+            await find_case(tx, case_id)
+            paper = await find_evidence(tx, case_id, evidence_id)
+    if paper.wrapped_key is None:
+        raise rules.Erased("the rule of its kind has erased this paper; its digest and its history stay")
+    return paper, await asyncio.to_thread(open_file, context, paper)
+
+
+async def read_fields(context: Context, actor: Actor, case_id: UUID, evidence_id: UUID) -> dict[str, str]:
+    """What an officer read off a paper when verifying it, for officers; a look like that at the file itself."""
+    require(actor, role=Role.OFFICER)
+    async with context.db.begin_as_officer(actor) as tx:
+        paper = await _looked_at(tx, actor, case_id, evidence_id, context.clock.now())
+    return extracted(context, paper)
+
+
+async def _looked_at(tx: AsyncSession, actor: Actor, case_id: UUID, evidence_id: UUID, now: datetime) -> Evidence:
+    case, paper = await find_case(tx, case_id), await find_evidence(tx, case_id, evidence_id)
+    body: dict[str, object] = {"evidence_id": evidence_id}
+    if case.state not in rules.OPEN_TO_OFFICERS:
+        glass = await officers.carried(tx, [Kind.BREAK_GLASS], org_id=case.org_id)
+        if glass is None or not glass.opens_glass(now):
+            raise rules.SealedAgain(
+                "officers open papers while a case waits for a decision; otherwise two of them break the glass: "
+                "POST /v1/proposals with kind break_glass"
+            )
+        body["proposal_id"] = glass.proposal_id
+    await note(tx, actor, case, "evidence.read", body)
+    return paper
+
+
+async def answer(
+    tx: AsyncSession, actor: Actor, case_id: UUID, text: str, *, now: datetime, chance: Chance
+) -> list[Message]:
+    """The party writes to the officers about its open case. Raises `WrongCaseState` once it is decided, `Conflict`."""
+    require(actor, role=Role.MEMBER, scope=WRITE)
+    text = rules.checked_text(text, field="text", longest=2000)
+    case = await lock(tx, case_id)
+    if case.state in {CaseState.CLEARED, CaseState.DECLINED}:
+        raise rules.WrongCaseState(f"the case is {case.state}: there is nothing to answer")
+    if await officers.count_messages(tx, case_id) >= _MESSAGE_COUNT:
+        raise Conflict(f"a case holds at most {_MESSAGE_COUNT} messages")
+    await officers.add_message(tx, case, chance.new_id(), author_id=own_user(actor), side="party", text=text, now=now)
+    await note(tx, actor, case, "case.answered", {})
+    return await officers.list_messages(tx, case_id)
+
+
+async def appeal(
+    tx: AsyncSession,
+    actor: Actor,
+    case_id: UUID,
+    grounds: str,
+    *,
+    now: datetime,
+    chance: Chance,
+    promise: Promise = Promise(),  # noqa: B008 - frozen
+) -> Appeal:
+    """The party's word against a no, once, within the cool-off; another officer decides it.
+
+    Raises `WrongCaseState`, or `Conflict` if it was appealed before or the time is over.
+    """
+    require(actor, role=Role.MEMBER, scope=WRITE)
+    grounds = rules.checked_text(grounds, field="grounds", longest=2000)
+    case = await locked(tx, case_id, CaseAct.UPHOLD_APPEAL)
+    if case.declined_by is None or case.may_open_again_at is None or now >= case.may_open_again_at:
+        raise Conflict("an appeal comes within 90 days; open another case")
+    found = Appeal(chance.new_id(), case_id, case.org_id, case.declined_by, grounds, now, promise.from_(now))
+    if not await officers.add_appeal(tx, found, own_user(actor)):
+        raise Conflict("this case was appealed before")
+    await note(tx, actor, case, "case.appealed", {"appeal_id": found.appeal_id})
+    return found
+
+
+def refuse_short(lacking: Sequence[Shortfall]) -> None:
+    """Raises `EvidenceShort` naming everything, if there is anything."""
+    if lacking:
+        raise rules.EvidenceShort(
+            f"the case lacks: {', '.join(one.said for one in lacking)}",
+            evidence=[
+                {"type": one.type.value, "why": one.why}
+                | ({"owner_id": str(one.owner_id)} if one.owner_id else {})
+                | ({"state": one.state} if one.state else {})
+                for one in lacking
+            ],
+        )

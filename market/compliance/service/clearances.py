@@ -1,0 +1,77 @@
+"""Clearances: which one holds, and how one officer ends it at once."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from market.compliance import rules
+from market.compliance.requirements import Capability
+from market.compliance.rules import Clearance
+from market.compliance.service.steps import READ, find_clearance
+from market.compliance.store import clearances as store
+from market.journal import service as journal
+from market.kit.actor import Actor, Role
+from market.kit.errors import Conflict
+from market.kit.pages import Page, PageRequest
+from market.parties.rules import require
+
+
+async def end_clearance(tx: AsyncSession, actor: Actor, clearance_id: UUID, reason: str, now: datetime) -> Clearance:
+    """Suspend at once: this clearance ends, and every other live one of the same organisation and capability.
+
+    One officer suffices; only a new grant by two lifts it. Raises `NotFound`, or `Conflict` if it was ended before.
+    """
+    require(actor, role=Role.OFFICER)
+    reason = rules.checked_text(reason, field="reason", longest=2000)
+    named = await find_clearance(tx, clearance_id)
+    if named.ended_at is not None:
+        raise Conflict("this clearance was ended before")
+    alive = {
+        found.clearance_id: found for found in await store.live_clearances(tx, named.org_id, named.capability, now)
+    }
+    for found in sorted({**alive, clearance_id: named}.values(), key=lambda clearance: clearance.clearance_id):
+        if not await _end(tx, actor, found, reason, now):
+            raise Conflict("another officer ends it at this moment")
+    return await find_clearance(tx, clearance_id)
+
+
+async def end_all(tx: AsyncSession, actor: Actor, org_id: UUID, reason: str, now: datetime) -> int:
+    """Suspend an organisation altogether; how many clearances ended."""
+    alive = await store.live_of(tx, org_id, now)
+    return sum([await _end(tx, actor, found, reason, now) for found in alive])
+
+
+async def _end(tx: AsyncSession, actor: Actor, found: Clearance, reason: str, now: datetime) -> bool:
+    if not await store.end(tx, actor, found, reason, now):
+        return False
+    body = {"clearance_id": found.clearance_id, "org_id": found.org_id, "capability": found.capability}
+    await journal.append(tx, actor, f"org:{found.org_id}", "clearance.ended", body)
+    return True
+
+
+async def list_clearances(tx: AsyncSession, actor: Actor, page: PageRequest) -> Page[Clearance]:
+    """The own organisation's clearances, for the platform's roles everybody's, with the ended and expired ones."""
+    require(actor, scope=READ)
+    return Page.cut(await store.list_clearances(tx, page), page, lambda clearance: clearance.clearance_id)
+
+
+async def current_clearance(
+    tx: AsyncSession, org_id: UUID, capability: Capability | str, now: datetime
+) -> Clearance | None:
+    """The clearance that holds now, the one that lasts longest if there are two; time alone makes it expire."""
+    alive = await store.live_clearances(tx, org_id, Capability(capability), now)
+    return next((found for found in alive if found.valid_from <= now), None)
+
+
+async def require_clearance(tx: AsyncSession, org_id: UUID, capability: Capability | str, now: datetime) -> Clearance:
+    """The clearance that holds now. Raises `NotCleared`, saying what to do."""
+    found = await current_clearance(tx, org_id, capability, now)
+    if found is not None:
+        return found
+    had_one = await store.had_clearance(tx, org_id, Capability(capability))
+    why = "the clearance has expired or was ended" if had_one else "compliance has not cleared it yet"
+    raise rules.NotCleared(
+        f"your organisation may not {capability} now: {why}; open a case at POST /v1/cases",
+        capability=str(capability),
+    )
