@@ -13,6 +13,7 @@ from sqlalchemy import text
 from market.bidding import routes as bidding
 from market.bidding.lane import Lane
 from market.compliance import routes as compliance
+from market.compliance.screening import routes as screening
 from market.db.context import Context
 from market.db.migrate import newest_revision
 from market.edge import problems
@@ -101,6 +102,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *live_routes.HANDLERS,
     *parties.HANDLERS,
     *compliance.HANDLERS,
+    *screening.HANDLERS,
     *portfolios.HANDLERS,
     *bidding.HANDLERS,
     *settlement.HANDLERS,

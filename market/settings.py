@@ -117,6 +117,18 @@ class Settings:
         low=0,
         high=24 * 365,
     )
+    screening_lists: str = _setting(
+        "",
+        "folder of sanctions lists that the worker loads when a file in it is new (default: lists in data_dir); a list "
+        "counts as checked when its file was written. The word specimen means the package's own lists, taken for "
+        "current: for demos and tests only",
+    )
+    screening_list_hours: int = _setting(
+        72,
+        "a list that was not checked for so long stops bids, listings, registrations and clearances; 0 stops nothing",
+        low=0,
+        high=24 * 365,
+    )
     log_level: str = _setting("info", "debug, info, warning or error")
 
     @classmethod

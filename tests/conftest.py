@@ -18,17 +18,20 @@ import pytest_asyncio
 from sqlalchemy.engine import make_url
 
 from market.app import create_app
+from market.compliance.screening import service as screening
 from market.db.cluster import RolePasswords, RoleUrls, drop_database, prepare
 from market.db.context import Context
 from market.db.embedded import EmbeddedPostgres
 from market.db.migrate import migrate
 from market.db.ready import make_data_dir
 from market.db.session import Database
+from market.kit.actor import SYSTEM
 from market.kit.clock import SystemClock
 from market.kit.files import FileStore
 from market.kit.ids import SystemChance
 from market.kit.vault import KeyFileVault
 from market.settings import Settings
+from tests.listed import a_version
 from tests.running import RunningServer
 
 _numbers = itertools.count(1)
@@ -98,8 +101,25 @@ async def cluster(admin_url: str, folder: Path) -> AsyncIterator[Cluster]:
     template = f"{_PREFIX}_template"
     urls = await prepare(admin_url, database=template, passwords=passwords)
     await migrate(urls.migrator)
+    await _load_a_list(urls)
     yield Cluster(admin_url, urls, template)
     await drop_database(admin_url, template)
+
+
+async def _load_a_list(urls: RoleUrls) -> None:
+    """A small sanctions list without an age, so that every database of a test may clear parties and take bids."""
+    db, clock = Database(urls.app, urls.officer), SystemClock()
+    async with db.begin(SYSTEM) as tx:
+        await screening.take_lists(
+            tx,
+            SYSTEM,
+            [a_version()],
+            checked_at=clock.now(),
+            good_for=None,
+            now=clock.now(),
+            chance=SystemChance(clock),
+        )
+    await db.close()
 
 
 @pytest_asyncio.fixture

@@ -24,6 +24,7 @@ from market.compliance.papers import Description
 from market.compliance.proposals import Kind, Proposal
 from market.compliance.requirements import REQUIREMENTS, Capability, EvidenceType, needed_types
 from market.compliance.rules import Grant, Owner
+from market.compliance.screening import jobs as screening_jobs
 from market.db.context import Context
 from market.kit.actor import SYSTEM, Actor, Role
 from market.kit.pages import PageRequest
@@ -238,8 +239,15 @@ async def prepared_case(
     return case_id
 
 
+async def screen(context: Context) -> None:
+    """Let the worker follow the journal and run every screening that is ordered."""
+    while any([await tick(context) for tick in (screening_jobs.order_by_journal, screening_jobs.screen_next)]):
+        pass
+
+
 async def approve(context: Context, approver: Party, case_id: UUID) -> dict[str, UUID]:
     """Officer B's yes: clearance ids by capability."""
+    await screen(context)
     async with context.db.begin_as_officer(approver.actor) as tx:
         _, granted = await compliance.approve(
             tx, approver.actor, case_id, reason="All papers checked", now=context.clock.now(), chance=context.chance

@@ -1,6 +1,6 @@
 """All tables at once, for the migration history and the test that compares the two."""
 
 from market.db.base import Base
-from market.db.tables import bidding, compliance, journal, keys, parties, portfolios, rails, settlement
+from market.db.tables import bidding, compliance, journal, keys, parties, portfolios, rails, screening, settlement
 
-__all__ = ["Base", "bidding", "compliance", "journal", "keys", "parties", "portfolios", "rails", "settlement"]
+__all__ = ["Base", "bidding", "compliance", "journal", "keys", "parties", "portfolios", "rails", "screening", "settlement"]
