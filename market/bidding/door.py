@@ -7,6 +7,7 @@ from litestar.params import HeaderParameter
 
 from auctions.messages import Command, Move, Reason
 from market.bidding import schemas, service
+from market.bidding.allowance import refuse_beyond_key
 from market.bidding.content import BidderOrder
 from market.bidding.lane import BidOrder, Lane
 from market.bidding.orders import Answer
@@ -30,6 +31,7 @@ async def bid(context: Context, lane: Lane, actor: Actor, auction_id: UUID, comm
     """A bidder's command, received now; raises the problem of its refusal."""
     received_at = context.clock.now()
     require(actor, role=Role.MEMBER, scope="bids:write")
+    await refuse_beyond_key(context, actor, command)
     return await _say(context, lane, BidOrder(actor, auction_id, command, received_at))
 
 

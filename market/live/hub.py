@@ -13,6 +13,7 @@ from auctions.messages import Reason
 from auctions.views import Audience
 from auctions.views import Role as Seat
 from market.bidding import service as bidding
+from market.bidding.allowance import refuse_beyond_key
 from market.bidding.lane import BidOrder, Lane
 from market.db.context import Context
 from market.kit.actor import SYSTEM, Actor, Role
@@ -249,8 +250,9 @@ class Live:
             scope = "auctions:write" if isinstance(command, SELLER_COMMANDS) else "bids:write"
             require(actor, role=Role.MEMBER, scope=scope)
             await self._let_in(connection, actor, command.auction)
-            order = BidOrder(actor, command.auction, engine_command(command, str(actor.org_id)), received_at)
-            answer = await self._lane.submit(order)
+            asked = engine_command(command, str(actor.org_id))
+            await refuse_beyond_key(self.context, actor, asked)
+            answer = await self._lane.submit(BidOrder(actor, command.auction, asked, received_at))
             connection.say(ack(command, answer))
             if answer.code is Reason.RATE_LIMITED:
                 self._lose_patience(connection)
