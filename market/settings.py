@@ -93,9 +93,12 @@ class Settings:
     )
     seal_password: str | None = _setting(None, "password of seal_file", secret=True)
     tsa_url: str | None = _setting(
-        None, "address of an RFC 3161 time-stamp authority; without it seals are PAdES B-B, with the platform's own times"
+        None,
+        "address of an RFC 3161 time-stamp authority; without it seals are PAdES B-B, with the platform's own times",
     )
-    escrow_holder: str | None = _setting(None, "holder of the escrow account, as the bank writes it; on files of payouts")
+    escrow_holder: str | None = _setting(
+        None, "holder of the escrow account, as the bank writes it; on files of payouts"
+    )
     escrow_iban: str | None = _setting(None, "IBAN of the escrow account that pain.001 files pay from")
     escrow_bic: str | None = _setting(None, "BIC of the escrow account's bank, for pain.001 files")
     escrow_bank_name: str | None = _setting(None, "name of the bank that NACHA files go to")
@@ -105,18 +108,6 @@ class Settings:
     stripe_key: str | None = _setting(None, "secret key of Stripe; without it the adapter is off", secret=True)
     stripe_webhook_secret: str | None = _setting(None, "secret that Stripe signs its messages with", secret=True)
     stripe_url: str = _setting("https://api.stripe.com", "address of Stripe's API")
-    screening_lists: str = _setting(
-        "",
-        "folder of sanctions lists that the worker loads when a file in it is new (default: lists in data_dir); a list "
-        "counts as checked when its file was written. The word specimen means the package's own lists, taken for "
-        "current: for demos and tests only",
-    )
-    screening_list_hours: int = _setting(
-        72,
-        "a list that was not checked for so long stops bids, listings, registrations and clearances; 0 stops nothing",
-        low=0,
-        high=24 * 365,
-    )
     screening_lists: str = _setting(
         "",
         "folder of sanctions lists that the worker loads when a file in it is new (default: lists in data_dir); a list "
