@@ -240,8 +240,9 @@ async def prepared_case(
 
 
 async def screen(context: Context) -> None:
-    """Let the worker follow the journal and run every screening that is ordered."""
-    while any([await tick(context) for tick in (screening_jobs.order_by_journal, screening_jobs.screen_next)]):
+    """Let the worker take the lists that the settings name, follow the journal and run every screening ordered."""
+    screening_ticks = (screening_jobs.take_list_files, screening_jobs.order_by_journal, screening_jobs.screen_next)
+    while any([await tick(context) for tick in screening_ticks]):
         pass
 
 

@@ -159,6 +159,16 @@ class AuctionPage(Struct, frozen=True):
         return cls([AuctionSummary.from_auction(found) for found in page.items], page.next_cursor)
 
 
+class Calendar(Struct, frozen=True):
+    """What is ahead and under way, by opening."""
+
+    items: Sequence[AuctionSummary]
+
+    @classmethod
+    def build(cls, found: Sequence[Auction]) -> "Calendar":
+        return cls([AuctionSummary.from_auction(each) for each in found])
+
+
 class RequirementView(Struct, frozen=True):
     code: str
     detail: str

@@ -6,14 +6,10 @@ from datetime import date, datetime
 from uuid import UUID
 
 from market.bidding.commission import Schedule
+from market.bidding.sale_terms import SaleTerms
 from market.kit.money import price_bps, show
 from market.settlement.documents.rendering import Document, canonical, render
-from market.settlement.rules import (
-    FORFEIT_SELLER_BPS,
-    PAY_BUSINESS_DAYS,
-    PUTBACK_WINDOW,
-    SIGN_BUSINESS_DAYS,
-)
+from market.settlement.rules import PAY_BUSINESS_DAYS, SIGN_BUSINESS_DAYS
 
 TEMPLATE = "psa_v2"
 """The newest template. A template is never edited once agreements were made from it; a change is a new version."""
@@ -61,7 +57,9 @@ class Deal:
     deposit_cents: int
 
 
-def state_facts(seller: Signatory, goods: Goods, schedule: Schedule, deal: Deal | None) -> str:
+def state_facts(
+    seller: Signatory, goods: Goods, schedule: Schedule, deal: Deal | None, *, sale_terms: SaleTerms
+) -> str:
     """The agreement's facts as canonical JSON: of a deal, or with blanks (a specimen) if `deal` is None."""
     money = goods.currency
     facts = {
@@ -92,8 +90,9 @@ def state_facts(seller: Signatory, goods: Goods, schedule: Schedule, deal: Deal 
         "terms": {
             "sign_days": str(SIGN_BUSINESS_DAYS),
             "pay_days": str(PAY_BUSINESS_DAYS),
-            "putback_days": str(PUTBACK_WINDOW.days),
-            "forfeit_seller": _per_cent(FORFEIT_SELLER_BPS),
+            "putback_days": str(sale_terms.putback_days),
+            "holdback": _per_cent(sale_terms.holdback_bps),
+            "forfeit_seller": _per_cent(sale_terms.forfeit_seller_bps),
             "law": _LAW,
         },
     }

@@ -71,10 +71,16 @@ async def pass_deadlines(context: Context) -> bool:
     return bool(done)
 
 
+async def pay_put_backs(context: Context) -> bool:
+    """Refund accounts that go back to the seller."""
+    async with context.db.begin(SYSTEM) as tx:
+        return bool(await service.pay_put_backs(tx, now=context.clock.now()))
+
+
 async def doubt_payouts(context: Context) -> bool:
     """Orders that the bank has not answered are unknown, until a statement decides."""
     async with context.db.begin(SYSTEM) as tx:
         return await service.doubt_unanswered(tx, now=context.clock.now()) > 0
 
 
-TICKS = (follow_journal, issue_agreements, seal_documents, apply_funds, pass_deadlines, doubt_payouts)
+TICKS = (follow_journal, issue_agreements, seal_documents, apply_funds, pay_put_backs, pass_deadlines, doubt_payouts)

@@ -95,6 +95,10 @@ def escrow(settlement_id: UUID) -> str:
     return f"escrow:{settlement_id}"
 
 
+def holdback(settlement_id: UUID) -> str:
+    return f"holdback:{settlement_id}"
+
+
 def deposit_pending(
     transfer_id: UUID, *, org_id: UUID, auction_id: UUID, currency: str, amount_cents: int
 ) -> list[Move]:
@@ -144,7 +148,7 @@ def deposit_applied(settlement: Settlement, held: HeldDeposit) -> list[Move]:
     ]
 
 
-def wire_received(entry_id: UUID, *, currency: str, amount_cents: int, org_id: UUID | None) -> list[Move]:
+def wire_received(entry_id: UUID, *, currency: str, amount_cents: int, org_id: UUID | None) -> list[Transfer]:
     """Money reached the bank; with `org_id` known it is that organisation's, else it waits in `clearing:in`."""
     subject = f"bank_entry:{entry_id}"
     legs = [("wire_received", FBO, CLEARING_IN)]
@@ -164,7 +168,7 @@ def wire_received(entry_id: UUID, *, currency: str, amount_cents: int, org_id: U
     ]
 
 
-def wire_returned(entry_id: UUID, *, currency: str, amount_cents: int, org_id: UUID) -> list[Move]:
+def wire_returned(entry_id: UUID, *, currency: str, amount_cents: int, org_id: UUID) -> list[Transfer]:
     """The bank took an organisation's wire back."""
     return [
         Transfer(
@@ -174,6 +178,21 @@ def wire_returned(entry_id: UUID, *, currency: str, amount_cents: int, org_id: U
             currency=currency,
             amount_cents=amount_cents,
             kind="wire_returned",
+            subject=f"bank_entry:{entry_id}",
+        )
+    ]
+
+
+def charge_borne(entry_id: UUID, *, currency: str, amount_cents: int) -> list[Transfer]:
+    """What the bank took for itself is borne by the platform, out of the commission that it has earned."""
+    return [
+        Transfer(
+            transfer_id=derived_id("charge_borne", entry_id),
+            debit=COMMISSION,
+            credit=FBO,
+            currency=currency,
+            amount_cents=amount_cents,
+            kind="charge_borne",
             subject=f"bank_entry:{entry_id}",
         )
     ]
@@ -189,11 +208,14 @@ def funded(settlement: Settlement) -> list[Move]:
 
 
 def released(settlement: Settlement) -> list[Move]:
-    """Escrow is emptied: the commission is earned, the rest is the seller's and ordered to be paid out."""
+    """Escrow is emptied: the commission is earned, the hold-back kept, the rest is the seller's and ordered to be paid out."""
     seller = cash(settlement.seller_org_id)
     return _some(
         _of(settlement, "commission", _escrow(settlement), COMMISSION, settlement.fee_cents)
         if settlement.fee_cents
+        else None,
+        _of(settlement, "holdback", _escrow(settlement), holdback(settlement.settlement_id), settlement.holdback_cents)
+        if settlement.holdback_cents
         else None,
         _of(settlement, "proceeds", _escrow(settlement), seller, settlement.proceeds_cents),
         _of(settlement, "payout", seller, CLEARING_OUT, settlement.proceeds_cents),
@@ -239,7 +261,7 @@ def payout_confirmed(settlement: Settlement) -> list[Move]:
 
 def forfeited(settlement: Settlement) -> list[Move]:
     """The buyer defaulted: its deposit goes to the seller and the platform."""
-    to_seller, to_platform = forfeit_split(settlement.deposit_cents)
+    to_seller, to_platform = forfeit_split(settlement.deposit_cents, settlement.forfeit_seller_bps)
     return _some(
         _of(settlement, "forfeit_to_seller", _escrow(settlement), cash(settlement.seller_org_id), to_seller)
         if to_seller
@@ -248,6 +270,46 @@ def forfeited(settlement: Settlement) -> list[Move]:
         if to_platform
         else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """What a put-back gives back: the price from the hold-back as far as it reaches, and both parts of the commission."""
+
+    from_holdback_cents: int
+    from_seller_cents: int
+    buyer_fee_cents: int
+    seller_fee_cents: int
+
+
+def put_back(settlement: Settlement, put_back_id: UUID, refund: Refund) -> list[Move]:
+    """An account goes back to the seller: the buyer gets its part of price and fee again, the seller of its fee."""
+    buyer, seller = cash(settlement.buyer_org_id), cash(settlement.seller_org_id)
+    legs = (
+        ("putback_price", holdback(settlement.settlement_id), buyer, refund.from_holdback_cents),
+        ("putback_price_seller", seller, buyer, refund.from_seller_cents),
+        ("putback_buyer_fee", COMMISSION, buyer, refund.buyer_fee_cents),
+        ("putback_seller_fee", COMMISSION, seller, refund.seller_fee_cents),
+    )
+    return [
+        Transfer(
+            transfer_id=derived_id(kind, put_back_id),
+            debit=debit,
+            credit=credit,
+            currency=settlement.currency,
+            amount_cents=cents,
+            kind=kind,
+            subject=f"settlement:{settlement.settlement_id}",
+        )
+        for kind, debit, credit, cents in legs
+        if cents
+    ]
+
+
+def window_closed(settlement: Settlement, holdback_cents: int) -> list[Move]:
+    """What is left of the hold-back is the seller's."""
+    kept, seller = holdback(settlement.settlement_id), cash(settlement.seller_org_id)
+    return _some(_of(settlement, "holdback_freed", kept, seller, holdback_cents) if holdback_cents else None)
 
 
 def refunded(settlement: Settlement, escrow_cents: int) -> list[Move]:

@@ -14,10 +14,9 @@ SIGN_BUSINESS_DAYS = 2
 PAY_BUSINESS_DAYS = 3
 PAYOUT_BUSINESS_DAYS = 3
 """An order to the bank without an answer after so many days is `unknown`; only a statement decides it."""
-PUTBACK_WINDOW = timedelta(days=120)
 BANK_CHANGE_COOLING = timedelta(hours=48)
-FORFEIT_SELLER_BPS = 8_000
-"""Of a forfeited deposit the seller receives this part; the rest is the platform's (`rev:default`)."""
+PUTBACK_ANSWER_BUSINESS_DAYS = 10
+"""A seller who does not answer a put-back in so many days has accepted it."""
 
 
 class State(StrEnum):
@@ -38,6 +37,10 @@ class State(StrEnum):
 
 CANCELLABLE = (State.SIGNING, State.AWAITING_FUNDS, State.FUNDED, State.RELEASE_REVIEW)
 """Until the release the parties may undo the sale together."""
+
+
+HOLDABLE = (State.AWARDED, State.SIGNING, State.AWAITING_FUNDS, State.FUNDED, State.RELEASE_REVIEW)
+"""Compliance can stop a sale until its release."""
 
 
 class Step(StrEnum):
@@ -104,6 +107,14 @@ class UnmatchedDebit(Conflict):
 
 class TwoPeople(Forbidden):
     slug, title = "two-people", "Two different people are needed"
+
+
+class OnHold(Conflict):
+    slug, title = "on-hold", "Compliance is reviewing this sale"
+
+
+class PutBackRefused(Conflict):
+    slug, title = "put-back-refused", "The put-back cannot be taken"
 
 
 class StatementUnreadable(Malformed):
@@ -184,6 +195,17 @@ class Settlement:
     pay_by_at: datetime | None
     putback_until_at: datetime | None
     ended_at: datetime | None
+    account_count: int = 0
+    face_value_cents: int = 0
+    holdback_cents: int = 0
+    putback_days: int = 0
+    forfeit_seller_bps: int = 0
+    refunded_face_cents: int = 0
+    refunded_price_cents: int = 0
+    refunded_buyer_fee_cents: int = 0
+    refunded_seller_fee_cents: int = 0
+    held_since_at: datetime | None = None
+    """Since when compliance holds the sale; no step is taken and no deadline passes meanwhile."""
 
     @property
     def price_cents(self) -> int:
@@ -201,17 +223,17 @@ class Settlement:
 
     @property
     def proceeds_cents(self) -> int:
-        """What the seller receives."""
-        return self.hammer_cents - self.seller_fee_cents
+        """What the seller receives with the release; what is held back comes when the window closes."""
+        return self.hammer_cents - self.seller_fee_cents - self.holdback_cents
 
     def party(self, org_id: UUID | None) -> Party | None:
         """Which side an organisation is on; None for everybody else."""
         return {self.seller_org_id: Party.SELLER, self.buyer_org_id: Party.BUYER}.get(org_id) if org_id else None
 
 
-def forfeit_split(deposit_cents: int) -> tuple[int, int]:
+def forfeit_split(deposit_cents: int, seller_bps: int) -> tuple[int, int]:
     """A forfeited deposit as (seller's part, platform's part); the platform bears the odd minor unit."""
-    seller_cents = deposit_cents * FORFEIT_SELLER_BPS // 10_000
+    seller_cents = deposit_cents * seller_bps // 10_000
     return seller_cents, deposit_cents - seller_cents
 
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market.bidding.commission import Payer, Schedule
+from market.bidding.sale_terms import SaleTerms
 from market.settlement.agreement import TEMPLATE, Deal, Goods, Signatory, render, state_facts
 from market.settlement.documents.rendering import FOLDER
 
@@ -37,13 +38,13 @@ def fresh(facts: str):
 
 
 def test_the_document_follows_from_its_facts_byte_for_byte():
-    facts = state_facts(SELLER, GOODS, SCHEDULE, DEAL)
-    assert facts == state_facts(SELLER, GOODS, SCHEDULE, DEAL)
+    facts = state_facts(SELLER, GOODS, SCHEDULE, DEAL, sale_terms=SaleTerms())
+    assert facts == state_facts(SELLER, GOODS, SCHEDULE, DEAL, sale_terms=SaleTerms())
     assert fresh(facts) == fresh(facts)
 
 
 def test_another_process_makes_the_same_document():
-    facts = state_facts(SELLER, GOODS, SCHEDULE, DEAL)
+    facts = state_facts(SELLER, GOODS, SCHEDULE, DEAL, sale_terms=SaleTerms())
     code = "import sys; from market.settlement.agreement import render; print(render(sys.stdin.read()).sha256)"
     other = subprocess.run(
         [sys.executable, "-c", code], input=facts, capture_output=True, text=True, check=True, timeout=60
@@ -52,15 +53,15 @@ def test_another_process_makes_the_same_document():
 
 
 def test_every_fact_changes_the_document():
-    before = render(state_facts(SELLER, GOODS, SCHEDULE, DEAL)).sha256
+    before = render(state_facts(SELLER, GOODS, SCHEDULE, DEAL, sale_terms=SaleTerms())).sha256
     changes = [
-        state_facts(replace(SELLER, name="Other"), GOODS, SCHEDULE, DEAL),
-        state_facts(SELLER, replace(GOODS, sale_file_sha256="e" * 64), SCHEDULE, DEAL),
-        state_facts(SELLER, replace(GOODS, commitment_root="e" * 64), SCHEDULE, DEAL),
-        state_facts(SELLER, replace(GOODS, account_count=1235), SCHEDULE, DEAL),
-        state_facts(SELLER, GOODS, replace(SCHEDULE, payer=Payer.BUYER), DEAL),
-        state_facts(SELLER, GOODS, SCHEDULE, replace(DEAL, hammer_cents=12_345_679)),
-        state_facts(SELLER, GOODS, SCHEDULE, None),
+        state_facts(replace(SELLER, name="Other"), GOODS, SCHEDULE, DEAL, sale_terms=SaleTerms()),
+        state_facts(SELLER, replace(GOODS, sale_file_sha256="e" * 64), SCHEDULE, DEAL, sale_terms=SaleTerms()),
+        state_facts(SELLER, replace(GOODS, commitment_root="e" * 64), SCHEDULE, DEAL, sale_terms=SaleTerms()),
+        state_facts(SELLER, replace(GOODS, account_count=1235), SCHEDULE, DEAL, sale_terms=SaleTerms()),
+        state_facts(SELLER, GOODS, replace(SCHEDULE, payer=Payer.BUYER), DEAL, sale_terms=SaleTerms()),
+        state_facts(SELLER, GOODS, SCHEDULE, replace(DEAL, hammer_cents=12_345_679), sale_terms=SaleTerms()),
+        state_facts(SELLER, GOODS, SCHEDULE, None, sale_terms=SaleTerms()),
     ]
     assert len({before, *(render(each).sha256 for each in changes)}) == 8
 
@@ -81,19 +82,24 @@ def test_a_name_is_text_and_never_markup(names):
 
 def test_hostile_names_add_no_structure_to_the_document():
     def headings(name: str) -> str:
-        facts = state_facts(replace(SELLER, name=name), replace(GOODS, name=name), SCHEDULE, DEAL)
+        facts = state_facts(
+            replace(SELLER, name=name), replace(GOODS, name=name), SCHEDULE, DEAL, sale_terms=SaleTerms()
+        )
         return typst.query(str(FOLDER / f"{TEMPLATE}.typ"), "heading", sys_inputs={"facts": facts}, root=str(FOLDER))
 
     assert headings("\n".join(HOSTILE)) == headings("An innocent name")
 
 
 def test_a_specimen_names_no_buyer_and_no_price():
-    facts = json.loads(state_facts(SELLER, GOODS, SCHEDULE, None))
+    facts = json.loads(state_facts(SELLER, GOODS, SCHEDULE, None, sale_terms=SaleTerms()))
     assert facts["specimen"] is True
     assert set(facts["price"].values()) == {"to be filled at the award"}
 
 
 def test_facts_of_an_unknown_template_are_a_fault():
-    facts = json.dumps(json.loads(state_facts(SELLER, GOODS, SCHEDULE, DEAL)) | {"template": "../../etc/passwd"})
+    facts = json.dumps(
+        json.loads(state_facts(SELLER, GOODS, SCHEDULE, DEAL, sale_terms=SaleTerms()))
+        | {"template": "../../etc/passwd"}
+    )
     with pytest.raises(ValueError, match="no template"):
         render(facts)

@@ -26,6 +26,7 @@ from pyhanko.stamp import TextStampStyle
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from market.bidding.sale_terms import SaleTerms
 from market.kit.actor import SYSTEM
 from market.kit.errors import NotFound
 from market.settlement import jobs, service
@@ -50,7 +51,7 @@ def authority(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def agreement():
-    return render(state_facts(SELLER, GOODS, SCHEDULE, DEAL))
+    return render(state_facts(SELLER, GOODS, SCHEDULE, DEAL, sale_terms=SaleTerms()))
 
 
 def sealed_by(authority, base, *, tsa_url=None) -> bytes:
@@ -161,14 +162,14 @@ def plain(body: dict) -> str:
 
 
 def test_the_agreement_has_all_its_clauses():
-    facts = state_facts(SELLER, GOODS, SCHEDULE, DEAL)
+    facts = state_facts(SELLER, GOODS, SCHEDULE, DEAL, sale_terms=SaleTerms())
     found = typst.query(str(FOLDER / "psa_v2.typ"), "heading", sys_inputs={"facts": facts}, root=str(FOLDER))
     assert [plain(each["body"]) for each in json.loads(found)] == CLAUSES
 
 
 @pytest.mark.parametrize("template", ["bill_of_sale_v1", "affidavit_v1"])
 def test_a_deed_follows_from_its_facts_byte_for_byte(template):
-    facts = json.loads(state_facts(SELLER, GOODS, SCHEDULE, DEAL)) | {
+    facts = json.loads(state_facts(SELLER, GOODS, SCHEDULE, DEAL, sale_terms=SaleTerms())) | {
         "template": template, "closed_at": "2026-11-22 10:00:00", "agreement_sha256": "e" * 64,
         "signatory": "Sal #Seller", "signed_at": "2026-11-20",
     }  # fmt: skip
@@ -179,7 +180,7 @@ def test_a_deed_follows_from_its_facts_byte_for_byte(template):
 
 
 def test_the_first_version_of_the_agreement_can_still_be_made():
-    facts = json.loads(state_facts(SELLER, GOODS, SCHEDULE, DEAL)) | {"template": "psa_v1"}
+    facts = json.loads(state_facts(SELLER, GOODS, SCHEDULE, DEAL, sale_terms=SaleTerms())) | {"template": "psa_v1"}
     assert render(canonical(facts)).pdf.startswith(b"%PDF-")
 
 

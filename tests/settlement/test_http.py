@@ -11,6 +11,7 @@ import pytest_asyncio
 from market.app import create_app
 from market.parties import service as parties
 from market.parties.routes import COOKIE
+from market.settlement.statement import MAX_BYTES
 from masking.envelope import private_key_from_seed, receive_key
 from tests import factories
 from tests.settlement.wires import Wire, statement
@@ -149,7 +150,7 @@ async def test_bad_statements_are_refused_by_name_and_nothing_is_kept(bank, door
         409,
         "statement-out-of-order",
     )
-    huge = await operator.post(door, content=b"x" * 10_000_001, headers=headers)
+    huge = await operator.post(door, content=b"x", headers=headers | {"Content-Length": str(MAX_BYTES + 1)})
     assert huge.status_code == 413
     assert (await operator.get(door)).json() == before
 

@@ -144,6 +144,7 @@ def sales(draw: st.DrawFn) -> Settlement:
         seller_fee_cents=shares.seller_cents, commission={},
         deposit_cents=draw(st.integers(0, hammer + shares.buyer_cents)), state=State.AWARDED, awarded_at=NOW,
         sign_by_at=None, pay_by_at=None, putback_until_at=None, ended_at=None,
+        holdback_cents=hammer * draw(st.integers(0, 2_000)) // 10_000, forfeit_seller_bps=draw(st.integers(0, 10_000)),
     )  # fmt: skip
 
 
@@ -168,7 +169,8 @@ def test_escrow_is_filled_with_the_price_and_emptied_to_nothing(sale):
     released = effect(filled, moves.released(sale))
     assert escrow not in released
     assert moves.cash(sale.seller_org_id) not in released
-    assert released[moves.CLEARING_OUT] == sale.hammer_cents - sale.seller_fee_cents
+    assert released[moves.CLEARING_OUT] == sale.hammer_cents - sale.seller_fee_cents - sale.holdback_cents
+    assert released.get(moves.holdback(sale.settlement_id), 0) == sale.holdback_cents
     assert released.get(moves.COMMISSION, 0) == sale.buyer_fee_cents + sale.seller_fee_cents
     assert released.get(buyer, 0) == sale.deposit_cents - sale.price_cents
     paid = effect(filled, moves.released(sale), moves.payout_confirmed(sale))
@@ -182,8 +184,8 @@ def test_a_forfeited_or_refunded_deposit_leaves_nothing_in_escrow(sale):
         gained = effect(undo)
         assert -gained.pop(moves.escrow(sale.settlement_id), 0) == applied.get(moves.escrow(sale.settlement_id), 0)
         assert sum(gained.values()) == sale.deposit_cents
-    assert sum(forfeit_split(sale.deposit_cents)) == sale.deposit_cents
-    assert forfeit_split(10_000) == (8_000, 2_000)
+    assert sum(forfeit_split(sale.deposit_cents, 8_000)) == sale.deposit_cents
+    assert forfeit_split(10_000, 8_000) == (8_000, 2_000)
 
 
 def test_the_same_step_twice_has_the_same_ids_and_different_steps_have_different_ones():

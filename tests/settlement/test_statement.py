@@ -95,7 +95,7 @@ GOOD = statement([Wire(500)])
         (b"\x00\xff", "well-formed"),
         (b"<Document/>", "not a camt.053"),
         (GOOD[:-20], "well-formed"),
-        (GOOD.replace(b"camt.053", b"camt.054"), "not a camt.053"),
+        (GOOD.replace(b"camt.053", b"camt.054"), "1 to 100 statements"),
         (GOOD.replace(b'encoding="UTF-8"', b'encoding="klingon"'), "well-formed"),
         (GOOD.replace(b">5.00<", b">5.001<"), "whole minor units"),
         (GOOD.replace(b">5.00<", b">-5.00<"), "whole minor units"),

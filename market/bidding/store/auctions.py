@@ -164,6 +164,13 @@ async def list_auctions(
     return [_auction(tuple(row)) for row in await tx.execute(query)]
 
 
+async def upcoming(tx: AsyncSession, limit: int) -> list[Auction]:
+    """What has not ended and the transaction's actor may see, by opening."""
+    live = AuctionRow.phase.in_(("scheduled", "open", "paused"))
+    query = select(*_COLUMNS).where(live).order_by(AuctionRow.opens_at, AuctionRow.auction_id).limit(limit)
+    return [_auction(tuple(row)) for row in await tx.execute(query)]
+
+
 async def read_events(tx: AsyncSession, auction_id: UUID, after_seq: int, limit: int = _EVENTS_AT_ONCE) -> list[str]:
     """The canonical texts of the next events."""
     found = await tx.scalars(

@@ -2,13 +2,15 @@
 
 from litestar.types import ControllerRouterHandler
 
-from market.settlement.routes import books, files, money, papers, rails, sales
+from market.settlement.routes import afterwards, books, files, money, papers, rails, sales, suspense
 
 HANDLERS: list[ControllerRouterHandler] = [
     *money.HANDLERS,
     *rails.HANDLERS,
+    *suspense.HANDLERS,
     *books.HANDLERS,
     *papers.HANDLERS,
     *sales.HANDLERS,
+    *afterwards.HANDLERS,
     *files.HANDLERS,
 ]

@@ -11,18 +11,19 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from market.kit.pages import PageRequest
+from market.parties.routes import STEP_UP
 from market.settlement import schemas, service
 from market.settlement.routes.doors import MONEY, Here, Who
 from market.settlement.rules import PayoutState
-from market.settlement.statement import MAX_BYTES, digest, read_statements
+from market.settlement.statement import MAX_BYTES, Notice, Statement, digest, read_file
 
 
 class _StatementOperation(Operation):
     """The statement is read as it is, so its media type is said here."""
 
     def __post_init__(self) -> None:
-        body = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING, description="camt.053, 10 MB at most"))
-        self.request_body = RequestBody(content={"application/xml": body}, required=True)
+        body = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING, description="100 MB at most"))
+        self.request_body = RequestBody(content={"application/xml": body, "text/plain": body}, required=True)
 
 
 @post(
@@ -34,15 +35,19 @@ class _StatementOperation(Operation):
     request_max_body_size=MAX_BYTES,
 )
 async def import_statement(request: Request[Any, Any, Any], context: Here, actor: Who) -> schemas.ImportsView:
-    """For operators. All statements of the document are applied, or none; none is applied twice."""
+    """For operators: camt.053, camt.054, MT940 or BAI2, told apart by content. All statements of the file are applied, or
+    none; none is applied twice. The notices of a camt.054 are kept for the statement that books them.
+    """
     service.require_importer(actor)
-    xml = await request.body()
-    statements = await asyncio.to_thread(read_statements, xml)
+    content = await request.body()
+    found = await asyncio.to_thread(read_file, content)
+    statements = [each for each in found if isinstance(each, Statement)]
+    notices = [each for each in found if isinstance(each, Notice)]
+    now, sha256 = context.clock.now(), digest(content)
     async with context.db.begin(actor) as tx:
-        imported = await service.import_statements(
-            tx, actor, statements, digest(xml), now=context.clock.now(), chance=context.chance
-        )
-    return schemas.ImportsView([schemas.ImportView.from_import(each) for each in imported])
+        new_count = await service.keep_notices(tx, actor, notices, sha256, now=now)
+        imported = await service.import_statements(tx, actor, statements, sha256, now=now, chance=context.chance)
+    return schemas.ImportsView([schemas.ImportView.from_import(each) for each in imported], new_count)
 
 
 @get("/v1/bank-statements", tags=MONEY, summary="Imported statements", operation_id="listBankStatements")
@@ -65,7 +70,7 @@ async def list_suspense(
         return schemas.BankEntryPage.from_page(await service.list_suspense(tx, actor, PageRequest.parse(limit, cursor)))
 
 
-@get("/v1/payouts", tags=MONEY, summary="Orders to the bank", operation_id="listPayouts")
+@get("/v1/payouts", tags=MONEY, summary="Orders to the bank", operation_id="listPayouts", opt=STEP_UP)
 async def list_payouts(
     context: Here,
     actor: Who,

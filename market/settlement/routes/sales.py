@@ -7,6 +7,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ControllerRouterHandler
 
 from market.kit.pages import PageRequest
+from market.parties.routes import STEP_UP
 from market.settlement import schemas, service
 from market.settlement.routes.doors import SALES, Here, Who
 
@@ -66,6 +67,7 @@ async def prepare_release(context: Here, actor: Who, settlement_id: FromPath[UUI
     tags=SALES,
     summary="Approve the release",
     operation_id="approveRelease",
+    opt=STEP_UP,
 )
 async def approve_release(context: Here, actor: Who, settlement_id: FromPath[UUID]) -> schemas.SettlementView:
     """By another person than the preparer: money, payout order and the buyer's keys, in one transaction."""

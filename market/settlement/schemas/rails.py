@@ -1,15 +1,16 @@
 """Statements and payouts on the wire."""
 
 from datetime import date, datetime
-from typing import Self
+from typing import Annotated, Self
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from market.kit.pages import Page
 from market.settlement.rules import PayoutState
 from market.settlement.service import Imported
 from market.settlement.store.bank import BankAccount, BankEntry, KeptStatement, Payout
+from market.settlement.store.suspense import Proposal
 
 
 class BankEntryView(Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,10 +69,11 @@ class StatementPage(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ImportView(Struct, frozen=True, forbid_unknown_fields=True):
-    """`suspense` lists the entries that nobody was found for; their credits wait in `clearing:in`."""
+    """`suspense` lists the first 200 entries that nobody was found for; their credits wait in `clearing:in`."""
 
     statement: StatementView
     matched_count: int
+    suspense_count: int
     suspense: list[BankEntryView]
     funded_settlement_ids: list[UUID]
     paid_out_settlement_ids: list[UUID]
@@ -81,14 +83,47 @@ class ImportView(Struct, frozen=True, forbid_unknown_fields=True):
         return cls(
             StatementView.from_statement(imported.statement),
             imported.matched_count,
-            [BankEntryView.from_entry(entry) for entry in imported.suspense],
+            len(imported.suspense),
+            [BankEntryView.from_entry(entry) for entry in imported.suspense[:200]],
             [each.settlement_id for each in imported.funded],
             [each.settlement_id for each in imported.confirmed],
         )
 
 
 class ImportsView(Struct, frozen=True, forbid_unknown_fields=True):
+    """`notice_count` is how many notices of batch bookings were new."""
+
     statements: list[ImportView]
+    notice_count: int
+
+
+class MatchIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """`org_id` null: the platform's own, for debits alone."""
+
+    org_id: UUID | None
+    reason: Annotated[str, Meta(min_length=1, max_length=500)]
+
+
+class MatchView(Struct, frozen=True, forbid_unknown_fields=True):
+    proposal_id: UUID
+    entry_id: UUID
+    org_id: UUID | None
+    reason: str
+    proposed_by: UUID
+    at: datetime
+
+    @classmethod
+    def from_proposal(cls, found: Proposal) -> Self:
+        return cls(found.proposal_id, found.entry_id, found.org_id, found.reason, found.proposed_by, found.at)
+
+
+class MatchPage(Struct, frozen=True, forbid_unknown_fields=True):
+    items: list[MatchView]
+    next_cursor: str | None
+
+    @classmethod
+    def from_page(cls, page: Page[Proposal]) -> Self:
+        return cls([MatchView.from_proposal(found) for found in page.items], page.next_cursor)
 
 
 class PayoutView(Struct, frozen=True, forbid_unknown_fields=True):

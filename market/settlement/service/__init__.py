@@ -39,7 +39,17 @@ from market.settlement.service.documents import (
     make_sealed,
     next_unsealed,
 )
+from market.settlement.service.holds import approve_lift, place_hold, prepare_lift
 from market.settlement.service.payouts import doubt_unanswered, list_payouts, list_withdrawals, send_payout, withdraw
+from market.settlement.service.putbacks import (
+    Claim,
+    answer_put_back,
+    claim_put_backs,
+    decide_put_back,
+    list_put_backs,
+    pay_put_backs,
+    withdraw_put_back,
+)
 from market.settlement.service.release import approve_release, prepare_release, sale_key, take_file
 from market.settlement.service.sale import (
     apply_waiting_funds,
@@ -52,22 +62,37 @@ from market.settlement.service.sale import (
     list_settlements,
     open_settlements,
 )
+from market.settlement.service.suspense import (
+    confirm_match,
+    keep_notices,
+    list_proposals,
+    propose_match,
+    reject_match,
+)
+from market.settlement.service.title import chain_of_title
 
 __all__ = [
     "BankDetails",
+    "Claim",
     "Deposit",
     "DocumentKind",
     "Imported",
     "Proof",
     "Signing",
+    "answer_put_back",
     "apply_waiting_funds",
+    "approve_lift",
     "approve_release",
     "ask_cancellation",
     "authority",
     "cancel_given_up",
+    "chain_of_title",
     "check_ledger",
+    "claim_put_backs",
     "claim_unissued",
     "close_due",
+    "confirm_match",
+    "decide_put_back",
     "doubt_unanswered",
     "find_agreement",
     "find_document",
@@ -75,6 +100,7 @@ __all__ = [
     "free_deposits",
     "import_statements",
     "issue",
+    "keep_notices",
     "keep_reference",
     "keep_sealed",
     "lapse_due",
@@ -82,6 +108,8 @@ __all__ = [
     "list_accounts",
     "list_documents",
     "list_payouts",
+    "list_proposals",
+    "list_put_backs",
     "list_settlements",
     "list_statements",
     "list_suspense",
@@ -92,9 +120,14 @@ __all__ = [
     "open_number",
     "open_settlements",
     "own_bank",
+    "pay_put_backs",
     "place_deposit",
+    "place_hold",
+    "prepare_lift",
     "prepare_release",
+    "propose_match",
     "put_bank_account",
+    "reject_match",
     "require_importer",
     "sale_key",
     "send_payout",
@@ -104,4 +137,5 @@ __all__ = [
     "take_file",
     "trial_balance",
     "withdraw",
+    "withdraw_put_back",
 ]

@@ -1,7 +1,7 @@
 """Where organisations are paid to, and what the bank says."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -31,9 +31,9 @@ from market.settlement.service.books import READ, STAFF
 from market.settlement.service.matching import Matching
 from market.settlement.service.payouts import confirm, take_back
 from market.settlement.service.sale import WRITE, apply_funds
-from market.settlement.statement import Statement
+from market.settlement.statement import Line, Statement
 from market.settlement.store import bank as store
-from market.settlement.store import ledger, settlements
+from market.settlement.store import ledger, settlements, suspense
 from market.settlement.store.bank import BankAccount, BankEntry, KeptStatement
 
 
@@ -171,6 +171,7 @@ async def import_statements(
     imported = []
     for statement in statements:
         chain = await _next_in_chain(tx, statement)
+        statement = await _with_notices(tx, statement)  # noqa: PLW2901 - the same statement, told in full
         kept = KeptStatement(
             chance.new_id(), statement.bank_account, statement.statement_ref, statement.currency, chain,
             statement.opening_cents, statement.closing_cents, len(statement.lines), file_sha256, imported_by, now,
@@ -198,6 +199,20 @@ async def _next_in_chain(tx: AsyncSession, statement: Statement) -> int:
     return last.chain + 1 if last else 1
 
 
+async def _with_notices(tx: AsyncSession, statement: Statement) -> Statement:
+    """The statement with the parts of batch bookings that notices told, where they fit in direction and amount."""
+    told = await suspense.notices_of(tx, statement.bank_account, [line.entry_ref for line in statement.lines])
+
+    def parts(line: Line) -> Sequence[Line]:
+        notice = told.get(line.entry_ref)
+        fits = notice is not None and (notice.currency, notice.credit, notice.amount_cents) == (
+            statement.currency, line.credit, line.amount_cents,
+        )  # fmt: skip
+        return notice.parts if notice is not None and fits else (line,)
+
+    return replace(statement, lines=tuple(part for line in statement.lines for part in parts(line)))
+
+
 async def _apply(
     tx: AsyncSession, actor: Actor, statement: Statement, kept: KeptStatement, *, chance: Chance, now: datetime
 ) -> Imported:
@@ -219,7 +234,7 @@ async def _apply(
     for line in statement.lines:
         matching.add(kept, line, chance.new_id())
     await store.add_statement(tx, kept, matching.entries)
-    await ledger.apply(tx, matching.wires)
+    await ledger.post_all(tx, matching.wires)
     sales = {sale.settlement_id: sale for sale in paid_out}
     confirmed = [await confirm(tx, actor, sales, payout, entry, now=now) for payout, entry in matching.paid.values()]
     for payout, entry in matching.returned.values():

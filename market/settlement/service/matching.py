@@ -22,7 +22,7 @@ class Matching:
     open_debits: dict[str, BankEntry]
     free_cents: dict[UUID, int]
     entries: list[BankEntry] = field(default_factory=list)
-    wires: list[moves.Move] = field(default_factory=list)
+    wires: list[moves.Transfer] = field(default_factory=list)
     paid: dict[UUID, tuple[Payout, BankEntry]] = field(default_factory=dict)
     returned: dict[UUID, tuple[Payout, BankEntry]] = field(default_factory=dict)
 

@@ -1,7 +1,7 @@
 """The release: two people, one transaction. Money, key, payout order and journal come together or not at all."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
@@ -18,7 +18,6 @@ from market.portfolios import service as portfolios
 from market.portfolios.rules import SalePackage
 from market.settlement import moves
 from market.settlement.rules import (
-    PUTBACK_WINDOW,
     NotReleased,
     Party,
     PayoutState,
@@ -28,6 +27,7 @@ from market.settlement.rules import (
     UnmatchedDebit,
     reference,
 )
+from market.settlement.service import title
 from market.settlement.service.books import READ
 from market.settlement.service.payouts import usable_bank_account
 from market.settlement.service.sale import WRITE, require_step
@@ -70,6 +70,7 @@ async def approve_release(
     await store.add_grant(tx, await _grant(tx, settlement, package, vault=vault, now=now))
     payout = _payout(settlement, account, chance.new_id(), now)
     await bank.add_payout(tx, payout)
+    await title.assign(tx, settlement, now)
     await portfolios.mark_sold(tx, actor, settlement.pool_id)
     body = {
         "fee_cents": settlement.fee_cents,
@@ -77,7 +78,14 @@ async def approve_release(
         "payout_id": payout.payout_id,
         "file_sha256": package.file.sha256,
     }
-    return await take(tx, actor, settlement, Step.APPROVE_RELEASE, body=body, putback_until_at=now + PUTBACK_WINDOW)
+    return await take(
+        tx,
+        actor,
+        settlement,
+        Step.APPROVE_RELEASE,
+        body=body,
+        putback_until_at=now + timedelta(days=settlement.putback_days),
+    )
 
 
 async def sale_key(tx: AsyncSession, actor: Actor, settlement_id: UUID) -> KeyGrant:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from market.journal import service as journal
 from market.kit.actor import Actor
 from market.kit.errors import NotFound
-from market.settlement.rules import Settlement, Step, advance
+from market.settlement.rules import OnHold, Settlement, Step, advance
 from market.settlement.store import settlements as store
 
 
@@ -33,12 +33,19 @@ async def take(
 ) -> Settlement:
     """The settlement after `step`; `columns` are deadlines that come with it. The caller holds the row's lock.
 
-    Raises `WrongState` when the step does not leave the present state.
+    Raises `WrongState` when the step does not leave the present state, `OnHold` while compliance holds the sale.
     """
+    require_free(settlement)
     moved = replace(settlement, state=advance(settlement.state, step), **columns)  # type: ignore[arg-type]
     await store.move(tx, settlement.settlement_id, moved.state, **columns)
     await note(tx, actor, moved, step.value, {"from": settlement.state, "to": moved.state, **(body or {})})
     return moved
+
+
+def require_free(settlement: Settlement) -> None:
+    """Raises `OnHold` while compliance holds the sale. The message tells nobody why."""
+    if settlement.held_since_at is not None:
+        raise OnHold("the sale is under review; its deadlines do not run meanwhile")
 
 
 async def note(tx: AsyncSession, actor: Actor, settlement: Settlement, what: str, body: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from market.db.tables.rails import SuspenseDecisionRow
 from market.db.tables.settlement import (
     BankAccountRow,
     BankEntryRow,
@@ -20,6 +21,10 @@ from market.db.tables.settlement import (
 from market.kit.pages import PageRequest
 from market.settlement.rules import PayoutState
 
+# Two people have not said yet whose an entry in suspense is.
+_IS_OPEN = ~exists().where(
+    SuspenseDecisionRow.entry_id == BankEntryRow.entry_id, SuspenseDecisionRow.outcome == "confirmed"
+)
 _IMPORT_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('debtmarket bank statements'))")
 
 
@@ -105,7 +110,7 @@ async def orgs_by_reference(tx: AsyncSession, references: Collection[str]) -> di
     """Whose the payment references are."""
     found = await tx.execute(
         select(PaymentReferenceRow.reference, PaymentReferenceRow.org_id).where(
-            PaymentReferenceRow.reference.in_(references)
+            PaymentReferenceRow.reference == func.any(list(references))
         )
     )
     return {row.reference: row.org_id for row in found}
@@ -184,7 +189,7 @@ async def list_suspense(tx: AsyncSession, request: PageRequest) -> list[BankEntr
     """Entries that nobody was found for, oldest first."""
     query = (
         select(BankEntryRow)
-        .where(BankEntryRow.outcome == "suspense")
+        .where(BankEntryRow.outcome == "suspense", _IS_OPEN)
         .order_by(BankEntryRow.entry_id)
         .limit(request.limit + 1)
     )
@@ -202,6 +207,7 @@ async def unmatched_debits(tx: AsyncSession, currency: str) -> list[BankEntry]:
             BankEntryRow.currency == currency,
             BankEntryRow.outcome == "suspense",
             BankEntryRow.direction == "debit",
+            _IS_OPEN,
             ~exists().where(corrects.corrects_entry_id == BankEntryRow.entry_id),
         )
         .order_by(BankEntryRow.entry_id)
@@ -219,7 +225,7 @@ async def payouts_by_reference(tx: AsyncSession, references: Collection[str]) ->
     """Payouts by their references. Locks their rows in order of id."""
     found = await tx.scalars(
         select(PayoutRow)
-        .where(PayoutRow.reference.in_(references))
+        .where(PayoutRow.reference == func.any(list(references)))
         .order_by(PayoutRow.payout_id)
         .with_for_update()
         .execution_options(populate_existing=True)
@@ -255,7 +261,7 @@ async def list_payouts(tx: AsyncSession, request: PageRequest, state: PayoutStat
 
 async def settlements_of_payouts(tx: AsyncSession, references: Collection[str]) -> list[UUID]:
     """The sales whose proceeds the references pay."""
-    found = await tx.scalars(select(PayoutRow.settlement_id).where(PayoutRow.reference.in_(references)))
+    found = await tx.scalars(select(PayoutRow.settlement_id).where(PayoutRow.reference == func.any(list(references))))
     return [settlement_id for settlement_id in found if settlement_id is not None]
 
 

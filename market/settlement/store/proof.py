@@ -40,7 +40,9 @@ _CHECK = text("""
             ('credits pending', credits_pending, credits_pending_cents)) AS each (which, recomputed, kept)
     ), entry AS (
         SELECT e.*, CASE direction WHEN 'credit' THEN amount_cents ELSE -amount_cents END AS signed,
-            EXISTS (SELECT FROM bank_entry c WHERE c.corrects_entry_id = e.entry_id) AS corrected
+            EXISTS (SELECT FROM bank_entry c WHERE c.corrects_entry_id = e.entry_id)
+                OR EXISTS (SELECT FROM suspense_decision d WHERE d.entry_id = e.entry_id AND d.outcome = 'confirmed')
+                AS settled
         FROM bank_entry e
     ), statement AS (
         SELECT s.*, s.opening_cents + coalesce(sum(entry.signed), 0) AS reckoned, count(entry.entry_id) AS counted,
@@ -93,7 +95,7 @@ _CHECK = text("""
         UNION ALL SELECT 'booked_without_entry', w.currency, w.transfer_id::text, 0, w.amount_cents
             FROM wire w LEFT JOIN entry e ON w.subject = 'bank_entry:' || e.entry_id WHERE e.entry_id IS NULL
         UNION ALL SELECT 'debit_unmatched', currency, entry_ref, 0, amount_cents FROM entry
-            WHERE direction = 'debit' AND outcome = 'suspense' AND NOT corrected
+            WHERE direction = 'debit' AND outcome = 'suspense' AND NOT settled
     )
     SELECT 'totals', currency, accounts || ' ' || transfers || ' ' || statements,
         statement_cents, bank_cents, claims_cents, income_cents FROM total

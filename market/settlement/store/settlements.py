@@ -94,7 +94,7 @@ async def lock_all(tx: AsyncSession, ids: Collection[UUID]) -> list[Settlement]:
 
 
 async def by_reference(tx: AsyncSession, references: Collection[str]) -> dict[str, Settlement]:
-    found = await tx.scalars(select(SettlementRow).where(SettlementRow.reference.in_(references)))
+    found = await tx.scalars(select(SettlementRow).where(SettlementRow.reference == func.any(list(references))))
     return {row.reference: _settlement(row) for row in found}
 
 

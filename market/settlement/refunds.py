@@ -1,0 +1,86 @@
+"""What a put-back is, on which grounds, and what it gives back. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from market.bidding.commission import refund_cents
+from market.settlement.moves import Refund
+from market.settlement.rules import Settlement
+
+
+class Ground(StrEnum):
+    """Why an account may go back: the agreement's list, no other."""
+
+    BANKRUPTCY = "bankruptcy"
+    DECEASED = "deceased"
+    PAID_OR_SETTLED = "paid_or_settled"
+    FRAUD = "fraud"
+    WRONG_AMOUNT = "wrong_amount"
+    NOT_OWNED = "not_owned"
+    OUT_OF_STATUTE = "out_of_statute"
+    MISSING_MEDIA = "missing_media"
+
+
+class PutBackState(StrEnum):
+    CLAIMED = "claimed"
+    ACCEPTED = "accepted"
+    DISPUTED = "disputed"
+    REFUNDED = "refunded"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+
+
+OPEN = (PutBackState.CLAIMED, PutBackState.ACCEPTED, PutBackState.DISPUTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutBack:
+    """One row of the sale file (1 is the first account) that the buyer wants to give back.
+
+    `face_value_cents` is the row's balance in the sale file; the seller, who has the tape, accepts or disputes it.
+    """
+
+    put_back_id: UUID
+    settlement_id: UUID
+    row_number: int
+    face_value_cents: int
+    ground: Ground
+    evidence_sha256: str
+    claimed_by: UUID
+    claimed_at: datetime
+    answer_by_at: datetime
+    state: PutBackState
+    reason: str | None = None
+    answered_by: UUID | None = None
+    answered_at: datetime | None = None
+    decided_by: UUID | None = None
+    decided_at: datetime | None = None
+    refund_cents: int = 0
+    refunded_at: datetime | None = None
+
+
+def refund(settlement: Settlement, face_value_cents: int, holdback_cents: int) -> Refund:
+    """What one more account of `face_value_cents` brings back; telescoping, so that giving back all gives back all.
+
+    `holdback_cents` is what is left of the hold-back; what it does not cover is the seller's to pay.
+    """
+    returned_cents = settlement.refunded_face_cents + face_value_cents
+
+    def part(whole_cents: int, already_cents: int) -> int:
+        return refund_cents(
+            whole_cents,
+            returned_cents=returned_cents,
+            total_cents=settlement.face_value_cents,
+            already_refunded_cents=already_cents,
+        )
+
+    price_cents = part(settlement.hammer_cents, settlement.refunded_price_cents)
+    from_holdback_cents = min(price_cents, holdback_cents)
+    return Refund(
+        from_holdback_cents,
+        price_cents - from_holdback_cents,
+        part(settlement.buyer_fee_cents, settlement.refunded_buyer_fee_cents),
+        part(settlement.seller_fee_cents, settlement.refunded_seller_fee_cents),
+    )

@@ -1,0 +1,151 @@
+"""Put-backs, the chain of title, and compliance holds."""
+
+from typing import Annotated
+from uuid import UUID
+
+from litestar import get, post
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.types import ControllerRouterHandler
+
+from market.kit.pages import PageRequest
+from market.parties.routes import STEP_UP
+from market.settlement import schemas, service
+from market.settlement.routes.doors import SALES, Here, Who
+
+_OF_SALE = "/v1/settlements/{settlement_id:uuid}"
+_PUT_BACK = "/v1/put-backs/{put_back_id:uuid}"
+
+
+@post(f"{_OF_SALE}/put-backs", tags=SALES, summary="Give accounts back", operation_id="claimPutBacks")
+async def claim_put_backs(
+    context: Here, actor: Who, settlement_id: FromPath[UUID], data: JSONBody[schemas.PutBacksIn]
+) -> schemas.PutBackList:
+    """By the buyer, within the window, on a ground that the agreement names. All claims are taken, or none."""
+    async with context.db.begin(actor) as tx:
+        made = await service.claim_put_backs(
+            tx,
+            actor,
+            settlement_id,
+            [each.claim() for each in data.claims],
+            now=context.clock.now(),
+            chance=context.chance,
+        )
+    return schemas.PutBackList([schemas.PutBackView.from_put_back(each) for each in made])
+
+
+@get(f"{_OF_SALE}/put-backs", tags=SALES, summary="Claims to give accounts back", operation_id="listPutBacks")
+async def list_put_backs(
+    context: Here,
+    actor: Who,
+    settlement_id: FromPath[UUID],
+    limit: FromQuery[int] = 50,
+    cursor: FromQuery[str | None] = None,
+) -> schemas.PutBackPage:
+    """For the parties and the platform, oldest first."""
+    async with context.db.begin(actor) as tx:
+        return schemas.PutBackPage.from_page(
+            await service.list_put_backs(tx, actor, settlement_id, PageRequest.parse(limit, cursor))
+        )
+
+
+@post(f"{_PUT_BACK}/answer", status_code=200, tags=SALES, summary="Answer a claim", operation_id="answerPutBack")
+async def answer_put_back(
+    context: Here, actor: Who, put_back_id: FromPath[UUID], data: JSONBody[schemas.PutBackAnswerIn]
+) -> schemas.PutBackView:
+    """By the seller, in ten business days; silence accepts. What is disputed an officer decides."""
+    async with context.db.begin(actor) as tx:
+        found = await service.answer_put_back(
+            tx, actor, put_back_id, accept=data.accept, reason=data.reason, now=context.clock.now()
+        )
+    return schemas.PutBackView.from_put_back(found)
+
+
+@post(
+    f"{_PUT_BACK}/withdrawal", status_code=200, tags=SALES, summary="Keep the account", operation_id="withdrawPutBack"
+)
+async def withdraw_put_back(context: Here, actor: Who, put_back_id: FromPath[UUID]) -> schemas.PutBackView:
+    """By the buyer, until the claim is accepted."""
+    async with context.db.begin(actor) as tx:
+        found = await service.withdraw_put_back(tx, actor, put_back_id)
+    return schemas.PutBackView.from_put_back(found)
+
+
+@post(f"{_PUT_BACK}/decision", status_code=200, tags=SALES, summary="Decide a claim", operation_id="decidePutBack")
+async def decide_put_back(
+    context: Here, actor: Who, put_back_id: FromPath[UUID], data: JSONBody[schemas.PutBackDecisionIn]
+) -> schemas.PutBackView:
+    """By an officer, when the seller disputes."""
+    async with context.db.begin(actor) as tx:
+        found = await service.decide_put_back(
+            tx, actor, put_back_id, uphold=data.uphold, reason=data.reason, now=context.clock.now()
+        )
+    return schemas.PutBackView.from_put_back(found)
+
+
+@get(f"{_OF_SALE}/title", tags=SALES, summary="Chain of title of an account", operation_id="getTitle")
+async def get_title(
+    context: Here,
+    actor: Who,
+    settlement_id: FromPath[UUID],
+    row_number: Annotated[int, QueryParameter(name="row", ge=1)],
+) -> schemas.TitleChain:
+    """Who assigned the account of that row to whom, for the parties and the platform."""
+    async with context.db.begin(actor) as tx:
+        links = await service.chain_of_title(tx, actor, settlement_id, row_number)
+    return schemas.TitleChain.from_links(row_number, links)
+
+
+@post(f"{_OF_SALE}/hold", status_code=200, tags=SALES, summary="Hold a sale", operation_id="placeHold")
+async def place_hold(
+    context: Here, actor: Who, settlement_id: FromPath[UUID], data: JSONBody[schemas.HoldIn]
+) -> schemas.SettlementView:
+    """By one officer, before the release: no step is taken and no deadline passes until two lift it."""
+    async with context.db.begin(actor) as tx:
+        found = await service.place_hold(
+            tx, actor, settlement_id, data.reason, now=context.clock.now(), chance=context.chance
+        )
+    return schemas.SettlementView.from_settlement(found)
+
+
+@post(
+    f"{_OF_SALE}/hold/lift-preparation",
+    status_code=200,
+    tags=SALES,
+    summary="Prepare the lifting of a hold",
+    operation_id="prepareLift",
+)
+async def prepare_lift(
+    context: Here, actor: Who, settlement_id: FromPath[UUID], data: JSONBody[schemas.HoldIn]
+) -> schemas.SettlementView:
+    """By the first of two officers."""
+    async with context.db.begin(actor) as tx:
+        found = await service.prepare_lift(tx, actor, settlement_id, data.reason)
+    return schemas.SettlementView.from_settlement(found)
+
+
+@post(
+    f"{_OF_SALE}/hold/lift-approval",
+    status_code=200,
+    tags=SALES,
+    summary="Lift a hold",
+    operation_id="approveLift",
+    opt=STEP_UP,
+)
+async def approve_lift(context: Here, actor: Who, settlement_id: FromPath[UUID]) -> schemas.SettlementView:
+    """By the second officer; deadlines move by the time that they stood still."""
+    async with context.db.begin(actor) as tx:
+        found = await service.approve_lift(tx, actor, settlement_id, now=context.clock.now())
+    return schemas.SettlementView.from_settlement(found)
+
+
+HANDLERS: list[ControllerRouterHandler] = [
+    claim_put_backs,
+    list_put_backs,
+    answer_put_back,
+    withdraw_put_back,
+    decide_put_back,
+    get_title,
+    place_hold,
+    prepare_lift,
+    approve_lift,
+]

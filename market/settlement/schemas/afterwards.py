@@ -1,0 +1,116 @@
+"""Put-backs, title and holds on the wire."""
+
+from datetime import datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from market.kit.money import MAX_CENTS
+from market.kit.pages import Page
+from market.settlement.refunds import Ground, PutBack, PutBackState
+from market.settlement.service import Claim
+from market.settlement.store.afterwards import TitleLink
+
+_Reason = Annotated[str, Meta(min_length=1, max_length=500)]
+
+
+class ClaimIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """`row_number` counts the accounts of the sale file from 1; `face_value_cents` is the account's balance there."""
+
+    row_number: Annotated[int, Meta(ge=1)]
+    face_value_cents: Annotated[int, Meta(ge=1, le=MAX_CENTS)]
+    ground: Ground
+    evidence_sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+    def claim(self) -> Claim:
+        return Claim(self.row_number, self.face_value_cents, self.ground, self.evidence_sha256)
+
+
+class PutBacksIn(Struct, frozen=True, forbid_unknown_fields=True):
+    claims: Annotated[list[ClaimIn], Meta(min_length=1, max_length=500)]
+
+
+class PutBackAnswerIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """A seller who disputes says why; an officer decides then."""
+
+    accept: bool
+    reason: _Reason | None = None
+
+
+class PutBackDecisionIn(Struct, frozen=True, forbid_unknown_fields=True):
+    uphold: bool
+    reason: _Reason
+
+
+class PutBackView(Struct, frozen=True, forbid_unknown_fields=True):
+    """`refund_cents` is what the buyer got back: its part of the price and of its commission."""
+
+    put_back_id: UUID
+    settlement_id: UUID
+    row_number: int
+    face_value_cents: int
+    ground: Ground
+    evidence_sha256: str
+    claimed_at: datetime
+    answer_by_at: datetime
+    state: PutBackState
+    reason: str | None
+    refund_cents: int
+    refunded_at: datetime | None
+
+    @classmethod
+    def from_put_back(cls, found: PutBack) -> Self:
+        return cls(
+            found.put_back_id, found.settlement_id, found.row_number, found.face_value_cents, found.ground,
+            found.evidence_sha256, found.claimed_at, found.answer_by_at, found.state, found.reason, found.refund_cents,
+            found.refunded_at,
+        )  # fmt: skip
+
+
+class PutBackList(Struct, frozen=True, forbid_unknown_fields=True):
+    items: list[PutBackView]
+
+
+class PutBackPage(Struct, frozen=True, forbid_unknown_fields=True):
+    items: list[PutBackView]
+    next_cursor: str | None
+
+    @classmethod
+    def from_page(cls, page: Page[PutBack]) -> Self:
+        return cls([PutBackView.from_put_back(each) for each in page.items], page.next_cursor)
+
+
+class TitleLinkView(Struct, frozen=True, forbid_unknown_fields=True):
+    """`cause` is assignment or reassignment; `document_sha256` is the digest of the agreement that it follows from."""
+
+    seq: int
+    from_org_id: UUID
+    to_org_id: UUID
+    cause: str
+    put_back_id: UUID | None
+    document_sha256: str
+    at: datetime
+
+
+class TitleChain(Struct, frozen=True, forbid_unknown_fields=True):
+    """The owners of one row of the sale file, first to last; empty before the release."""
+
+    row_number: int
+    links: list[TitleLinkView]
+
+    @classmethod
+    def from_links(cls, row_number: int, links: list[TitleLink]) -> Self:
+        return cls(
+            row_number,
+            [
+                TitleLinkView(
+                    each.seq, each.from_org_id, each.to_org_id, each.cause, each.put_back_id, each.document_sha256, each.at
+                )
+                for each in links
+            ],
+        )  # fmt: skip
+
+
+class HoldIn(Struct, frozen=True, forbid_unknown_fields=True):
+    reason: _Reason

@@ -1,0 +1,197 @@
+"""All SQL of what comes after the release or stops it: put-backs, title, holds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from market.db.tables.settlement import PutBackRow, SettlementHoldRow, SettlementRow, TitleLinkRow
+from market.kit.pages import PageRequest
+from market.settlement.refunds import OPEN, Ground, PutBack, PutBackState
+
+_BATCH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class TitleLink:
+    """Rows `first_row` to `last_row` of the sale file were assigned, by the agreement with that digest."""
+
+    settlement_id: UUID
+    seq: int
+    first_row: int
+    last_row: int
+    from_org_id: UUID
+    to_org_id: UUID
+    cause: str
+    put_back_id: UUID | None
+    document_sha256: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    hold_id: UUID
+    settlement_id: UUID
+    placed_by: UUID
+    reason: str
+    placed_at: datetime
+    lift_prepared_by: UUID | None = None
+    lift_reason: str | None = None
+    lifted_by: UUID | None = None
+    lifted_at: datetime | None = None
+
+
+async def add_put_backs(tx: AsyncSession, put_backs: Sequence[PutBack]) -> None:
+    for each in put_backs:
+        values = {name: getattr(each, name) for name in PutBack.__slots__}
+        tx.add(PutBackRow(**values | {"state": each.state.value, "ground": each.ground.value}))
+    await tx.flush()
+
+
+async def claimed_rows(tx: AsyncSession, settlement_id: UUID) -> dict[int, int]:
+    """Row number to face value of what is given back or wanted back; at most as many as the sale has rows."""
+    found = await tx.execute(
+        select(PutBackRow.row_number, PutBackRow.face_value_cents).where(
+            PutBackRow.settlement_id == settlement_id,
+            PutBackRow.state.in_([*(state.value for state in OPEN), PutBackState.REFUNDED.value]),
+        )
+    )
+    return {row.row_number: row.face_value_cents for row in found}
+
+
+async def find_put_back(tx: AsyncSession, put_back_id: UUID) -> PutBack | None:
+    row = await tx.scalar(
+        select(PutBackRow).where(PutBackRow.put_back_id == put_back_id).execution_options(populate_existing=True)
+    )
+    return None if row is None else _put_back(row)
+
+
+async def list_put_backs(tx: AsyncSession, settlement_id: UUID, request: PageRequest) -> list[PutBack]:
+    """Oldest first."""
+    query = (
+        select(PutBackRow)
+        .where(PutBackRow.settlement_id == settlement_id)
+        .order_by(PutBackRow.put_back_id)
+        .limit(request.limit + 1)
+    )
+    if request.after is not None:
+        query = query.where(PutBackRow.put_back_id > request.after)
+    return [_put_back(row) for row in await tx.scalars(query)]
+
+
+async def payable(tx: AsyncSession, now: datetime) -> list[PutBack]:
+    """What is accepted, or was not answered in time, oldest first."""
+    found = await tx.scalars(
+        select(PutBackRow)
+        .where(
+            or_(
+                PutBackRow.state == PutBackState.ACCEPTED.value,
+                (PutBackRow.state == PutBackState.CLAIMED.value) & (PutBackRow.answer_by_at <= now),
+            )
+        )
+        .order_by(PutBackRow.answer_by_at, PutBackRow.put_back_id)
+        .limit(_BATCH)
+    )
+    return [_put_back(row) for row in found]
+
+
+async def move_put_back(
+    tx: AsyncSession, put_back_id: UUID, state: PutBackState, **columns: datetime | UUID | str | int | None
+) -> None:
+    await tx.execute(
+        update(PutBackRow).where(PutBackRow.put_back_id == put_back_id).values(state=state.value, **columns)
+    )
+
+
+async def add_refund(tx: AsyncSession, settlement_id: UUID, **cents: int) -> None:
+    """Count what was given back. The caller holds the settlement's lock."""
+    sums = {name: getattr(SettlementRow, name) + amount for name, amount in cents.items()}
+    await tx.execute(update(SettlementRow).where(SettlementRow.settlement_id == settlement_id).values(**sums))
+
+
+async def open_put_back_count(tx: AsyncSession, settlement_id: UUID) -> int:
+    query = (
+        select(func.count())
+        .select_from(PutBackRow)
+        .where(PutBackRow.settlement_id == settlement_id, PutBackRow.state.in_([state.value for state in OPEN]))
+    )
+    return int(await tx.scalar(query) or 0)
+
+
+async def add_link(tx: AsyncSession, link: TitleLink) -> None:
+    tx.add(TitleLinkRow(**{name: getattr(link, name) for name in TitleLink.__slots__}))
+    await tx.flush()
+
+
+async def link_count(tx: AsyncSession, settlement_id: UUID) -> int:
+    query = select(func.count()).select_from(TitleLinkRow).where(TitleLinkRow.settlement_id == settlement_id)
+    return int(await tx.scalar(query) or 0)
+
+
+async def links_of_row(tx: AsyncSession, settlement_id: UUID, row_number: int) -> list[TitleLink]:
+    """The chain of one row, in order."""
+    found = await tx.scalars(
+        select(TitleLinkRow)
+        .where(
+            TitleLinkRow.settlement_id == settlement_id,
+            TitleLinkRow.first_row <= row_number,
+            TitleLinkRow.last_row >= row_number,
+        )
+        .order_by(TitleLinkRow.seq)
+        .limit(_BATCH)
+    )
+    return [TitleLink(*(getattr(row, name) for name in TitleLink.__slots__)) for row in found]
+
+
+async def add_hold(tx: AsyncSession, hold: Hold) -> None:
+    tx.add(SettlementHoldRow(**{name: getattr(hold, name) for name in Hold.__slots__}))
+    await tx.flush()
+    await _mark_held(tx, hold.settlement_id, hold.placed_at)
+
+
+async def open_hold(tx: AsyncSession, settlement_id: UUID) -> Hold | None:
+    row = await tx.scalar(
+        select(SettlementHoldRow)
+        .where(SettlementHoldRow.settlement_id == settlement_id, SettlementHoldRow.lifted_at.is_(None))
+        .execution_options(populate_existing=True)
+    )
+    return None if row is None else Hold(*(getattr(row, name) for name in Hold.__slots__))
+
+
+async def prepare_lift(tx: AsyncSession, hold_id: UUID, *, by: UUID, reason: str) -> None:
+    await tx.execute(
+        update(SettlementHoldRow)
+        .where(SettlementHoldRow.hold_id == hold_id)
+        .values(lift_prepared_by=by, lift_reason=reason)
+    )
+
+
+async def lift(tx: AsyncSession, hold: Hold, *, by: UUID, now: datetime) -> None:
+    """End the hold, and move the deadlines that did not run meanwhile."""
+    await tx.execute(
+        update(SettlementHoldRow).where(SettlementHoldRow.hold_id == hold.hold_id).values(lifted_by=by, lifted_at=now)
+    )
+    held_for = now - hold.placed_at
+    await tx.execute(
+        update(SettlementRow)
+        .where(SettlementRow.settlement_id == hold.settlement_id)
+        .values(
+            held_since_at=None,
+            sign_by_at=SettlementRow.sign_by_at + held_for,
+            pay_by_at=SettlementRow.pay_by_at + held_for,
+        )
+    )
+
+
+async def _mark_held(tx: AsyncSession, settlement_id: UUID, since_at: datetime) -> None:
+    await tx.execute(
+        update(SettlementRow).where(SettlementRow.settlement_id == settlement_id).values(held_since_at=since_at)
+    )
+
+
+def _put_back(row: PutBackRow) -> PutBack:
+    values = {name: getattr(row, name) for name in PutBack.__slots__}
+    return PutBack(**values | {"state": PutBackState(row.state), "ground": Ground(row.ground)})

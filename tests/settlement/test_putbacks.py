@@ -1,0 +1,323 @@
+"""After the release: hold-back, accounts that go back, the chain of title; and sales that compliance holds."""
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import accumulate, pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from market.kit.actor import SYSTEM
+from market.kit.errors import Forbidden, Malformed, NotFound
+from market.settlement import moves, service
+from market.settlement.refunds import Ground, PutBackState, refund
+from market.settlement.rules import OnHold, PutBackRefused, State, TwoPeople, WrongState
+from tests import factories
+from tests.settlement.books import balance, books_hold
+from tests.settlement.test_defaults import awarded
+from tests.settlement.test_guards import forge, paid
+from tests.settlement.test_life import approve, prepare, public_key
+from tests.settlement.test_rules import sales
+from tests.settlement.wires import Wire
+
+HAMMER = 60_000_00
+EVIDENCE = "ab" * 32
+
+
+async def in_window(bank, holdback_bps=1_000):
+    """(settlement, buyer) of a sale whose seller was paid: accounts can go back."""
+    context = bank.context
+    buyer = await factories.buyer(context, bank.officers)
+    auction = await factories.sold_auction(
+        context,
+        bank.seller,
+        [buyer],
+        hammer_cents=HAMMER,
+        sale_terms={"holdback_bps": holdback_bps, "putback_days": 30},
+    )
+    signing = await factories.settlement_in(context, "signing", auction)
+    await factories.sign_agreement(context, bank.seller, signing.settlement_id)
+    await factories.sign_agreement(context, buyer, signing.settlement_id, public_key(9))
+    await factories.import_wires(context, bank.operator, Wire(signing.due_cents, end_to_end=signing.reference))
+    await prepare(context, bank.officers[0], signing.settlement_id)
+    await approve(context, bank.officers[1], signing.settlement_id)
+    async with context.db.begin(bank.operator.actor) as tx:
+        page, _ = await service.list_payouts(tx, bank.operator.actor, factories.PageRequest(200), None)
+    (payout,) = [each for each in page.items if each.settlement_id == signing.settlement_id]
+    assert payout.amount_cents == HAMMER - signing.seller_fee_cents - HAMMER * holdback_bps // 10_000
+    await factories.import_wires(context, bank.operator, Wire(payout.amount_cents, payout.reference, credit=False))
+    return await seen(context, bank.seller, signing.settlement_id), buyer
+
+
+async def seen(context, party, settlement_id):
+    async with context.db.begin(party.actor) as tx:
+        return await service.find_settlement(tx, party.actor, settlement_id)
+
+
+async def claim(context, party, settlement, *rows, face=1_000_00):
+    claims = [service.Claim(row, face, Ground.DECEASED, EVIDENCE) for row in rows]
+    async with context.db.begin(party.actor) as tx:
+        return await service.claim_put_backs(
+            tx, party.actor, settlement.settlement_id, claims, now=context.clock.now(), chance=context.chance
+        )
+
+
+async def answer(context, party, put_back, *, accept, reason=None):
+    async with context.db.begin(party.actor) as tx:
+        return await service.answer_put_back(
+            tx, party.actor, put_back.put_back_id, accept=accept, reason=reason, now=context.clock.now()
+        )
+
+
+async def decide(context, party, put_back, *, uphold):
+    async with context.db.begin(party.actor) as tx:
+        return await service.decide_put_back(
+            tx, party.actor, put_back.put_back_id, uphold=uphold, reason="the papers say so", now=context.clock.now()
+        )
+
+
+async def pay(context):
+    async with context.db.begin(SYSTEM) as tx:
+        return await service.pay_put_backs(tx, now=context.clock.now())
+
+
+async def owners(context, party, settlement, row):
+    async with context.db.begin(party.actor) as tx:
+        links = await service.chain_of_title(tx, party.actor, settlement.settlement_id, row)
+    assert all(one.to_org_id == two.from_org_id for one, two in pairwise(links))
+    return [links[0].from_org_id, *(link.to_org_id for link in links)] if links else []
+
+
+async def test_an_accepted_account_goes_back_with_its_price_its_fee_and_its_title(bank):
+    context = bank.context
+    settlement, buyer = await in_window(bank)
+    kept = moves.holdback(settlement.settlement_id)
+    assert await balance(context, kept) == (6_000_00, 6_000_00)
+    before, income = await balance(context, moves.cash(buyer.org_id)), await balance(context, moves.COMMISSION)
+    given, other = await claim(context, buyer, settlement, 1, 2)
+    assert await owners(context, buyer, settlement, 1) == [bank.seller.org_id, buyer.org_id]
+    await answer(context, bank.seller, given, accept=True)
+    (refunded,) = await pay(context)
+    assert (refunded.put_back_id, refunded.state) == (given.put_back_id, PutBackState.REFUNDED)
+    due = refund(settlement, 1_000_00, 6_000_00)
+    assert due.from_seller_cents == 0
+    assert refunded.refund_cents == due.from_holdback_cents + due.buyer_fee_cents
+    assert (await balance(context, moves.cash(buyer.org_id)))[0] == before[0] + refunded.refund_cents
+    assert (await balance(context, moves.COMMISSION))[0] == income[0] - due.buyer_fee_cents - due.seller_fee_cents
+    assert await owners(context, buyer, settlement, 1) == [bank.seller.org_id, buyer.org_id, bank.seller.org_id]
+    assert await owners(context, bank.seller, settlement, 2) == [bank.seller.org_id, buyer.org_id]
+    assert await pay(context) == []
+    assert (await answer(context, bank.seller, other, accept=False, reason="alive")).state is PutBackState.DISPUTED
+    assert await books_hold(context)
+
+
+async def test_what_the_seller_disputes_an_officer_decides_and_silence_accepts(bank):
+    context = bank.context
+    settlement, buyer = await in_window(bank)
+    upheld, declined, silent, kept = await claim(context, buyer, settlement, 1, 2, 3, 4)
+    for each in (upheld, declined):
+        with pytest.raises(Malformed):
+            await answer(context, bank.seller, each, accept=False)
+        await answer(context, bank.seller, each, accept=False, reason="not so")
+    with pytest.raises(WrongState):
+        await decide(context, bank.officers[0], silent, uphold=True)
+    for nobody in (buyer, bank.seller, bank.operator):
+        with pytest.raises(Forbidden):
+            await decide(context, nobody, upheld, uphold=True)
+    await decide(context, bank.officers[0], upheld, uphold=True)
+    assert (await decide(context, bank.officers[0], declined, uphold=False)).state is PutBackState.DECLINED
+    async with context.db.begin(buyer.actor) as tx:
+        await service.withdraw_put_back(tx, buyer.actor, kept.put_back_id)
+    assert [each.put_back_id for each in await pay(context)] == [upheld.put_back_id]
+    assert [each.put_back_id for each in await pay(bank.later(days=20))] == [silent.put_back_id]
+    again = await claim(context, buyer, settlement, 2)
+    assert again[0].state is PutBackState.CLAIMED
+
+
+async def test_nothing_is_claimed_twice_too_late_by_others_or_beyond_what_was_sold(bank):
+    context = bank.context
+    settlement, buyer = await in_window(bank)
+    await claim(context, buyer, settlement, 1)
+    for rows, face, error in (
+        ((1,), 1, PutBackRefused),
+        ((2, 1), 1, PutBackRefused),
+        ((2, 2), 1, Malformed),
+        ((0,), 1, Malformed),
+        ((settlement.account_count + 1,), 1, Malformed),
+        ((2,), settlement.face_value_cents, PutBackRefused),
+        ((2,), 0, Malformed),
+        ((), 1, Malformed),
+    ):
+        with pytest.raises(error):
+            await claim(context, buyer, settlement, *rows, face=face)
+    for stranger in (bank.seller, bank.buyers[0]):
+        with pytest.raises(NotFound):
+            await claim(context, stranger, settlement, 2)
+    with pytest.raises(WrongState):
+        await claim(bank.later(days=31), buyer, settlement, 2)
+    unreleased, early = await paid(bank)
+    with pytest.raises(WrongState):
+        await claim(context, early, unreleased, 1)
+
+
+async def test_beyond_the_holdback_the_seller_pays_or_the_refund_waits_for_its_money(bank):
+    context = bank.context
+    settlement, buyer = await in_window(bank, holdback_bps=0)
+    (given,) = await claim(context, buyer, settlement, 5, face=settlement.face_value_cents)
+    await answer(context, bank.seller, given, accept=True)
+    free = (await balance(context, moves.cash(bank.seller.org_id)))[1]
+    if free < HAMMER:
+        assert await pay(context) == []
+        assert await owners(context, buyer, settlement, 5) == [bank.seller.org_id, buyer.org_id]
+        await bank.pay_in(bank.seller, HAMMER - free)
+    (refunded,) = await pay(context)
+    assert refunded.refund_cents == settlement.price_cents
+    final = await seen(context, buyer, settlement.settlement_id)
+    assert (final.refunded_price_cents, final.refunded_buyer_fee_cents) == (HAMMER, settlement.buyer_fee_cents)
+    assert final.refunded_seller_fee_cents == settlement.seller_fee_cents
+    assert await books_hold(context)
+
+
+async def test_the_window_closes_once_no_claim_is_open_and_the_holdback_is_the_sellers(bank):
+    context = bank.context
+    settlement, buyer = await in_window(bank)
+    (given,) = await claim(context, buyer, settlement, 1)
+    await answer(context, bank.seller, given, accept=False, reason="not so")
+    late = bank.later(days=31)
+    async with context.db.begin(SYSTEM) as tx:
+        assert settlement.settlement_id not in {
+            each.settlement_id for each in await service.close_due(tx, now=late.clock.now())
+        }
+    assert "put-backs are open" in await forge(
+        context, SYSTEM, "UPDATE settlement SET state = 'closed' WHERE settlement_id = :id", id=settlement.settlement_id
+    )
+    await decide(context, bank.officers[0], given, uphold=False)
+    before = await balance(context, moves.cash(bank.seller.org_id))
+    async with context.db.begin(SYSTEM) as tx:
+        closed = {each.settlement_id: each for each in await service.close_due(tx, now=late.clock.now())}
+    assert closed[settlement.settlement_id].state is State.CLOSED
+    assert (await balance(context, moves.cash(bank.seller.org_id)))[0] - before[0] >= 6_000_00
+    assert await balance(context, moves.holdback(settlement.settlement_id)) == (0, 0)
+
+
+async def test_the_database_draws_no_arrow_of_a_put_back_and_no_link_of_title_that_is_not_due(bank):
+    context = bank.context
+    settlement, buyer = await in_window(bank)
+    (given,) = await claim(context, buyer, settlement, 1)
+    move = "UPDATE put_back SET state = :state, refunded_at = CASE :state WHEN 'refunded' THEN now() END WHERE put_back_id = :id"
+    for actor, state in (
+        (buyer.actor, "accepted"),
+        (buyer.actor, "refunded"),
+        (bank.seller.actor, "withdrawn"),
+        (bank.officers[0].actor, "accepted"),
+        (SYSTEM, "refunded"),
+        (SYSTEM, "declined"),
+    ):
+        said = await forge(context, actor, move.replace(":state", f"'{state}'"), id=given.put_back_id)
+        assert "does not go from claimed" in said or "row-level" in said or "ck_put_back" in said, (state, said)
+    link = """INSERT INTO title_link VALUES (:sale, :seq, :row, :row, :giver, :taker, :cause, :put_back, repeat('a', 64), now())"""
+    row = {
+        "sale": settlement.settlement_id, "seq": 2, "row": 1, "giver": buyer.org_id, "taker": bank.seller.org_id,
+        "cause": "reassignment", "put_back": given.put_back_id,
+    }  # fmt: skip
+    assert "not the giver's" in await forge(context, SYSTEM, link, **row)
+    assert "no gap" in await forge(context, SYSTEM, link, **row | {"seq": 5})
+    assert "with the release" in await forge(context, SYSTEM, link, **row | {"cause": "assignment", "put_back": None})
+    await answer(context, bank.seller, given, accept=True)
+    assert "not the giver's" in await forge(context, SYSTEM, link, **row | {"row": 2})
+    assert "not the giver's" in await forge(context, SYSTEM, link, **row | {"giver": bank.buyers[0].org_id})
+    for change in ("UPDATE title_link SET to_org_id = from_org_id", "DELETE FROM title_link"):
+        assert "append-only" in await forge(context, SYSTEM, change) or "permission" in await forge(
+            context, SYSTEM, change
+        )
+
+
+async def hold(context, officer, settlement, reason="a new list names a director"):
+    async with context.db.begin(officer.actor) as tx:
+        return await service.place_hold(
+            tx, officer.actor, settlement.settlement_id, reason, now=context.clock.now(), chance=context.chance
+        )
+
+
+async def test_a_held_sale_stands_still_and_its_deadlines_move_by_as_much(bank):
+    context, (first, second) = bank.context, bank.officers
+    _, settlement, buyer = await awarded(bank, deposit_cents=0)
+    await hold(context, first, settlement)
+    with pytest.raises(OnHold) as told:
+        await factories.sign_agreement(context, buyer, settlement.settlement_id, public_key(9))
+    assert "list" not in told.value.detail
+    assert "compliance holds" in await forge(
+        context,
+        SYSTEM,
+        "UPDATE settlement SET state = 'sign_default' WHERE settlement_id = :id",
+        id=settlement.settlement_id,
+    )
+    late = bank.later(days=10)
+    async with context.db.begin(SYSTEM) as tx:
+        lapsed = await service.lapse_due(tx, now=late.clock.now())
+    assert settlement.settlement_id not in {each.settlement_id for each in lapsed}
+    with pytest.raises(WrongState):
+        await lift(late, second, settlement)
+    async with context.db.begin(first.actor) as tx:
+        await service.prepare_lift(tx, first.actor, settlement.settlement_id, "another person of that name")
+    with pytest.raises(TwoPeople):
+        await lift(late, first, settlement)
+    lifted = await lift(late, second, settlement)
+    assert lifted.held_since_at is None
+    assert timedelta(days=9) < lifted.sign_by_at - settlement.sign_by_at < timedelta(days=11)
+    signed = await factories.sign_agreement(context, buyer, settlement.settlement_id, public_key(9))
+    assert signed.state is State.SIGNING
+
+
+async def lift(context, officer, settlement):
+    async with context.db.begin(officer.actor) as tx:
+        return await service.approve_lift(tx, officer.actor, settlement.settlement_id, now=context.clock.now())
+
+
+async def test_only_officers_hold_once_and_before_the_release(bank):
+    context = bank.context
+    settlement, buyer = await paid(bank)
+    for nobody in (buyer, bank.seller, bank.operator):
+        with pytest.raises(Forbidden):
+            await hold(context, nobody, settlement)
+    await hold(context, bank.officers[0], settlement)
+    with pytest.raises(WrongState):
+        await hold(context, bank.officers[1], settlement)
+    with pytest.raises(OnHold):
+        await prepare(context, bank.officers[0], settlement.settlement_id)
+    assert "own record" in await forge(
+        context,
+        SYSTEM,
+        "UPDATE settlement SET held_since_at = NULL WHERE settlement_id = :id",
+        id=settlement.settlement_id,
+    )
+    released, _ = await in_window(bank)
+    with pytest.raises(WrongState):
+        await hold(context, bank.officers[0], released)
+    async with context.db.begin(bank.seller.actor) as tx:
+        assert await tx.scalar(text("SELECT count(*) FROM settlement_hold")) == 0
+
+
+@given(sales(), st.lists(st.integers(1, 10**9), min_size=1, max_size=30))
+def test_putting_back_all_accounts_in_any_order_gives_back_all_of_it_to_the_cent(sale, faces):
+    sale = replace(sale, face_value_cents=sum(faces))
+    left = sale.holdback_cents
+    for face, done in zip(faces, accumulate(faces), strict=True):
+        due = refund(sale, face, left)
+        assert min(due.from_holdback_cents, due.from_seller_cents, due.buyer_fee_cents, due.seller_fee_cents) >= 0
+        assert due.from_seller_cents == 0 or due.from_holdback_cents == left
+        left -= due.from_holdback_cents
+        sale = replace(
+            sale,
+            refunded_face_cents=done,
+            refunded_price_cents=sale.refunded_price_cents + due.from_holdback_cents + due.from_seller_cents,
+            refunded_buyer_fee_cents=sale.refunded_buyer_fee_cents + due.buyer_fee_cents,
+            refunded_seller_fee_cents=sale.refunded_seller_fee_cents + due.seller_fee_cents,
+        )
+    assert (sale.refunded_price_cents, sale.refunded_buyer_fee_cents, sale.refunded_seller_fee_cents) == (
+        sale.hammer_cents,
+        sale.buyer_fee_cents,
+        sale.seller_fee_cents,
+    )
