@@ -226,7 +226,12 @@ class Place:
 
 @asynccontextmanager
 async def prepared(folder: Path) -> AsyncIterator[Place]:
-    generous = {"commands_per_second": 10**6, "commands_burst": 10**6, "requests_per_minute": 10**6}
+    generous = {
+        "commands_per_second": 10**6,
+        "commands_burst": 10**6,
+        "requests_per_minute": 10**6,
+        "screening_lists": "specimen",
+    }
     settings = replace(Settings.from_environment({}), data_dir=folder / "data", **generous)
     async with opened(settings) as (context, urls):
         officers = await factories.two_officers(context)

@@ -45,6 +45,7 @@ def demo_settings(settings: Settings, folder: Path, *, database_name: str) -> Se
         requests_per_minute=max(settings.requests_per_minute, 6_000),
         signins_per_minute=max(settings.signins_per_minute, 240),
         worker_poll_ms=150,
+        screening_lists="specimen",
         log_level="warning",
     )
 

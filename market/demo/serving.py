@@ -92,6 +92,7 @@ def _for_demo(settings: Settings) -> Settings:
     """Limits for seven people behind one address, an address that fits the port, and a log that leaves room to read."""
     return replace(
         settings,
+        screening_lists=settings.screening_lists or "specimen",
         log_level="warning" if settings.log_level == "info" else settings.log_level,
         public_url=settings.public_url
         if settings.port == Settings().port

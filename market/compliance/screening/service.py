@@ -28,6 +28,12 @@ from market.parties.rules import checked_country, checked_name, require
 FOR_EVER = timedelta(days=36_500)
 _PENDING = "some routine checks on your organisation are being renewed; this needs nothing from you, try again later"
 
+_FOR_OFFICERS = {
+    "lists": "the sanctions lists are missing or past their age: have the newest ones loaded (market screening load)",
+    "unscreened": "the organisation waits to be screened against the newest lists; try again in a few seconds",
+    "alert": "an alert on the organisation is not dismissed: see GET /v1/screening/alerts",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -77,13 +83,23 @@ async def order(tx: AsyncSession, org_id: UUID, occasion: Occasion, *, now: date
     await store.add_order(tx, chance.new_id(), org_id, occasion, now)
 
 
-async def require_standing(tx: AsyncSession, org_id: UUID, *, since: datetime | None = None) -> None:
+async def require_standing(tx: AsyncSession, org_id: UUID) -> None:
     """Raises `ChecksPending` unless the lists are fresh and no alert on the organisation is undecided or confirmed.
 
-    With `since`, it must also have been screened after that against the newest lists, with no screening waiting.
+    For whatever a party does: the words are the same whatever lies behind them.
     """
-    if await store.gap(tx, org_id, since) is not None:
+    if await store.gap(tx, org_id, None) is not None:
         raise rules.ChecksPending(_PENDING)
+
+
+async def require_screened(tx: AsyncSession, org_id: UUID, *, since: datetime) -> None:
+    """The same for officers, in plain words; and the organisation must have been screened after `since`.
+
+    That screening must be against the newest lists, and no other may wait. Raises `ChecksPending`.
+    """
+    found = await store.gap(tx, org_id, since)
+    if found is not None:
+        raise rules.ChecksPending(_FOR_OFFICERS[found])
 
 
 async def ask_for_screening(tx: AsyncSession, actor: Actor, org_id: UUID, *, now: datetime, chance: Chance) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from market.compliance import rules
 from market.compliance.requirements import Capability
 from market.compliance.rules import Clearance
+from market.compliance.screening import service as screening
 from market.compliance.service.steps import READ, find_clearance
 from market.compliance.store import clearances as store
 from market.journal import service as journal
@@ -65,9 +66,10 @@ async def current_clearance(
 
 
 async def require_clearance(tx: AsyncSession, org_id: UUID, capability: Capability | str, now: datetime) -> Clearance:
-    """The clearance that holds now. Raises `NotCleared`, saying what to do."""
+    """The clearance that holds now. Raises `NotCleared`, saying what to do, or `ChecksPending`, which says no more."""
     found = await current_clearance(tx, org_id, capability, now)
     if found is not None:
+        await screening.require_standing(tx, org_id)
         return found
     had_one = await store.had_clearance(tx, org_id, Capability(capability))
     why = "the clearance has expired or was ended" if had_one else "compliance has not cleared it yet"

@@ -16,6 +16,7 @@ from market.compliance.packs import LICENCES
 from market.compliance.papers import Evidence
 from market.compliance.requirements import Method
 from market.compliance.rules import Appeal, Case, CaseAct, CaseState, Clearance, Grant, Risk
+from market.compliance.screening import service as screening
 from market.compliance.service.cases import refuse_short
 from market.compliance.service.rulebook import pack_in_force
 from market.compliance.service.steps import (
@@ -170,7 +171,7 @@ async def approve(
 ) -> tuple[Case, list[Clearance]]:
     """Officer B's yes, with a reason, to what officer A prepared: one clearance for each capability, from now.
 
-    Raises `FourEyes` for officer A and for who changed rules today, `WrongCaseState`, or `Conflict` if the proposal has run
+    Raises `FourEyes` for officer A and for who changed rules today, `WrongCaseState`, `ChecksPending` without a screening, or `Conflict` if the proposal has run
     out, or a clearance of the organisation was ended since it was made.
     """
     require(actor, role=Role.OFFICER)
@@ -184,6 +185,7 @@ async def approve(
         raise rules.FourEyes("who changes rules does not approve on that day; another officer does")
     if case.plan.valid_until <= now or await clearances.ended_since(tx, case.org_id, case.plan.prepared_at):
         raise Conflict("things have changed since it was prepared: request information, then prepare it again")
+    await screening.require_screened(tx, case.org_id, since=case.submitted_at or now)
     cleared = await store.move_case(
         tx, case, CaseState.CLEARED, approved_by=actor.user_id, decision_reason=reason, due_at=None
     )

@@ -1,17 +1,20 @@
 """Compliance: a party brings evidence, officer A prepares, officer B approves, and a clearance is a dated grant."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
 from market.client.compliance import CaseFile
-from market.client.http import Upload
+from market.client.http import ProblemError, Upload
 from market.compliance.requirements import REQUIREMENTS, Capability, EvidenceType, needed_types
 from market.demo.cast import OFFICER_A, OFFICER_B, Character
 from market.demo.steps import joining
 from market.demo.world import World
 
+_SCREENING_TRIES, _SCREENING_PAUSE_S = 240, 0.25
+"""A minute: the first screening waits until the lists are read and indexed."""
 _EVERY_STATE = ("*",)
 _LIMIT_CENTS = 10**12
 _ISSUED_DAYS_AGO = 30
@@ -103,11 +106,19 @@ async def prepare(world: World, case_id: UUID) -> int:
 
 
 async def approve(world: World, case_id: UUID, officer: Character = OFFICER_B) -> None:
-    """An officer says yes to what was prepared."""
+    """An officer says yes to what was prepared, once the worker has screened the party."""
     await joining.prove_again(world, officer)
-    await world[officer].approve_case(
-        case_id, reason="Every paper was checked at its source, and nothing speaks against it."
-    )
+    for attempt in range(_SCREENING_TRIES):
+        try:
+            await world[officer].approve_case(
+                case_id, reason="Every paper was checked at its source, and nothing speaks against it."
+            )
+        except ProblemError as no:
+            if no.slug != "checks-pending" or attempt == _SCREENING_TRIES - 1:
+                raise
+            await asyncio.sleep(_SCREENING_PAUSE_S)
+        else:
+            return
 
 
 async def clear(world: World, who: Character, *capabilities: Capability) -> None:
