@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from masking.commands import looking, making, proving
+from masking.commands import looking, making, proving, templates
 from masking.commands.arguments import load_keys
 from masking.envelope import EnvelopeError
 from masking.granularity import RiskRefused
@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="market mask", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for part in (looking, making, proving):
+    for part in (looking, templates, making, proving):
         part.add_to(verbs)
     return parser
 

@@ -24,12 +24,16 @@ def write_csv(tables: pa.Table | Iterable[pa.Table], sink: BinaryIO) -> None:
         writer.close()
 
 
+def neutralised(rows: pa.Table) -> pa.Table:
+    """The same columns in a form that spreadsheets do not run, headers too."""
+    cells = [neutralise(one(column)) for column in rows.columns]
+    return pa.table(cells, names=neutralise(pa.array(rows.column_names)).to_pylist())
+
+
 def clear_csv(rows: pa.Table, *, header: bool) -> bytes:
     """Original columns as CSV, neutralised; `original_rows` gives back exactly what was committed to."""
-    cells = [neutralise(one(column)) for column in rows.columns]
-    names = neutralise(pa.array(rows.column_names)).to_pylist()
     out = io.BytesIO()
-    pa.csv.write_csv(pa.table(cells, names=names), out, pa.csv.WriteOptions(include_header=header))
+    pa.csv.write_csv(neutralised(rows), out, pa.csv.WriteOptions(include_header=header))
     return out.getvalue()
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv
 from charset_normalizer import from_bytes
 
-from masking.limits import MIB, ROW, IntakeError, Limits, RefusedRow, TapeInfo, check_headers
+from masking.limits import MIB, ROW, Headless, IntakeError, Limits, RefusedRow, TapeInfo, check_headers, numbered
 
 BLOCK_BYTES = 2 * MIB
 EVIDENCE_BYTES = 8  # with fewer foreign bytes every guess is as good as another: Western European or nothing
@@ -93,7 +93,7 @@ class _Utf8(io.RawIOBase):
         return len(taken)
 
 
-def inspect_csv(file: BinaryIO, limits: Limits) -> TapeInfo:
+def inspect_csv(file: BinaryIO, limits: Limits, headless: Headless) -> TapeInfo:
     """What a delimited file is; the whole text is decoded and measured."""
     encoding, scan, head = _scan(file, limits)
     if not head.strip():
@@ -103,11 +103,13 @@ def inspect_csv(file: BinaryIO, limits: Limits) -> TapeInfo:
         header = next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter))
     except (csv.Error, StopIteration):
         raise IntakeError("malformed", row=1) from None
-    columns = check_headers(header, limits)
-    if len(head.splitlines()) < 2:
+    headed = not headless(header)
+    columns = check_headers(header if headed else numbered(len(header)), limits)
+    if headed and len(head.splitlines()) < 2:
         raise IntakeError("header_only", row=2)
     warnings = () if encoding.startswith("utf-8") else (f"The text was read as {encoding}: check names and cities.",)
-    info = TapeInfo("csv", encoding, delimiter, columns, max(scan.newlines_count - 1, 1), warnings, scan.quoted)
+    count = max(scan.newlines_count - 1, 1)
+    info = TapeInfo("csv", encoding, delimiter, columns, count, warnings, scan.quoted, headed=headed)
     _require_rows(file, info, limits)
     return info
 
@@ -193,7 +195,9 @@ def read_csv(
     done = 0
     try:
         for table in _even(file, info, limits, block_bytes):
-            yield table.append_column(ROW, pa.array(np.arange(done + 2, done + 2 + table.num_rows)))
+            yield table.append_column(
+                ROW, pa.array(np.arange(done + info.first_row, done + info.first_row + table.num_rows))
+            )
             done += table.num_rows
     except _RaggedError:
         yield from _uneven(file, info, limits, block_bytes, report, done)
@@ -242,7 +246,7 @@ def _uneven(
             return "error"
         return "skip"
 
-    first = 2
+    first = info.first_row
     try:
         with _open_csv(file, info, limits, skip, block_bytes=block_bytes, threads=False) as reader:
             for batch in reader:
@@ -272,7 +276,10 @@ def _open_csv(
         with pa.csv.open_csv(
             pa.PythonFile(io.BufferedReader(text, MIB), mode="r"),
             read_options=pa.csv.ReadOptions(
-                column_names=list(info.columns), skip_rows_after_names=1, use_threads=threads, block_size=block_bytes
+                column_names=list(info.columns),
+                skip_rows_after_names=int(info.headed),
+                use_threads=threads,
+                block_size=block_bytes,
             ),
             parse_options=pa.csv.ParseOptions(
                 delimiter=info.delimiter, newlines_in_values=info.quoted, invalid_row_handler=on_ragged

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from masking import forms
+from masking import forms, npl
 from masking.columns import one
 from masking.fields import FIELDS, FORBIDDEN_HEADERS, Field, FieldClass, Kind, reduce
 from masking.forms import is_card_number, share
@@ -178,8 +178,13 @@ def _drawn(cells: list[str]) -> list[str]:
 def _find(column: str, cells: list[str]) -> Finding:
     looked_at = _drawn(cells)
     name, confidence, why = by_header(column)
+    if (entry_of_template := npl.entry_of(column)) and (name is None or confidence < SURE):
+        name, confidence = entry_of_template.field, SURE
+        why = f"field {entry_of_template.index} of {npl.REGULATION}"
+        if name is None:
+            return _clean(Finding(column, None, LIKELY, f"{why}; dropped until mapped", entry_of_template.cls), cells)
     if name is None:
-        return _clean(_finding(column, _by_values(looked_at)), cells)
+        return _clean(_finding(column, _by_hint(column, looked_at) or _by_values(looked_at)), cells)
     entry = FIELDS[name]
     if not cells:
         return Finding(column, name, confidence, why, entry.cls.value)
@@ -187,6 +192,30 @@ def _find(column: str, cells: list[str]) -> Finding:
         found, sure, said, cls = against
         return _clean(Finding(column, found, sure, f"the header says {name}; {said}", cls), cells)
     return _clean(Finding(column, name, confidence, why, entry.cls.value), cells)
+
+
+_ID_WORD = re.compile(
+    r"(?:^|[^a-z])(?:ids?|identifier|num(?!_?of)|number(?!_?of)|no(?!_of)|nr|nbr|key|ref|reference|uuid|guid|kennung|identifiant|numero)(?:[^a-z]|$)"
+)
+_PARTNER = re.compile(
+    r"provider|insurer|servicer|agency|agent\b|valuer|appraiser|law_?firm|legal_firm|auctioneer|broker|manufacturer"
+)
+
+
+def _is_code(cell: str) -> bool:
+    return len(cell) <= 40 and " " not in cell and any(map(str.isdigit, cell))
+
+
+def _by_hint(column: str, cells: list[str]) -> Guess | None:
+    """What an unknown header hints at, if the values bear it out: a number that rows are filed by, or a business partner."""
+    words = re.sub(r"\W+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", column)).lower()
+    filed = len(cells) >= FEW and bool(_ID_WORD.search(words)) and len(set(cells)) >= 0.9 * len(cells)
+    measured = share(cells, forms.has_decimals) >= 0.5 or share(cells, forms.is_date) >= 0.5
+    if filed and not measured and share(cells, _is_code) >= LIKELY:
+        return CODES, GUESS, "a header of numbers, and values that are nearly all different", "I"
+    if _PARTNER.search(words) and share(cells, forms.is_full_name) < 0.3 and not forms.strong_form(cells):
+        return None, 0.0, "a header of business partners: dropped until mapped", "A"
+    return None
 
 
 def _finding(column: str, guess: Guess) -> Finding:
@@ -312,6 +341,8 @@ def _by_figures(cells: list[str]) -> Guess | None:
 
 def _by_words(cells: list[str]) -> Guess:
     """Codes and names, and what is neither."""
+    if forms.looks_like_running_numbers(cells):
+        return CODES, GUESS, "running numbers", "I"
     if forms.looks_like_postal_codes(cells):
         return "postal_code", GUESS, "form of postal codes", "Q"
     if forms.looks_like_codes(cells):
@@ -331,7 +362,7 @@ def _births(years: list[int]) -> bool:
 
 def _leftover(cells: list[str]) -> Guess:
     """What no field could be named for."""
-    if share(cells, forms.is_amount) >= LIKELY:
+    if share(cells, forms.is_number) >= LIKELY:
         return None, 0.0, "numbers, but of what: dropped until mapped", "A"
     if forms.looks_like_category(cells):
         return None, 0.0, "few values that many rows share, but of what: dropped until mapped", "A"

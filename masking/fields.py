@@ -51,7 +51,7 @@ SOURCES = {"HIPAA": HIPAA, "NPL": NPL, "BUYER": BUYER, "INVOICE": INVOICE}
 # name | class and kind, "many" if several columns may hold it | source; below it the headers seen in tapes.
 TABLE = """
 account_number | I text | NPL
-    Account Number, Acct No, Acct, Acct #, Account, Account ID, Account No, AcctNum, Acct ID, Loan No, Loan
+    Account Number, A/c No, Loan A/c No, Loan Account No, Acct No, Acct, Acct #, Account, Account ID, Account No, AcctNum, Acct ID, Loan No, Loan
     Number, Loan ID, LoanNr_ChkDgt, LoanNr, instrument_identifier, Instrument identifier, Original Account Number,
     Orig Acct No, Account Reference, Acct Ref, Debt ID, Card Account Number, Kontonummer
 client_id | I text | NPL

@@ -60,9 +60,14 @@ HOUSE_FIRST = re.compile(r"\d{1,5}[a-z]?,? [^\W\d_].{3,40}", re.IGNORECASE)
 HOUSE_LAST = re.compile(
     r"[^\W\d_][^\d,;:]{3,40},? (?:nr\.? ?|no\.? ?|n[º°] ?|č\.p\. ?)?\d{1,4} ?[a-z]?(?:[-/]\d+)?", re.IGNORECASE
 )
+STREET_NAME = re.compile(
+    rf"[^\d@]{{2,40}}\b(?:{_STREET_EN}|rue|straße|strasse|straat|gatan|via|calle)\.?", re.IGNORECASE
+)
 WORDS = re.compile(r"[^\W\d_]+(?:[ ,.'\u2019&-]+[^\W\d_]+){0,5}\.?")
 CODE = re.compile(r"[A-Z]{0,5}[ /-]?\d{4,}[A-Z0-9/-]*", re.IGNORECASE)
 TOKEN_LIKE = re.compile(r"(?=.*\d)[A-Z0-9][A-Z0-9./_#-]{4,39}", re.IGNORECASE)
+NUMBER = re.compile(r"-?\d{1,12}(?:[.,]\d{1,10})? ?%?")
+SPACED = re.compile(r"\+?\(?\d[\d ()./-]{5,18}\d")
 UUID = re.compile(r"\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?|[0-9a-f]{16,64}", re.IGNORECASE)
 STARRED = re.compile(r"(?:[Xx*•#]{2,}[ -]?)+\d{2,6}")
 IP = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}|(?:[0-9a-f]{1,4}:){3,7}[0-9a-f]{1,4}", re.IGNORECASE)
@@ -135,7 +140,7 @@ def strong_form(cells: Sequence[str]) -> str | None:
         share(cells, partial(_fits, NANP)) >= 0.97 and len(set(cells)) > len(cells) / 2
     ):
         return "phone"
-    if share(cells, is_street) >= MOST or _looks_like_addresses(cells):
+    if share(cells, lambda cell: is_street(cell) or _fits(STREET_NAME, cell)) >= MOST or _looks_like_addresses(cells):
         return "street_address"
     return None
 
@@ -153,6 +158,10 @@ def _looks_like_addresses(cells: Sequence[str]) -> bool:
 @lru_cache(maxsize=1 << 16)
 def is_amount(cell: str) -> bool:
     return any(minor_units(cell, exponent=3, decimal_mark=mark) is not None for mark in ".,")
+
+
+def is_number(cell: str) -> bool:
+    return is_amount(cell) or _fits(NUMBER, cell)
 
 
 def has_decimals(cell: str) -> bool:
@@ -217,8 +226,12 @@ def looks_like_names(cells: Sequence[str]) -> bool:
     if known >= 0.5 and lenders < 0.3 and len(distinct) >= 5 and not _shared_by_many(cells, distinct, known):
         return True
     ratio = len(distinct) / len(cells)
+    if len(distinct) >= 10 and known >= 0.25 and lenders < 0.1:
+        return True
     if len(distinct) < 12 or ratio < 0.15:
         return False
+    if ratio >= 0.5 and lenders < 0.3 and share(worded, lambda cell: len(cell.split()) <= 4) >= MOST:
+        return True
     if lenders >= 0.3:
         return ratio >= 0.9 and known >= 0.2
     if ratio < 0.5 and share(worded, lambda cell: bool(FIRM.search(cell))) >= 0.4:
@@ -238,6 +251,10 @@ def looks_like_codes(cells: Sequence[str]) -> bool:
         return False
     if share(cells, partial(_fits, STARRED)) >= MOST:
         return True
+    if share(cells, _is_fraction) >= 0.5:
+        return False
+    if distinct >= 0.5 * len(cells) and share(cells, _is_spaced) >= 0.9:
+        return True
     sizes = {len(cell) for cell in cells}
     digits = share(cells, str.isdigit) >= 0.9
     fixed = len(sizes) <= 2
@@ -254,6 +271,37 @@ def looks_like_codes(cells: Sequence[str]) -> bool:
     if distinct >= 0.5 * len(cells) and fixed and min(sizes) >= 7:
         return digits or (share(cells, partial(_fits, CODE)) >= 0.9 and share(cells, has_decimals) < 0.5)
     return False
+
+
+def _is_fraction(cell: str) -> bool:
+    return _fits(NUMBER, cell) and not cell.isdigit()
+
+
+def _is_spaced(cell: str) -> bool:
+    """Seven digits or more with blanks or signs between, and neither an amount nor a day."""
+    return (
+        _fits(SPACED, cell)
+        and sum(map(str.isdigit, cell)) >= 7
+        and not cell.isdigit()
+        and not is_amount(cell)
+        and not is_date(cell)
+    )
+
+
+def _rises(cells: Sequence[str]) -> bool:
+    """Whole numbers that rise from row to row: what rows are filed by."""
+    return (
+        len(cells) >= 20
+        and all(cell.isdecimal() and len(cell) < 18 for cell in cells)
+        and all(int(one) < int(after) for one, after in pairwise(cells))
+    )
+
+
+def looks_like_running_numbers(cells: Sequence[str]) -> bool:
+    """Whole numbers, all different, that lie close together or rise from row to row."""
+    return (
+        len(set(cells)) == len(cells) and share(cells, str.isdecimal) >= 0.99 and (_rises(cells) or _counts_up(cells))
+    )
 
 
 def _counts_up(cells: Sequence[str]) -> bool:
@@ -290,3 +338,28 @@ def years_of(cells: Sequence[str]) -> list[int]:
         else:
             found.append(next((d for o in ("mdy", "dmy", "ymd") if (d := one_date(cell, order=o))), None))
     return sorted([day.year for day in found if day] + short)
+
+
+def is_row_of_values(row: Sequence[str]) -> bool:
+    """Whether a first row cannot be headers: two cells or more, and one in five, are mail, days, amounts, numbers or streets."""
+    filled = [cell.strip() for cell in row if cell.strip()]
+    values = [cell for cell in filled if _is_value(cell)]
+    return len(values) >= 2 and len(values) * 5 >= len(filled)
+
+
+def _is_value(cell: str) -> bool:
+    if (
+        EMAIL.fullmatch(cell)
+        or has_decimals(cell)
+        or is_date(cell)
+        or is_short_date(cell)
+        or is_iban(cell)
+        or is_phone(cell)
+    ):
+        return True
+    digits = sum(map(str.isdigit, cell))
+    return (
+        digits >= 6
+        or (cell.isdigit() and not re.fullmatch(r"(?:19|20)\d\d|\d{1,2}", cell))
+        or (digits >= 1 and is_street(cell))
+    )

@@ -13,7 +13,7 @@ import pyarrow.parquet
 
 from masking import workbook
 from masking.delimited import first_rows, inspect_csv, read_csv
-from masking.limits import ROW, IntakeError, Limits, RefusedRow, TapeInfo, check_headers
+from masking.limits import ROW, Headless, IntakeError, Limits, RefusedRow, TapeInfo, check_headers, headed, numbered
 
 __all__ = ["ROW", "IntakeError", "Limits", "RefusedRow", "Source", "TapeInfo", "inspect", "read_chunks", "sample"]
 
@@ -34,8 +34,17 @@ def _opened(source: Source) -> Iterator[BinaryIO]:
         yield source
 
 
-def inspect(path: Source, *, limits: Limits = Limits()) -> TapeInfo:  # noqa: B008  # frozen, so shared safely
+def inspect(
+    path: Source,
+    *,
+    limits: Limits = Limits(),  # noqa: B008  # frozen, so shared safely
+    sheet: str = "",
+    headless: Headless = headed,
+) -> TapeInfo:
     """Format, encoding, delimiter, columns and warnings of a tape; the whole file is scanned once.
+
+    Of a workbook the first visible sheet is read, or the one that `sheet` names. If `headless` says of the first row that it
+    holds values, the columns are called Column 1, Column 2 and so on, and that row is a row of the tape.
 
     Raises IntakeError with the first of: empty_file, too_large, unsupported_format, archive_bomb, active_content,
     undecodable, control_character, line_too_long, too_many_columns, blank_header, duplicate_header, header_only.
@@ -53,8 +62,8 @@ def inspect(path: Source, *, limits: Limits = Limits()) -> TapeInfo:  # noqa: B0
         if magic == b"PAR1":
             return _inspect_parquet(file, limits)
         if magic.startswith(b"PK"):
-            return _inspect_workbook(file, limits)
-        return inspect_csv(file, limits)
+            return _inspect_workbook(file, limits, sheet, headless)
+        return inspect_csv(file, limits, headless)
 
 
 def read_chunks(
@@ -108,20 +117,35 @@ def _refuse_ragged(row: RefusedRow) -> None:
 # --- XLSX
 
 
-def _inspect_workbook(file: BinaryIO, limits: Limits) -> TapeInfo:
+def sheet_names(path: Source, *, limits: Limits = Limits()) -> list[str]:  # noqa: B008
+    """The visible sheets of a workbook that have cells; raises IntakeError as `inspect` does."""
+    with _opened(path) as file:
+        workbook.check(file, limits)
+        return workbook.sheet_names(file)
+
+
+def _inspect_workbook(file: BinaryIO, limits: Limits, name: str, headless: Headless) -> TapeInfo:
     hidden = workbook.check(file, limits)
-    sheet = workbook.open_sheet(file)
+    sheet = workbook.open_sheet(file, name)
     rows = sheet.rows()
     header = next(rows, None)
     if header is None:
         raise IntakeError("empty_file")
     while header and not header[-1].strip():
         header.pop()
-    columns = check_headers(header, limits)
-    if next(rows, None) is None:
+    has_headers = not headless(header)
+    columns = check_headers(header if has_headers else numbered(len(header)), limits)
+    if has_headers and next(rows, None) is None:
         raise IntakeError("header_only", row=2)
     return TapeInfo(
-        "xlsx", "utf-8", "", columns, max(sheet.height - 1, 1), (*hidden, *sheet.warnings), sheet=sheet.name
+        "xlsx",
+        "utf-8",
+        "",
+        columns,
+        max(sheet.height - 1, 1),
+        (*hidden, *sheet.warnings),
+        sheet=sheet.name,
+        headed=has_headers,
     )
 
 
@@ -129,9 +153,10 @@ def _read_workbook(
     file: BinaryIO, info: TapeInfo, chunk_rows: int, report: Callable[[RefusedRow], None], limits: Limits
 ) -> Iterator[pa.Table]:
     workbook.check(file, limits)
-    rows = enumerate(workbook.open_sheet(file).rows(), start=1)
+    rows = enumerate(workbook.open_sheet(file, info.sheet).rows(), start=1)
     width = len(info.columns)
-    next(rows, None)
+    if info.headed:
+        next(rows, None)
     numbers: list[int] = []
     block: list[list[str]] = []
     for number, cells in rows:

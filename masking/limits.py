@@ -1,6 +1,6 @@
 """Bounds of intake, and the refusals that tell a seller what to do next."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 MIB = 1 << 20
@@ -27,6 +27,7 @@ REMEDIES = {
     "too_many_rows": "There are more rows than allowed: split the tape.",
     "too_many_refused": "Too many rows are refused to list them: correct the mapping or the export.",
     "nothing_chosen": "No account was accepted and chosen: see the refused rows, or widen the rule that cuts the pool.",
+    "not_a_template": "These are not the tables of an NPL data template: name loans and counterparties as the regulation does.",
     "forbidden_column": "Card numbers, card codes and passwords may not be uploaded: delete the column.",
 }
 
@@ -82,6 +83,26 @@ class TapeInfo:
     warnings: tuple[str, ...] = ()
     quoted: bool = True
     sheet: str = ""
+    headed: bool = True
+
+    @property
+    def first_row(self) -> int:
+        """The number of the first row of values: 2, or 1 if the file has no headers."""
+        return 2 if self.headed else 1
+
+
+Headless = Callable[[Sequence[str]], bool]
+"""Says of a file's first row whether it holds values instead of headers."""
+
+
+def headed(_: Sequence[str]) -> bool:
+    """The `Headless` of a file whose first row holds headers whatever it says."""
+    return False
+
+
+def numbered(count: int) -> tuple[str, ...]:
+    """What the columns of a file without headers are called."""
+    return tuple(f"Column {number}" for number in range(1, count + 1))
 
 
 def check_headers(headers: Iterable[str], limits: Limits) -> tuple[str, ...]:

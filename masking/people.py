@@ -59,8 +59,44 @@ hiroshi takashi kenji yuki haruto sakura yoko keiko naoko akiko kazuo satoshi ta
 minjun jihoon seojun jiwoo soyeon jiyoung sungho youngho hyun eunji nguyen anh linh hung tuan minh thao huong lan phuong hoa
 kofi kwame ama akosua chidi emeka ngozi chioma oluwaseun ade adebayo funmilayo amara zanele thabo sipho nomsa lerato mandla
 jomo wanjiru njoroge akinyi otieno kamau
+saoirse rhys cerys angus mhairi declan orla alfie poppy imogen freya harry jessica ellie archie evie theo rosie aoife cormac
+marloes jeroen wouter joost iris koen eline niels roos stijn nienke fleur emma mark erwin marcel ronald saskia monique
+joao nuno vasco leonor hugo filipe carolina ricardo susana fatima teresa helena margarida antonio jose francisca marcia patricia
+fernanda luiz simone eduardo renato elaine vanessa priscila rosangela claudia
+fredrik olof linnea axel elsa ingrid maria margareta elisabeth gunnar sven bengt bertil arne ulf leif mats hakan agneta marianne
+mehmet serife busra kemal gulsen meryem sevgi hulya ebru selin deniz ozlem tuba kubra ramazan suleyman halil salih cem ege
+deepika kavya ganesh harish naveen prakash vinod mahesh gopal mohan rekha usha shanti geetha divya sneha swati
+zdenka ludmila alena helena vera hana marie jaroslava frantisek josef karel ladislav vojtech ondrej stepan tereza adela
+constantin nicolae marius cristian bogdan radu dan adrian gabriela mirela carmen simona daniela alina raluca
+mikko antti ville kari heikki jari pentti hannu seppo aino helmi kaarina johanna pirjo marja leena sari minna
+rasmus mikkel emil kasper frederik christian morten henrik hans niels jens freja ida clara sofie camilla louise
+bence mate levente adam zsofia reka eszter judit agnes erzsebet maria tamas andras balazs
+nikos giorgos dimitris kostas yannis maria eleni katerina sofia vasiliki georgia panagiotis christos
+marko luka ante ivana marija petra ana maja katarina stjepan josip tomislav
+siyabonga bongani nomvula precious pieter johan jacobus hendrik gerhardus annelize
+jesus guadalupe veronica leticia rosario margarita yolanda patricia roberto gerardo ernesto rodolfo ximena renata
+akira hiroko masako shigeru tetsuya kazuko tomoko noriko satoko
+wendy grant stuart craig neil ian keith alan colin derek trevor nigel gavin hazel lesley gillian
 """
 _FAMILY = """
+oneill obrien murphy davies hughes macdonald begum ahmed ali hussain wilson walsh ryan byrne
+leeuwen berg boer groot wit vries smits janssen willems maas jacobs
+nunes pires mendes cardoso moreira correia neves coelho cunha teixeira nascimento araujo barros freitas cavalcanti
+pettersson jonsson lindberg lindstrom sjoberg bergstrom lundqvist hansson bengtsson jonasson lindqvist
+yildiz ozturk aydin ozdemir arslan dogan kilic aslan cetin kurt koc ozkan simsek polat erdogan
+nair das banerjee joshi chaudhary pillai desai verma mishra pandey chatterjee ghosh bose mukherjee shetty kulkarni
+novotny cerny prochazka kucera vesely horak nemec pokorny marek jelinek kral ruzicka benes fiala sedlacek
+popescu radu dumitru stan stoica gheorghe matei ciobanu rusu constantin munteanu stefan
+nieminen makela hamalainen laine heikkinen koskinen jarvinen lehtonen saarinen salminen heinonen
+christensen rasmussen jorgensen madsen sorensen petersen thomsen poulsen johansen knudsen moller
+kiss varga molnar nemeth farkas balogh papp takacs juhasz
+papadopoulos papadakis georgiou nikolaou dimitriou ioannou
+horvat kovacevic babic maric juric petrovic jovanovic nikolic
+naidoo pillay govender botha venter nel steyn vanwyk khumalo ndlovu zulu mokoena molefe
+reyes flores vargas aguilar juarez salazar ramirez contreras cervantes estrada sandoval
+yamada sasaki kobayashi kato yoshida matsumoto inoue kimura hayashi
+"""
+_FAMILY += """
 smith johnson williams brown jones garcia miller davis rodriguez martinez hernandez lopez gonzalez wilson anderson thomas taylor
 moore jackson martin lee perez thompson white harris sanchez clark ramirez lewis robinson walker young allen king wright scott
 torres nguyen hill flores green adams nelson baker hall rivera campbell mitchell carter roberts gomez phillips evans turner diaz

@@ -72,12 +72,13 @@ def prepare_pool(
     policy: Policy | None = None,
     k: int = 5,
     limits: Limits = Limits(),  # noqa: B008
+    info: intake.TapeInfo | None = None,
 ) -> PreparedPool:
     """Read a tape once and write into `out_dir`: preview.csv, vetted.csv, sale.csv.sealed, leaves.bin, report.json.
 
     The masked files have not passed the leak gate: `publish_pool` does both, and nothing else is for publication.
     The sale file's clear bytes pass from memory through the sealer; they never touch the disk. If anything fails nothing
-    is left in `out_dir`. Raises IntakeError, PolicyError, RiskRefused, ValueError (unknown currency).
+    is left in `out_dir`. `info` is what `intake.inspect` said, if it was asked before. Raises IntakeError, PolicyError, RiskRefused, ValueError (unknown currency).
     """
     policy = policy or default_policy()
     files = PoolFiles(*(out_dir / name for name in FILE_NAMES))
@@ -97,7 +98,7 @@ def prepare_pool(
         with files.sale_sealed.open("wb") as sink, files.leaves.open("wb") as leaves:
             sealer = Sealer(sink, data_key=keys.data_key, nonce_prefix=keys.nonce_prefix, aad=header)
             cut = _Cut(selection, drafting, keys.commit_key, sealer, leaves, k)
-            cut.read(path, limits)
+            cut.read(path, limits, info)
             sealed = sealer.finish()
         masks = {
             "preview": _write_masked(drafting, Stage.PREVIEW, files.preview, k),
@@ -143,10 +144,10 @@ class _Cut:
         self._sealer, self._leaves = sealer, leaves
         self._first = True
 
-    def read(self, path: intake.Source, limits: Limits) -> None:
+    def read(self, path: intake.Source, limits: Limits, info: intake.TapeInfo | None) -> None:
         """Read the tape once; raises IntakeError("nothing_chosen") if no account is accepted and chosen."""
         validator = self._drafting.validator
-        info = intake.inspect(path, limits=limits)
+        info = info or intake.inspect(path, limits=limits)
         chunks = intake.read_chunks(path, info, on_ragged=validator.refuse_ragged, limits=limits)
         self._drafting.keep(map(self._take, validator.accept_all(chunks)))
         if not self._drafting.survey.rows_count:

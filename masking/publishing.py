@@ -1,9 +1,12 @@
 """The one call that publishes: a pool is prepared, and its masked files pass the gate, or nothing is left of it."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
+
+import pyarrow as pa
 
 from masking import intake
 from masking.gate import Candidate, Check, gate_all
@@ -43,6 +46,7 @@ def publish_pool(
     policy: Policy | None = None,
     k: int = 5,
     limits: Limits = Limits(),  # noqa: B008  # frozen, so shared safely
+    info: intake.TapeInfo | None = None,
 ) -> PublishedPool:
     """`prepare_pool`, then the leak gate over both masked files as the last step; report.json gets the checks.
 
@@ -62,9 +66,12 @@ def publish_pool(
         policy=policy,
         k=k,
         limits=limits,
+        info=info,
     )
     try:
-        checks = _gated(path, pool, mapping, keys, currency=currency, limits=limits)
+        info = info or intake.inspect(path, limits=limits)
+        originals = intake.read_chunks(path, info, on_ragged=lambda _: None, limits=limits)
+        checks = _gated(originals, pool, mapping, keys, currency=currency)
         text = json.dumps(
             pool.report.as_json() | {"checks": {s: [asdict(c) for c in all_] for s, all_ in checks.items()}}
         )
@@ -77,13 +84,11 @@ def publish_pool(
 
 
 def _gated(
-    path: intake.Source, pool: PreparedPool, mapping: Mapping, keys: PoolKeys, *, currency: str, limits: Limits
+    originals: Iterable[pa.Table], pool: PreparedPool, mapping: Mapping, keys: PoolKeys, *, currency: str
 ) -> dict[str, tuple[Check, ...]]:
     """Every check of both masked files; raises LeakGateRefused if one failed."""
     masked = {"preview": pool.files.preview, "vetted": pool.files.vetted}
     candidates = [Candidate(masked[stage], pool.report.masks[stage]) for stage in masked]
-    info = intake.inspect(path, limits=limits)
-    originals = intake.read_chunks(path, info, on_ragged=lambda _: None, limits=limits)
     made = gate_all(originals, candidates, mapping, currency=currency, token_key=keys.token_key)
     checks = {stage: tuple(found) for stage, found in zip(masked, made, strict=True)}
     failed = [(stage, check) for stage, found in checks.items() for check in found if not check.passed]

@@ -65,10 +65,16 @@ def view_of_masked(source: intake.Source, *, name: str, report: dict[str, Any] |
 
 
 def of_tape(
-    source: intake.Source, mapping: Mapping, *, name: str, cut_off_on: date, currency: str, k: int
+    source: intake.Source,
+    info: intake.TapeInfo,
+    mapping: Mapping,
+    *,
+    name: str,
+    cut_off_on: date,
+    currency: str,
+    k: int,
 ) -> RiskReport:
     """The report of an unmasked tape: as it came, and as each stage would show it. Raises what `tape.mask` raises."""
-    info = intake.inspect(source)
     before = View("original", _attack(_texts(source, info), _known_of_tape(mapping)))
     made = Drafting(mapping, default_policy(), token_key=NO_KEY, cut_off_on=cut_off_on, currency=currency)
     with closing(made):

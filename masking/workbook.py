@@ -18,18 +18,31 @@ from masking.extent import Extent
 from masking.limits import IntakeError, Limits
 
 PIECE_BYTES = 64 << 10
-OVERLAP_BYTES = 256
+OVERLAP_BYTES = 2048
+NAMED_ROWS = 10
 
 ACTIVE_PARTS = re.compile(
     r"vbaproject|macrosheets/|externallinks/|embeddings/|activex/|ctrlprops/|connections\.xml|querytables/|dialogsheets/"
 )
 HIDDEN_CELLS = re.compile(rb"<(?:\w+:)?(row|col)\b[^<>]*\bhidden=[\"'](?:1|true)[\"']")
+# A cell with a formula and no stored value: programs that write workbooks leave the reckoning to the first spreadsheet that opens them.
+_P = rb"(?:\w+:)?"
+UNRECKONED = re.compile(
+    rb"<"
+    + _P
+    + rb"c\b[^<>]*\br=[\"'][A-Z]{1,3}([0-9]{1,7})[\"'][^<>]*>\s*<"
+    + _P
+    + rb"f\b[^<>]*(?:/>|>[^<]{0,1024}</"
+    + _P
+    + rb"f>)\s*"
+    rb"(?:<" + _P + rb"v\s*/>|<" + _P + rb"v>\s*</" + _P + rb"v>)?\s*</" + _P + rb"c>"
+)
 FORBIDDEN_XML = (b"<!DOCTYPE", b"<!ENTITY", b"<!doctype", b"<!entity")
 UTF16_XML = (b"\xff\xfe", b"\xfe\xff", b"\0<", b"<\0")
 
 
 def check(file: BinaryIO, limits: Limits) -> list[str]:
-    """Warnings about hidden rows and columns; raises IntakeError for bombs, macros, links, DTDs and other formats.
+    """Warnings about hidden rows and columns and formulas without a value; raises IntakeError for bombs, macros, links, DTDs and other formats.
 
     Declared sizes are checked first, then every member is unpacked and counted, so that a false declaration fails.
     """
@@ -83,6 +96,7 @@ def _search(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], limits: Li
     """Unpack every member in pieces: count, forbid DTDs and vast empty sheets, note hidden rows and columns."""
     unpacked = 0
     hidden: set[bytes] = set()
+    unreckoned: set[int] = set()
     for member in members:
         is_xml = member.filename.casefold().endswith((".xml", ".rels", ".vml"))
         tail, extent = b"", Extent()
@@ -95,11 +109,21 @@ def _search(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], limits: Li
                     window = tail + piece
                     _forbid(window, first=not tail)
                     hidden.update(found[1] for found in HIDDEN_CELLS.finditer(window))
+                    unreckoned.update(int(found[1]) for found in UNRECKONED.finditer(window))
                     extent.feed(window)
                     tail = window[-OVERLAP_BYTES:]
         extent.check(limits)
     words = {b"row": "rows", b"col": "columns"}
-    return [f"The workbook has hidden {words[kind]}; they are read like all others." for kind in sorted(hidden)]
+    told = [f"The workbook has hidden {words[kind]}; they are read like all others." for kind in sorted(hidden)]
+    return [*told, _told(sorted(unreckoned))] if unreckoned else told
+
+
+def _told(rows: list[int]) -> str:
+    named = ", ".join(map(str, rows[:NAMED_ROWS])) + (", …" if len(rows) > NAMED_ROWS else "")
+    return (
+        f"Formulas in {len(rows)} rows have no stored value and are read as empty (rows {named}): "
+        "open the workbook in a spreadsheet program and save it."
+    )
 
 
 def _forbid(window: bytes, *, first: bool) -> None:
@@ -124,16 +148,17 @@ class Sheet:
             yield [as_text(cell) for cell in cells]
 
 
-def open_sheet(file: BinaryIO) -> Sheet:
-    """The first visible sheet with cells, and warnings that name what is left out; raises IntakeError if unreadable."""
-    file.seek(0)
-    try:
-        book = CalamineWorkbook.from_filelike(file)
-        sheets = [(meta, book.get_sheet_by_name(meta.name)) for meta in book.sheets_metadata]
-    except PasswordError:
-        raise IntakeError("protected_workbook") from None
-    except (CalamineError, ZipError, ValueError, OSError):
-        raise IntakeError("malformed") from None
+def open_sheet(file: BinaryIO, name: str = "") -> Sheet:
+    """The first visible sheet with cells, and warnings that name what is left out; raises IntakeError if unreadable.
+
+    With a name it is that visible sheet, and nothing is said about the others.
+    """
+    sheets = _sheets(file)
+    if name:
+        found = [s for meta, s in sheets if meta.visible == SheetVisibleEnum.Visible and s.height and meta.name == name]
+        if not found:
+            raise IntakeError("empty_file", "There is no visible sheet of that name with cells.")
+        return Sheet(name, found[0].height, (), found[0])
     visible = [s for meta, s in sheets if meta.visible == SheetVisibleEnum.Visible and s.height]
     if not visible:
         raise IntakeError("empty_file", "No visible sheet has cells.")
@@ -143,6 +168,22 @@ def open_sheet(file: BinaryIO) -> Sheet:
     if len(visible) > 1:
         warnings.append(f"Only the first of {len(visible)} sheets is read.")
     return Sheet(visible[0].name, visible[0].height, tuple(warnings), visible[0])
+
+
+def sheet_names(file: BinaryIO) -> list[str]:
+    """The visible sheets with cells, in order; the file must have passed `check`."""
+    return [meta.name for meta, sheet in _sheets(file) if meta.visible == SheetVisibleEnum.Visible and sheet.height]
+
+
+def _sheets(file: BinaryIO) -> list[tuple[Any, Any]]:
+    file.seek(0)
+    try:
+        book = CalamineWorkbook.from_filelike(file)
+        return [(meta, book.get_sheet_by_name(meta.name)) for meta in book.sheets_metadata]
+    except PasswordError:
+        raise IntakeError("protected_workbook") from None
+    except (CalamineError, ZipError, ValueError, OSError):
+        raise IntakeError("malformed") from None
 
 
 def as_text(cell: object) -> str:

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from masking import detect, intake, mappingfile
+from masking import detect, forms, intake, mappingfile
 from masking.policy import Mapping
 from masking.report import plain
 from masking.tape import PoolKeys
@@ -97,14 +97,16 @@ def _raw(path: Path) -> bytes:
 
 def suggested(source: intake.Source) -> tuple[list[detect.Finding], Mapping, intake.TapeInfo]:
     """What a tape's columns hold, the mapping that follows, and what the file is; raises IntakeError for card numbers."""
-    info = intake.inspect(source)
+    info = intake.inspect(source, headless=forms.is_row_of_values)
     sample = intake.sample(source, info)
+    if not info.headed:
+        note("the first row holds values, not headers: the columns are called Column 1, Column 2 and so on")
     findings = detect.detect(info.columns, sample)
     return findings, detect.suggest(findings, sample), info
 
 
-def mapping_of(chosen: argparse.Namespace, source: intake.Source) -> Mapping:
-    """The saved mapping on this tape, or the detected one; card numbers are refused whatever the mapping says."""
+def mapping_of(chosen: argparse.Namespace, source: intake.Source) -> tuple[Mapping, intake.TapeInfo]:
+    """(the saved mapping on this tape, or the detected one; what the file is); card numbers are refused whatever the mapping says."""
     _, proposed, info = suggested(source)
     for warning in info.warnings:
         note(warning)
@@ -112,4 +114,4 @@ def mapping_of(chosen: argparse.Namespace, source: intake.Source) -> Mapping:
     if dropped := [repr(column) for column, name in mapping.items() if name is None]:
         note(f"columns that are dropped until they are mapped: {', '.join(dropped)}")
     mapping.require_mandatory()
-    return mapping
+    return mapping, info

@@ -76,8 +76,7 @@ def fields(_: argparse.Namespace) -> None:
 
 def preview(chosen: argparse.Namespace) -> None:
     with watched(chosen.tape) as source, TemporaryFile() as sink:
-        mapping = mapping_of(chosen, source)
-        info = intake.inspect(source)
+        mapping, info = mapping_of(chosen, source)
         tape.mask_to(
             intake.read_chunks(source, info, on_ragged=lambda _: None),
             sink,

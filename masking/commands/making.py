@@ -39,9 +39,10 @@ def add_to(verbs: Verbs) -> None:
 def apply(chosen: argparse.Namespace) -> None:
     keys = load_keys(chosen.key_file)
     with watched(chosen.tape, readings=6) as source, filled(chosen.out) as folder:
+        mapping, info = mapping_of(chosen, source)
         made = tape.publish_pool(
             source,
-            mapping_of(chosen, source),
+            mapping,
             tape.ALL_ACCOUNTS,
             keys,
             folder,
@@ -50,6 +51,7 @@ def apply(chosen: argparse.Namespace) -> None:
             cut_off_on=chosen.cut_off,
             currency=chosen.currency,
             k=chosen.k,
+            info=info,
         )
     say(made.pool.report.as_json() | {"checks": {s: [asdict(c) for c in found] for s, found in made.checks.items()}})
 

@@ -60,9 +60,9 @@ def _of_file(chosen: argparse.Namespace) -> RiskReport:
             return of_masked(source, name=chosen.file.stem, k=chosen.k, report=report)
         if chosen.cut_off is None:
             raise ValueError(f"{chosen.file} is not a masked file; for a tape give --cut-off YYYY-MM-DD")
-        mapping = mapping_of(chosen, source)
+        mapping, info = mapping_of(chosen, source)
         name, currency = chosen.file.name, chosen.currency
-        return of_tape(source, mapping, name=name, cut_off_on=chosen.cut_off, currency=currency, k=chosen.k)
+        return of_tape(source, info, mapping, name=name, cut_off_on=chosen.cut_off, currency=currency, k=chosen.k)
 
 
 def _is_masked(columns: tuple[str, ...]) -> bool:

@@ -1,5 +1,7 @@
 """Columns are recognised by header, then by the form of their values; what may not be uploaded is refused."""
 
+import time
+
 import pyarrow as pa
 import pytest
 
@@ -139,3 +141,87 @@ def test_the_order_of_dates_is_read_off_columns_that_nobody_has_named_yet(days, 
     assert mapping.columns["Zzqx"] is None
     assert mapping.date_order == order
     assert mapping.decimal_mark == ","
+
+
+@pytest.mark.parametrize(
+    ("cells", "cls"),
+    [
+        ([f"NL{i:08}" for i in range(30)], "I"),
+        ([f"{1_000 + i}" for i in range(30)], "I"),
+        (["06-12345678", "06-87654321", "06-11112222", "06-33334444", "06-55556666"], "I"),
+        (["Marta Silva", "Rui Costa", "Ana Lopes", "Hugo Pires", "Rita Nunes"] * 30, "I"),
+        (["Credit Card", "Auto", "Medical"] * 30, "A"),
+        (["0.3123", "0.5531", "0.9120", "0.1000", "0.2222", "0.4545"] * 5, "A"),
+        (["12", "24", "36", "48", "60"] * 8, "A"),
+        (["Y", "N", "N", "Y", "N"], "A"),
+        (["2019", "2020", "2021", "2022"] * 9, "A"),
+        ([f"{i}" for i in (720, 655, 701, 590, 688, 540, 810, 777)] * 5, "A"),
+        ([f"Riverside Bank {c}" for c in "ABCDEFGHIJKLMN"] * 6, "A"),
+    ],
+)
+def test_without_a_header_the_values_tell_the_class(cells, cls):
+    table = pa.table({"Column 1": cells})
+    assert detect.detect(["Column 1"], table)[0].cls == cls
+
+
+@pytest.mark.parametrize(
+    ("header", "cells"),
+    [
+        ("Email Opt In", ["Y", "N"] * 10),
+        ("Customer Score", [str(300 + 97 * i % 500) for i in range(40)]),
+        ("Debtor Type", ["Individual", "Company"] * 10),
+        ("Days Past Due", [str(i * i % 900) for i in range(40)]),
+        ("LTV", [f"0.{i:04}" for i in range(40)]),
+    ],
+)
+def test_a_word_of_a_person_in_a_header_makes_no_identifier_of_a_figure(header, cells):
+    assert detect.detect([header], pa.table({header: cells}))[0].cls == "A"
+
+
+@pytest.mark.parametrize(
+    "stray", ["ann@example.org", "Maria Garcia", "call 555 010 1234", "078-05-1120", "12 Sample Street"]
+)
+@pytest.mark.parametrize("header", ["Product", "Original Creditor", "Debt Type", "Column 7"])
+def test_one_identifier_in_a_hundred_cells_is_enough_to_keep_a_column_back(header, stray):
+    cells = ["Credit Card", "Auto", "Medical", "Personal"] * 25
+    cells[57] = stray
+    found = detect.detect([header], pa.table({header: cells}))[0]
+    assert (found.field, found.cls) == (None, "I")
+    assert stray not in found.why
+
+
+def test_a_number_of_somebody_among_amounts_keeps_the_column_back():
+    cells = [f"{i}.50" for i in range(100, 200)]
+    assert detect.detect(["Balance"], pa.table({"Balance": cells}))[0].field == "current_balance"
+    cells[30] = "5550101234"
+    assert detect.detect(["Balance"], pa.table({"Balance": cells}))[0].cls == "I"
+
+
+def test_headers_over_each_others_columns_are_told_apart_by_their_values():
+    emails, days = [f"a{i}@example.org" for i in range(20)], [f"2021-03-{i + 1:02}" for i in range(20)]
+    table = pa.table({"Email": days, "Charge Off Date": emails})
+    first, second = detect.detect(table.column_names, table)
+    assert (first.field, first.cls) == (None, "A")
+    assert (second.field, second.cls) == ("email", "I")
+
+
+@pytest.mark.parametrize(
+    ("header", "field"),
+    [
+        ("Фамилия", "last_name"),
+        ("Телефон", "phone"),
+        ("Τηλέφωνο", None),
+        ("Achternaam", "last_name"),
+        ("Personnummer", "national_id"),
+    ],
+)
+def test_headers_in_other_scripts_and_languages_are_read(header, field):
+    assert detect.detect([header], pa.table({header: ["x", "y"]}))[0].field == field
+
+
+def test_twenty_five_columns_are_detected_in_less_than_two_seconds():
+    rows = {f"Column {n}": [f"{i * 7919 % 10**9:09}-{n}" for i in range(5_000)] for n in range(25)}
+    table = pa.table(rows)
+    started = time.process_time()
+    detect.detect(table.column_names, table)
+    assert time.process_time() - started < 2

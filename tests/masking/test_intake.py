@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masking import delimited, intake
+from masking.forms import is_row_of_values
 from masking.intake import ROW, IntakeError, Limits
 from masking.limits import REMEDIES
 
@@ -271,3 +272,41 @@ def test_a_tape_that_turns_ragged_is_read_the_same_every_time():
     for _ in range(12):
         _, cells, ragged = read(data)
         assert ([row.row for row in ragged], len(cells["a"])) == ([90_002], 119_999)
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_a_tape_without_headers_keeps_its_first_row_and_row_numbers(tmp_path, kind):
+    rows = [["N1", "ann@example.org", "12.50"], ["N2", "bob@example.org", "13.50"]]
+    path = tmp_path / f"tape.{kind}"
+    if kind == "csv":
+        path.write_text("\n".join(map(",".join, rows)))
+    else:
+        book = openpyxl.Workbook()
+        for row in rows:
+            book.active.append(row)
+        book.save(path)
+    info = intake.inspect(path, headless=is_row_of_values)
+    assert (info.columns, info.headed) == (("Column 1", "Column 2", "Column 3"), False)
+    chunk = next(intake.read_chunks(path, info))
+    assert chunk.column(ROW).to_pylist() == [1, 2]
+    assert chunk.column("Column 1").to_pylist() == ["N1", "N2"]
+
+
+@pytest.mark.parametrize(
+    "row", [["Acct No", "2021", "2022"], ["Name", "Email", "Phone 1", "01/2021"], ["a", "b"], [""]]
+)
+def test_headers_are_not_taken_for_values(row):
+    assert not is_row_of_values(row)
+
+
+def test_formulas_without_a_stored_value_and_hidden_rows_are_told(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(["Acct", "Balance"])
+    for number in range(3):
+        book.active.append([f"N{number}", f"=1+{number}" if number != 1 else 5])
+    book.active.row_dimensions[3].hidden = True
+    book.save(tmp_path / "tape.xlsx")
+    said = intake.inspect(tmp_path / "tape.xlsx").warnings
+    assert any("hidden rows" in warning for warning in said)
+    assert any("no stored value" in warning and "rows 2, 4" in warning for warning in said)
+    assert not any("=1" in warning for warning in said)

@@ -1,0 +1,120 @@
+"""The EU data templates are read by their names and codes, joined to one row per loan, and masked like every tape."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from masking import detect, intake, npl
+from masking.__main__ import main
+from masking.fields import FIELDS
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    (tmp_path / "in").mkdir()
+    for name in ("loan", "counterparty"):
+        shutil.copy(DATA / f"opennpl_{name}.csv", tmp_path / "in" / f"{name}.csv")
+    return tmp_path
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_dictionary_names_known_fields_and_classes_only():
+    for entry in npl.dictionary():
+        assert entry.cls in {"I", "Q", "S", "F", "A"}
+        assert entry.field is None or FIELDS[entry.field].cls.value == entry.cls
+    assert len(npl.dictionary()) == 133
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["name_of_counterparty", "Name of Counterparty", "1.03", "1.03 Name of Counterparty", "1.03_name_of_counterparty"],
+)
+def test_a_header_is_a_name_or_a_code_of_the_regulation(header):
+    entry = npl.entry_of(header)
+    assert entry is not None
+    assert (entry.name, entry.field, entry.cls) == ("name_of_counterparty", "debtor_name", "I")
+
+
+@pytest.mark.parametrize("header", ["9.99", "Name", "1.03 Principal balance", ""])
+def test_other_headers_are_none_of_the_regulation(header):
+    assert npl.entry_of(header) is None
+
+
+def test_loans_are_joined_with_their_counterparty(folder):
+    assert main(["template", str(folder / "in"), str(folder / "tape.csv")]) == 0
+    made, loans = rows(folder / "tape.csv"), rows(folder / "in" / "loan.csv")
+    people = {row["counterparty_identifier"]: row for row in rows(folder / "in" / "counterparty.csv")}
+    assert len(made) == len(loans)
+    for row, loan in zip(made, loans, strict=True):
+        assert row["legal_balance"] == loan["legal_balance"]
+        person = people.get(loan["counterparty_identifier"])
+        assert row["name_of_counterparty"] == (person["name_of_counterparty"] if person else "")
+    assert sum(1 for row in made if row["name_of_counterparty"]) >= 90
+
+
+def test_a_template_becomes_masked_files_that_pass_the_gate(folder, capsys):
+    assert main(["template", str(folder / "in"), str(folder / "tape.csv")]) == 0
+    (folder / "keys").write_bytes(bytes(range(103)))
+    command = [str(folder / "tape.csv"), str(folder / "pool"), "--cut-off", "2024-01-01", "--currency", "EUR"]
+    assert main(["apply", *command, "--key-file", str(folder / "keys")]) == 0
+    report = json.loads((folder / "pool" / "report.json").read_text())
+    assert {check["passed"] for checks in report["checks"].values() for check in checks} == {True}
+    shown = set(report["masks"]["preview"]["columns"])
+    assert {"account_number", "current_balance", "delinquent_on", "product", "currency"} <= shown
+    names = [row["name_of_counterparty"] for row in rows(folder / "in" / "counterparty.csv")]
+    text = (folder / "pool" / "vetted.csv").read_text()
+    assert not [name for name in names if len(name) > 4 and name in text]
+
+
+def test_a_workbook_with_a_sheet_per_table_gives_the_same_tape(folder):
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name in ("counterparty", "loan"):
+        sheet = book.create_sheet(name)
+        with (folder / "in" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+            for row in csv.reader(file):
+                sheet.append([cell if cell else None for cell in row])
+    book.save(folder / "book.xlsx")
+    assert main(["template", str(folder / "book.xlsx"), str(folder / "a.csv")]) == 0
+    assert main(["template", str(folder / "in"), str(folder / "b.csv")]) == 0
+    assert (folder / "a.csv").read_bytes() == (folder / "b.csv").read_bytes()
+
+
+def test_codes_instead_of_names_are_understood(folder):
+    index = {entry.name: entry.index for entry in reversed(npl.dictionary())}
+    for name in ("loan", "counterparty"):
+        path = folder / "in" / f"{name}.csv"
+        header, *rest = path.read_text().splitlines(keepends=True)
+        header = header.replace(",loan_identifier", ",old_identifier")
+        coded = [
+            index.get("loan_identifier" if cell == "instrument_identifier" else cell, cell)
+            for cell in header.strip().split(",")
+        ]
+        path.write_text(",".join(coded) + "\n" + "".join(rest))
+    assert main(["template", str(folder / "in"), str(folder / "tape.csv")]) == 0
+    assert "name_of_counterparty" in (folder / "tape.csv").read_text().splitlines()[0]
+
+
+def test_tables_that_are_no_template_are_refused_and_nothing_is_written(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text("a,b\n1,2\n")
+    assert main(["template", str(tmp_path / "in"), str(tmp_path / "tape.csv")]) == 1
+    assert "not_a_template" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_fields_of_the_regulation_without_one_of_ours_keep_their_class_and_are_dropped():
+    info = intake.inspect(DATA / "opennpl_loan.csv")
+    findings = {f.column: f for f in detect.detect(info.columns, intake.sample(DATA / "opennpl_loan.csv", info))}
+    assert (findings["syndicated_portion"].field, findings["syndicated_portion"].cls) == (None, "A")
+    assert findings["syndicated_portion"].why.startswith("field 3.31 of Regulation (EU) 2023/2083")
