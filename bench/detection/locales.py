@@ -42,7 +42,7 @@ class Locale:
     family_first: bool = False
 
 
-def _headers(text: str) -> dict[str, list[str]]:
+def headers(text: str) -> dict[str, list[str]]:
     lines = (line.split("|") for line in text.strip().splitlines())
     return {kind.strip(): [header.strip() for header in headers.split(",")] for kind, headers in lines}
 
@@ -103,7 +103,7 @@ OPEN: dict[str, Locale] = {
         "%### @@",
         "%d-%m-%Y",
         bsn,
-        _headers("""
+        headers("""
 account_number | Dossiernummer, Contractnr, Leningnummer
 client_id | Klantnummer, Debiteurnr
 debtor_name | Naam debiteur, Naam, Klantnaam
@@ -142,7 +142,7 @@ interest | Rente, Rentebedrag
         "####-###",
         "%d/%m/%Y",
         nif_pt,
-        _headers("""
+        headers("""
 account_number | Número do contrato, Nº contrato, N.º de processo
 client_id | Número de cliente, ID do cliente
 debtor_name | Nome do devedor, Nome completo, Devedor
@@ -179,7 +179,7 @@ interest | Juros, Juros vencidos
         "### ##",
         "%Y-%m-%d",
         personnummer,
-        _headers("""
+        headers("""
 account_number | Avtalsnummer, Kontonr, Lånenummer
 client_id | Kundnummer, Kundnr
 debtor_name | Gäldenär, Namn
@@ -220,7 +220,7 @@ interest | Ränta, Räntebelopp
         "@@# #@@",
         "%d/%m/%Y",
         nino,
-        _headers("""
+        headers("""
 account_number | Agreement Ref, Account Reference, Our Ref
 client_id | Customer Ref, URN
 debtor_name | Customer Full Name, Account Holder, Defendant
@@ -261,7 +261,7 @@ interest | Interest Accrued, Int. to date
         "%#####",
         "%d-%b-%Y",
         pan,
-        _headers("""
+        headers("""
 account_number | Loan A/c No, LAN, Loan Account Number
 client_id | CIF No, Customer Code
 debtor_name | Borrower Name, Name of Borrower
@@ -302,7 +302,7 @@ interest | Interest Overdue, Int Outstanding
         "#####-###",
         "%d/%m/%Y",
         cpf,
-        _headers("""
+        headers("""
 account_number | Contrato, Nº do Contrato, Cod. Contrato
 client_id | Cód. Cliente, Código do Cliente
 debtor_name | Nome do Cliente, Nome Devedor
@@ -337,7 +337,7 @@ interest | Juros, Juros de Mora
         "#####",
         "%d.%m.%Y",
         tckimlik,
-        _headers("""
+        headers("""
 account_number | Hesap No, Kredi Numarası
 client_id | Müşteri No, Müşteri Numarası
 debtor_name | Borçlu Adı, Ad Soyad
