@@ -32,6 +32,7 @@ _SEEN = {
     "suspense_proposal": "false",
     "suspense_decision": "false",
     "provider_event": "false",
+    "bank_notice": "false",
 }
 
 _TABLES = (
@@ -118,6 +119,24 @@ _TABLES = (
     "CREATE INDEX ix_suspense_decision_proposal_id_entry_id ON suspense_decision (proposal_id, entry_id)",
     "CREATE INDEX ix_suspense_decision_decided_by ON suspense_decision (decided_by)",
     "CREATE UNIQUE INDEX uq_suspense_decision_confirmed ON suspense_decision (entry_id) WHERE outcome = 'confirmed'",
+    # What a camt.054 told about a batch booking; the statement that books it is read with it.
+    """CREATE TABLE bank_notice (
+        bank_account text NOT NULL,
+        entry_ref text NOT NULL,
+        notice_ref text NOT NULL,
+        currency text NOT NULL,
+        direction text NOT NULL,
+        amount_cents bigint NOT NULL,
+        parts jsonb NOT NULL,
+        file_sha256 text NOT NULL,
+        imported_by uuid NOT NULL,
+        imported_at timestamptz NOT NULL,
+        CONSTRAINT pk_bank_notice PRIMARY KEY (bank_account, entry_ref),
+        CONSTRAINT fk_bank_notice_imported_by_person FOREIGN KEY (imported_by) REFERENCES person (user_id),
+        CONSTRAINT ck_bank_notice_direction CHECK (direction IN ('credit', 'debit')),
+        CONSTRAINT ck_bank_notice_amount CHECK (amount_cents > 0)
+    )""",
+    "CREATE INDEX ix_bank_notice_imported_by ON bank_notice (imported_by)",
     """CREATE TABLE provider_event (
         provider text NOT NULL,
         event_id text NOT NULL,
@@ -164,19 +183,59 @@ _FUNCTIONS = (
         END IF;
         RETURN NEW;
     END $$""",
-    # All accounts of a large statement in one order, before its transfers are made in several batches.
-    f"""CREATE FUNCTION ledger_lock(a_names text[], a_currency text) RETURNS void {_DEFINER} AS $$
+    # The wires of a whole statement at once: every account is locked in order and changed once, by the sum. One by one,
+    # each change of a busy account would have to pass over all the versions that the ones before it left behind.
+    f"""CREATE FUNCTION ledger_post_all(a_ops jsonb) RETURNS integer {_DEFINER} AS $$
     DECLARE
-        a_name text;
+        account record;
+        applied integer;
+        clashes integer;
     BEGIN
         IF NOT app_is_platform() THEN
-            RAISE EXCEPTION 'not this organisation''s to lock' USING ERRCODE = 'LG005';
+            RAISE EXCEPTION 'not this organisation''s to move' USING ERRCODE = 'LG005';
+        ELSIF jsonb_typeof(a_ops) IS DISTINCT FROM 'array' OR jsonb_array_length(a_ops) NOT BETWEEN 1 AND 250000
+            OR EXISTS (SELECT FROM jsonb_array_elements(a_ops) item WHERE item ->> 'op' IS DISTINCT FROM 'post') THEN
+            RAISE EXCEPTION 'a batch is a list of 1 to 250000 transfers' USING ERRCODE = 'LG004';
         END IF;
-        FOR a_name IN SELECT DISTINCT ON (ledger_account_id(n, a_currency)) n FROM unnest(a_names) n
-            ORDER BY ledger_account_id(n, a_currency)
+        FOR account IN
+            SELECT name, currency FROM (
+                SELECT item ->> 'debit' AS name, item ->> 'currency' AS currency FROM jsonb_array_elements(a_ops) item
+                UNION SELECT item ->> 'credit', item ->> 'currency' FROM jsonb_array_elements(a_ops) item
+            ) touched ORDER BY ledger_account_id(name, currency)
         LOOP
-            PERFORM ledger_lock_account(a_name, a_currency);
+            PERFORM ledger_lock_account(account.name, account.currency);
         END LOOP;
+        WITH op AS MATERIALIZED (
+            SELECT (item ->> 'id')::uuid AS id, ledger_account_id(item ->> 'debit', item ->> 'currency') AS debit,
+                ledger_account_id(item ->> 'credit', item ->> 'currency') AS credit, item ->> 'currency' AS currency,
+                (item ->> 'amount_cents')::bigint AS cents, item ->> 'kind' AS kind, item ->> 'subject' AS subject, number
+            FROM jsonb_array_elements(a_ops) WITH ORDINALITY AS each (item, number)
+        ), signed AS MATERIALIZED (
+            SELECT op.*, sha256(convert_to(concat_ws(E'\\x1f', 'posted', debit, credit, op.currency, cents, op.kind,
+                op.subject, ''),
+                'UTF8')) AS content, t.digest
+            FROM op LEFT JOIN ledger_transfer t ON t.transfer_id = op.id
+        ), made AS (
+            INSERT INTO ledger_transfer (transfer_id, debit_account_id, credit_account_id, currency, amount_cents,
+                phase, kind, subject, expires_at, digest, at)
+            SELECT id, debit, credit, currency, cents, 'posted', kind, subject, NULL, content, clock_timestamp()
+            FROM signed WHERE digest IS NULL ORDER BY number
+            RETURNING debit_account_id, credit_account_id, amount_cents
+        ), summed AS (
+            SELECT account_id, sum(debit) AS debits, sum(credit) AS credits FROM (
+                SELECT debit_account_id AS account_id, amount_cents AS debit, 0 AS credit FROM made
+                UNION ALL SELECT credit_account_id, 0, amount_cents FROM made
+            ) leg GROUP BY account_id
+        ), moved AS (
+            UPDATE ledger_account a SET debits_posted_cents = a.debits_posted_cents + debits,
+                credits_posted_cents = a.credits_posted_cents + credits
+            FROM summed WHERE a.account_id = summed.account_id
+        )
+        SELECT (SELECT count(*) FROM made), (SELECT count(*) FROM signed WHERE digest <> content) INTO applied, clashes;
+        IF clashes > 0 THEN
+            RAISE EXCEPTION '% transfers exist with other content', clashes USING ERRCODE = 'LG001';
+        END IF;
+        RETURN applied;
     END $$""",
     *(
         f"CREATE TRIGGER {function} BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {function}()"
@@ -191,13 +250,14 @@ _FUNCTIONS = (
         f"FOR EACH ROW EXECUTE FUNCTION in_own_name('{column}', 'true')"
         for table, column in (
             ("bank_file", "created_by"), ("suspense_proposal", "proposed_by"), ("suspense_decision", "decided_by"),
+            ("bank_notice", "imported_by"),
         )
     ),
     *(
         f"REVOKE ALL ON FUNCTION {function} FROM PUBLIC"
         for function in (
-            "sealed_document_is_due", "suspense_decision_by_another", "suspense_proposal_is_of_suspense", "ledger_lock",
+            "sealed_document_is_due", "suspense_decision_by_another", "suspense_proposal_is_of_suspense", "ledger_post_all",
         )
     ),
-    f"GRANT EXECUTE ON FUNCTION ledger_lock TO {APP}",
+    f"GRANT EXECUTE ON FUNCTION ledger_post_all TO {APP}",
 )  # fmt: skip

@@ -1,0 +1,72 @@
+"""Two people say whose money is that nobody was found for."""
+
+from uuid import UUID
+
+from litestar import get, post
+from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.types import ControllerRouterHandler
+
+from market.kit.pages import PageRequest
+from market.parties.routes import STEP_UP
+from market.settlement import schemas, service
+from market.settlement.routes.doors import MONEY, Here, Who
+
+
+@post(
+    "/v1/bank-entries/{entry_id:uuid}/matches",
+    tags=MONEY,
+    summary="Say whose an entry in suspense is",
+    operation_id="proposeMatch",
+)
+async def propose_match(
+    context: Here, actor: Who, entry_id: FromPath[UUID], data: JSONBody[schemas.MatchIn]
+) -> schemas.MatchView:
+    """For officers and operators. Nothing moves until another person confirms."""
+    async with context.db.begin(actor) as tx:
+        proposal = await service.propose_match(
+            tx, actor, entry_id, org_id=data.org_id, reason=data.reason, now=context.clock.now(), chance=context.chance
+        )
+    return schemas.MatchView.from_proposal(proposal)
+
+
+@get("/v1/matches", tags=MONEY, summary="Matches that await a second person", operation_id="listMatches")
+async def list_matches(
+    context: Here, actor: Who, limit: FromQuery[int] = 50, cursor: FromQuery[str | None] = None
+) -> schemas.MatchPage:
+    """For the platform's people, oldest first."""
+    async with context.db.begin(actor) as tx:
+        return schemas.MatchPage.from_page(await service.list_proposals(tx, actor, PageRequest.parse(limit, cursor)))
+
+
+@post(
+    "/v1/matches/{proposal_id:uuid}/confirmation",
+    status_code=200,
+    tags=MONEY,
+    summary="Confirm a match",
+    operation_id="confirmMatch",
+    opt=STEP_UP,
+)
+async def confirm_match(context: Here, actor: Who, proposal_id: FromPath[UUID]) -> schemas.MatchView:
+    """By another person than the proposer; the money moves in the same transaction."""
+    async with context.db.begin(actor) as tx:
+        return schemas.MatchView.from_proposal(
+            await service.confirm_match(tx, actor, proposal_id, now=context.clock.now())
+        )
+
+
+@post(
+    "/v1/matches/{proposal_id:uuid}/rejection",
+    status_code=200,
+    tags=MONEY,
+    summary="Reject a match",
+    operation_id="rejectMatch",
+)
+async def reject_match(context: Here, actor: Who, proposal_id: FromPath[UUID]) -> schemas.MatchView:
+    """The entry waits on. Who proposed may reject as well."""
+    async with context.db.begin(actor) as tx:
+        return schemas.MatchView.from_proposal(
+            await service.reject_match(tx, actor, proposal_id, now=context.clock.now())
+        )
+
+
+HANDLERS: list[ControllerRouterHandler] = [propose_match, list_matches, confirm_match, reject_match]
