@@ -24,6 +24,7 @@ from market.kit.actor import SYSTEM, Role
 from market.kit.errors import MarketError
 from market.kit.money import is_currency
 from market.parties import service as parties
+from market.portfolios.commands import keys_group
 from market.settings import Settings, SettingsError
 from market.settlement import commands as settlement
 from masking.__main__ import main as masking_main
@@ -161,8 +162,10 @@ def migrate(logins_file: Path | None) -> None:
 @cli.command()
 def check() -> None:
     """Print every setting in force, secrets masked, and what each means."""
-    for name, value, doc in _settings().show():
+    settings = _settings()
+    for name, value, doc in settings.show():
         click.echo(f"{name}={value}\n    {doc}")
+    click.echo(f"keys are wrapped by: {process.key_provider(settings)}")
 
 
 @cli.command(context_settings=_PASS_ON)
@@ -180,3 +183,4 @@ def auction(arguments: tuple[str, ...]) -> None:
 
 
 cli.add_command(screening)
+cli.add_command(keys_group(lambda: process.opened(_settings())))

@@ -19,9 +19,11 @@ from market.db.context import Context
 from market.db.ready import ready_database
 from market.db.session import Database
 from market.kit.clock import SystemClock
+from market.kit.errors import MarketError
 from market.kit.files import FileStore
-from market.kit.ids import SystemChance
-from market.kit.vault import KeyFileVault
+from market.kit.ids import Chance, SystemChance
+from market.kit.transit import TransitVault
+from market.kit.vault import KeyFileVault, Vault
 from market.live import routes as live
 from market.settings import Settings
 
@@ -45,12 +47,36 @@ async def opened(settings: Settings) -> AsyncIterator[tuple[Context, RoleUrls]]:
                     clock=clock,
                     chance=chance,
                     files=FileStore(settings.data_dir / "files"),
-                    vault=KeyFileVault(settings.key_file or settings.data_dir / "keys" / "kek", chance),
+                    vault=vault_of(settings, chance),
                 ),
                 urls,
             )
         finally:
             await db.close()
+
+
+def vault_of(settings: Settings, chance: Chance) -> Vault:
+    """The key provider that the settings name."""
+    if settings.key_provider == "vault" and settings.vault_url and settings.vault_token:
+        return TransitVault(
+            settings.vault_url,
+            settings.vault_token,
+            key=settings.vault_key,
+            mount=settings.vault_mount,
+            timeout_s=settings.vault_timeout_ms / 1000,
+        )
+    return KeyFileVault(settings.key_file or settings.data_dir / "keys" / "kek", chance)
+
+
+def key_provider(settings: Settings) -> str:
+    """Which provider wraps data keys, in words; its own trouble if it cannot be asked. Draws no key."""
+    path = settings.key_file or settings.data_dir / "keys" / "kek"
+    if settings.key_provider == "file" and not path.exists():
+        return f"key file {path}, to be drawn on first use"
+    try:
+        return vault_of(settings, SystemChance(SystemClock())).describe()
+    except (MarketError, OSError, ValueError) as trouble:
+        return f"{settings.key_provider}, which cannot be used: {trouble}"
 
 
 async def serve(settings: Settings, *, with_worker: bool = True) -> None:

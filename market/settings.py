@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+_KEY_PROVIDERS = ("file", "vault")
 _SECOND_FACTORS = ("everybody", "staff", "nobody")
 
 
@@ -43,6 +44,20 @@ class Settings:
     port: int = _setting(8000, "port to listen on; 0 chooses a free one", low=0, high=65535)
     public_url: str = _setting("http://127.0.0.1:8000", "address that people use; decides cookie and origin checks")
     key_file: Path | None = _setting(None, "file with the 32-byte key-encryption key; default: keys/kek in data_dir")
+    key_provider: str = _setting(
+        "file", "who wraps data keys: file, or vault (HashiCorp Vault or OpenBao, transit engine)"
+    )
+    vault_url: str | None = _setting(None, "https://host:8200 of the vault, if key_provider is vault")
+    vault_token: str | None = _setting(None, "token that may use, read, rotate and configure vault_key", secret=True)
+    vault_key: str = _setting("market", "name of the aes256-gcm96 key in the transit engine")
+    vault_mount: str = _setting("transit", "where the transit engine is mounted")
+    vault_timeout_ms: int = _setting(5000, "longest wait for an answer of the vault", low=50, high=60_000)
+    unsold_retention_days: int = _setting(
+        0,
+        "keys of a portfolio that sold nothing are destroyed this long after its upload; 0: never",
+        low=0,
+        high=36_500,
+    )
     smtp_url: str | None = _setting(
         None,
         "smtp://user:password@host:port of the mail relay; without it mail goes to files in data_dir/mail",
@@ -137,6 +152,10 @@ class Settings:
             raise SettingsError(f"no such setting: {', '.join(unknown)}; `market check` lists them")
         values = {f.name: _parse(name, f, source[name]) for name, f in known.items() if source.get(name)}
         found = cls(**{**values, **given})
+        if found.key_provider not in _KEY_PROVIDERS:
+            raise SettingsError(f"MARKET_KEY_PROVIDER must be one of: {', '.join(_KEY_PROVIDERS)}")
+        if found.key_provider == "vault" and not (found.vault_url and found.vault_token):
+            raise SettingsError("MARKET_KEY_PROVIDER=vault needs MARKET_VAULT_URL and MARKET_VAULT_TOKEN")
         if found.second_factor not in _SECOND_FACTORS:
             raise SettingsError(f"MARKET_SECOND_FACTOR must be one of: {', '.join(_SECOND_FACTORS)}")
         return found

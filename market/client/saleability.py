@@ -57,6 +57,25 @@ class Leak(Struct, frozen=True):
     suspicions: tuple[Suspicion, ...]
 
 
+class ShredOrder(Struct, frozen=True):
+    """`wrap_count` keys were destroyed once another officer approved."""
+
+    order_id: UUID
+    portfolio_id: UUID
+    reason: str
+    wrap_count: int | None = None
+
+
+class ShredOrderPage(Struct, frozen=True):
+    items: tuple[ShredOrder, ...]
+    next_cursor: str | None = None
+
+
+class Shredding(Struct, frozen=True):
+    portfolio_id: UUID
+    wrap_count: int
+
+
 class SaleabilityClient(Caller):
     async def saleability_rules(self) -> SaleabilityRules:
         """On what grounds accounts are not sold, and the limitation periods."""
@@ -94,3 +113,17 @@ class SaleabilityClient(Caller):
     async def trace_leak(self, pool_id: UUID, leak: bytes) -> Leak:
         """For officers: whose copy of the pool's vetted file a leaked file, or a part of it, came from."""
         return await self._send(f"/v1/pools/{pool_id}/leak-traces", Leak, content=leak, media_type="text/csv")
+
+    async def ask_shredding(self, portfolio_id: UUID, *, reason: str) -> ShredOrder:
+        """For officers: ask that a portfolio's keys be destroyed."""
+        return await self._call(
+            "POST", f"/v1/portfolios/{portfolio_id}/shred-orders", ShredOrder, body={"reason": reason}
+        )
+
+    async def approve_shredding(self, order_id: UUID) -> Shredding:
+        """For another officer: destroy them. There is no way back."""
+        return await self._call("POST", f"/v1/shred-orders/{order_id}/approval", Shredding)
+
+    async def shred_orders(self, *, limit: int = 50, cursor: str | None = None) -> ShredOrderPage:
+        """For officers: what was asked for."""
+        return await self._call("GET", "/v1/shred-orders", ShredOrderPage, query={"limit": limit, "cursor": cursor})

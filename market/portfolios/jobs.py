@@ -32,6 +32,8 @@ from market.portfolios.rules import (
 )
 from market.portfolios.saleability import CarveOut, rows_of
 from market.portfolios.service.doubles import flag
+from market.portfolios.service.shredding import past_retention, shred
+from market.portfolios.shreds import Cause
 from market.portfolios.store import pools as pool_store
 from market.portfolios.store import portfolios as store
 from market.portfolios.store import saleability as saleability_store
@@ -308,4 +310,20 @@ async def _unwrap(context: Context, wrapped: bytes, key_of: str) -> bytes:
     return await asyncio.to_thread(context.vault.unwrap, wrapped, key_of)
 
 
-TICKS: tuple[Callable[[Context], Awaitable[bool]], ...] = (inspect_tape, mask_portfolio, cut_pool)
+async def shred_unsold(context: Context) -> bool:
+    """Destroy the keys of one portfolio that sold nothing within the retention of the settings."""
+    days = context.settings.unsold_retention_days
+    async with context.db.begin(SYSTEM) as tx:
+        found = await past_retention(tx, now=context.clock.now(), days=days, limit=1)
+        if not found:
+            return False
+        await shred(tx, found[0].portfolio_id, Cause.RETENTION)
+    return True
+
+
+TICKS: tuple[Callable[[Context], Awaitable[bool]], ...] = (
+    inspect_tape,
+    mask_portfolio,
+    cut_pool,
+    shred_unsold,
+)

@@ -22,7 +22,7 @@ from market.db.context import Context
 from market.kit.actor import Actor
 from market.kit.pages import MAX_LIMIT, PageRequest
 from market.parties import service as parties
-from market.portfolios import saleability_routes, schemas, service, upload
+from market.portfolios import saleability_routes, schemas, service, shred_routes, upload
 from market.portfolios.nda import NDA_SHA256, NDA_TEXT, NDA_VERSION
 from market.portfolios.rules import Disclosure, KeptFile
 
@@ -368,4 +368,5 @@ HANDLERS: list[ControllerRouterHandler] = [
     download_masked,
     list_downloads,
     *saleability_routes.HANDLERS,
+    *shred_routes.HANDLERS,
 ]

@@ -148,6 +148,10 @@ async def seal_upload(
         raise AssertionError("a member belongs to an organisation")
     portfolio_id, draw = context.chance.new_id(), context.chance.entropy
     keys = {KeyPurpose.TAPE: draw(_KEY_BYTES), KeyPurpose.TOKEN: draw(_KEY_BYTES)}
+    wrapped = {  # first: a vault that is away refuses the upload before it begins
+        purpose: await asyncio.to_thread(context.vault.wrap, key, key_context(purpose, portfolio_id))
+        for purpose, key in keys.items()
+    }
     with context.files.draft() as draft:
         sealer = Sealer(
             cast("BinaryIO", draft.sink),
@@ -161,5 +165,4 @@ async def seal_upload(
         sealed = sealer.finish()
         stored = await asyncio.to_thread(draft.keep)
     tape = Tape(KeptFile(sealed.plain_sha256, sealed.plain_bytes), KeptFile(stored.sha256, stored.size_bytes))
-    wrapped = {purpose: context.vault.wrap(key, key_context(purpose, portfolio_id)) for purpose, key in keys.items()}
     return ReceivedTape(portfolio_id, name, currency, cut_off_on, tape, wrapped)

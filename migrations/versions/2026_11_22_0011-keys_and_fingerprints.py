@@ -1,6 +1,6 @@
 """Keys that turn and are destroyed, every buyer's own copy, fingerprints against double sale, saleability, resumable uploads."""
 
-from migrations.guard import APP, OFFICER, append_only, grant, own_rows_only, run
+from migrations.guard import APP, append_only, grant, own_rows_only, run
 
 revision = "0011"
 down_revision = "0010"
@@ -14,7 +14,8 @@ def upgrade() -> None:
         append_only(table)
     grant("buyer_copy", app="SELECT, INSERT", officer="SELECT")
     own_rows_only(
-        "buyer_copy", also="EXISTS (SELECT FROM pool p WHERE p.pool_id = buyer_copy.pool_id AND p.org_id = app_org_id())"
+        "buyer_copy",
+        also="EXISTS (SELECT FROM pool p WHERE p.pool_id = buyer_copy.pool_id AND p.org_id = app_org_id())",
     )
     grant("platform_key", app="SELECT, INSERT")
     grant("account_fingerprint", app="SELECT, INSERT, DELETE")
@@ -25,7 +26,7 @@ def upgrade() -> None:
     grant("carve_out", app="SELECT, INSERT, DELETE", officer="SELECT")
     grant("held_pool", app="SELECT, INSERT")
     grant("shred_order", app="SELECT", officer="SELECT, INSERT")
-    grant("shredding", app="SELECT, INSERT", officer="SELECT")
+    grant("shredding", app="SELECT, INSERT", officer="SELECT, INSERT")
     grant("upload", app="SELECT, INSERT, DELETE")
     grant("upload_part", app="SELECT, INSERT, DELETE")
     for table in (
@@ -35,7 +36,7 @@ def upgrade() -> None:
         own_rows_only(table)
     for table in ("buyer_copy", "double_sale_flag", "carve_out", "shredding"):
         run(f"ALTER POLICY {table}_insert ON {table} WITH CHECK (app_is_platform())")
-    run(*_SHREDS, *_REWRAP)
+    run(*_REWRAP)
 
 
 def downgrade() -> None:
@@ -129,8 +130,10 @@ _FINGERPRINTS = (
 # One row a rule: which rows of the tape met it, and the accounts and money that it took (an account counts once, under
 # the first rule that it meets).
 _SALEABILITY = (
-    "ALTER TABLE portfolio ADD COLUMN time_barred text NOT NULL DEFAULT 'carve_out'"
-    " CHECK (time_barred IN ('carve_out', 'disclose'))",
+    (
+        "ALTER TABLE portfolio ADD COLUMN time_barred text NOT NULL DEFAULT 'carve_out'"
+        " CHECK (time_barred IN ('carve_out', 'disclose'))"
+    ),
     "ALTER TABLE portfolio ADD COLUMN saleability jsonb CHECK (jsonb_typeof(saleability) = 'object')",
     "ALTER TABLE pool ADD COLUMN saleability jsonb CHECK (jsonb_typeof(saleability) = 'object')",
     f"""CREATE TABLE carve_out (
@@ -188,23 +191,52 @@ _SHREDDING = (
     "CREATE INDEX ix_shredding_org_id ON shredding (org_id)",
     "CREATE INDEX ix_shredding_order_id ON shredding (order_id)",
     "CREATE INDEX ix_shredding_approved_by ON shredding (approved_by)",
-    """CREATE FUNCTION shredding_takes_two() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+    # The row is the deed: what it says is checked, and the keys go with it. Who approves is who acts, and did not ask.
+    """CREATE FUNCTION shredding_is_due() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
     BEGIN
-        IF NEW.order_id IS NOT NULL AND NOT EXISTS (SELECT FROM shred_order o WHERE o.order_id = NEW.order_id
-            AND o.portfolio_id = NEW.portfolio_id AND o.asked_by <> NEW.approved_by) THEN
+        NEW.shredded_at := clock_timestamp();
+        SELECT org_id INTO STRICT NEW.org_id FROM portfolio p WHERE p.portfolio_id = NEW.portfolio_id FOR UPDATE;
+        IF org_is_held(NEW.org_id) THEN
+            RAISE EXCEPTION 'the organisation is on legal hold' USING ERRCODE = 'insufficient_privilege';
+        ELSIF EXISTS (SELECT FROM pool p WHERE p.portfolio_id = NEW.portfolio_id AND p.state = 'offered') THEN
+            RAISE EXCEPTION 'a pool of the portfolio is on offer' USING ERRCODE = 'insufficient_privilege';
+        ELSIF NEW.cause = 'order' AND NOT (NEW.approved_by IS NOT DISTINCT FROM app_user_id() AND EXISTS (
+            SELECT FROM shred_order o WHERE o.order_id = NEW.order_id AND o.portfolio_id = NEW.portfolio_id
+            AND o.asked_by <> NEW.approved_by)) THEN
             RAISE EXCEPTION 'who asks for a shredding does not approve it' USING ERRCODE = 'insufficient_privilege';
+        ELSIF NEW.cause = 'retention' AND EXISTS (SELECT FROM pool p WHERE p.portfolio_id = NEW.portfolio_id
+            AND p.state = 'sold') THEN
+            RAISE EXCEPTION 'a pool of the portfolio was sold' USING ERRCODE = 'insufficient_privilege';
+        ELSIF NEW.cause <> 'order' AND current_setting('app.role', true) IS DISTINCT FROM 'system' THEN
+            RAISE EXCEPTION 'only the platform shreds by itself' USING ERRCODE = 'insufficient_privilege';
         END IF;
+        SELECT count(*) INTO NEW.wrap_count FROM (
+            SELECT wrapped FROM portfolio_key k WHERE k.portfolio_id = NEW.portfolio_id
+            UNION ALL
+            SELECT wrapped FROM pool_key k JOIN pool p USING (pool_id) WHERE p.portfolio_id = NEW.portfolio_id) AS wraps;
         RETURN NEW;
     END $$""",
-    "CREATE TRIGGER shredding_takes_two BEFORE INSERT ON shredding FOR EACH ROW EXECUTE FUNCTION shredding_takes_two()",
-)
-
-# Keys leave these tables by a shredding alone, and nobody's own transaction shreds.
-_SHREDS = (
-    f"GRANT DELETE ON portfolio_key, pool_key TO {APP}",
-    "ALTER POLICY portfolio_key_delete ON portfolio_key USING (app_is_platform())",
-    "ALTER POLICY pool_key_delete ON pool_key USING (app_is_platform())",
-    f"GRANT SELECT ON portfolio_key TO {OFFICER}",
+    "CREATE TRIGGER shredding_is_due BEFORE INSERT ON shredding FOR EACH ROW EXECUTE FUNCTION shredding_is_due()",
+    """CREATE FUNCTION shredding_destroys() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    BEGIN
+        DELETE FROM portfolio_key k WHERE k.portfolio_id = NEW.portfolio_id;
+        DELETE FROM pool_key k USING pool p WHERE p.pool_id = k.pool_id AND p.portfolio_id = NEW.portfolio_id;
+        RETURN NULL;
+    END $$""",
+    "CREATE TRIGGER shredding_destroys AFTER INSERT ON shredding FOR EACH ROW EXECUTE FUNCTION shredding_destroys()",
+    """CREATE FUNCTION portfolios_past_retention(a_before timestamptz, a_limit bigint)
+    RETURNS TABLE (portfolio_id uuid, org_id uuid, created_at timestamptz)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+        SELECT f.portfolio_id, f.org_id, f.created_at FROM portfolio f
+        WHERE app_is_platform() AND f.created_at < a_before AND NOT org_is_held(f.org_id)
+            AND NOT EXISTS (SELECT FROM shredding s WHERE s.portfolio_id = f.portfolio_id)
+            AND NOT EXISTS (SELECT FROM pool p WHERE p.portfolio_id = f.portfolio_id AND p.state IN ('offered', 'sold'))
+        ORDER BY f.portfolio_id LIMIT a_limit
+    $$""",
+    "REVOKE ALL ON FUNCTION portfolios_past_retention FROM PUBLIC",
+    f"GRANT EXECUTE ON FUNCTION portfolios_past_retention TO {APP}",
 )
 
 _UPLOADS = (
@@ -239,7 +271,7 @@ _UPLOADS = (
 _REWRAP = (
     """CREATE OR REPLACE FUNCTION raise_append_only() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
     DECLARE
-        wraps text[] := ARRAY['wrapped', 'wrapped_key', 'sealed_number', 'wrapped_secret'];
+        wraps text[] := ARRAY['wrapped', 'wrapped_key', 'sealed_number', 'sealed_secret'];
     BEGIN
         IF TG_OP = 'UPDATE' AND TG_LEVEL = 'ROW' AND current_setting('app.rewrapping', true) = TG_TABLE_NAME
             AND current_user = (SELECT tableowner FROM pg_tables WHERE schemaname = TG_TABLE_SCHEMA
@@ -254,7 +286,7 @@ _REWRAP = (
     DECLARE
         changed bigint;
     BEGIN
-        IF NOT app_is_platform() OR a_column NOT IN ('wrapped', 'wrapped_key', 'sealed_number', 'wrapped_secret') THEN
+        IF NOT app_is_platform() OR a_column NOT IN ('wrapped', 'wrapped_key', 'sealed_number', 'sealed_secret') THEN
             RAISE EXCEPTION 'only the platform turns keys' USING ERRCODE = 'insufficient_privilege';
         END IF;
         PERFORM set_config('app.rewrapping', a_table, true);

@@ -97,7 +97,9 @@ async def test_an_officer_allows_it_with_a_reason_and_then_it_is_published(conte
 async def test_when_two_sellers_publish_at_once_exactly_one_wins(context):
     sellers = [await factories.seller(context) for _ in range(3)]
     rows = tapes.rows(60)
-    pools = [await pool_of(context, seller, disguised(rows, of=5, seed=seed)) for seed, seller in enumerate(sellers, 20)]
+    pools = [
+        await pool_of(context, seller, disguised(rows, of=5, seed=seed)) for seed, seller in enumerate(sellers, 20)
+    ]
     answers = await asyncio.gather(
         *(offer(context, seller, pool) for seller, pool in zip(sellers, pools, strict=True)), return_exceptions=True
     )

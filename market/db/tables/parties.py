@@ -4,7 +4,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from market.db.base import Base
+from market.db.base import WRAP, Base
 
 
 class OrganisationRow(Base):
@@ -184,7 +184,7 @@ class TotpFactorRow(Base):
     user_id: Mapped[UUID]
     org_id: Mapped[UUID]
     name: Mapped[str]
-    sealed_secret: Mapped[bytes]
+    sealed_secret: Mapped[bytes] = mapped_column(info={WRAP: "totp/{factor_id}"})
     last_step: Mapped[int]
     created_at: Mapped[datetime]
     confirmed_at: Mapped[datetime | None]

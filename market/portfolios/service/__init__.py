@@ -35,10 +35,19 @@ from market.portfolios.service.portfolios import (
     save_template,
 )
 from market.portfolios.service.saleability import carve_outs, held_pool, held_pools, hold, taken_by_first
+from market.portfolios.service.shredding import (
+    approve_shredding,
+    ask_shredding,
+    list_shreddings,
+    past_retention,
+    shred,
+)
 
 __all__ = [
     "Leak",
     "accept_nda",
+    "approve_shredding",
+    "ask_shredding",
     "carve_outs",
     "cut_pools",
     "downloads",
@@ -52,6 +61,7 @@ __all__ = [
     "list_flags",
     "list_pools",
     "list_portfolios",
+    "list_shreddings",
     "list_templates",
     "make_copy_for",
     "mark_offered",
@@ -61,6 +71,7 @@ __all__ = [
     "nda_accepted_at",
     "offerable_pool",
     "own_masked_file",
+    "past_retention",
     "put_mapping",
     "receive_tape",
     "refused_accounts",
@@ -68,6 +79,7 @@ __all__ = [
     "resolve_flag",
     "sale_package",
     "save_template",
+    "shred",
     "taken_by_first",
     "trace_leak",
     "vetted_sha256",

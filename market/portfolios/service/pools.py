@@ -29,6 +29,8 @@ from market.portfolios.rules import (
     require_sound,
 )
 from market.portfolios.service.portfolios import existing, own_org, own_user, require_may_list
+from market.portfolios.shreds import Shredded
+from market.portfolios.store import keys as keys_store
 from market.portfolios.store import pools as store
 from market.portfolios.store import portfolios as portfolio_store
 from market.portfolios.store import saleability as saleability_store
@@ -97,6 +99,8 @@ async def offerable_pool(tx: AsyncSession, pool_id: UUID) -> Pool:
     pool = _existing(await store.lock_pool(tx, pool_id))
     if pool.state is not PoolState.READY:
         raise PoolNotThere(f"the pool is {pool.state.value}; only a ready pool can be offered")
+    if await keys_store.shredding_of(tx, pool.portfolio_id) is not None:
+        raise Shredded("the portfolio's keys were destroyed; nothing of it can be sold")
     if await store.lock_tape_offered_elsewhere(tx, pool):
         raise TapeOnOffer("the same tape is on offer or sold in another portfolio; an account is sold once")
     return pool

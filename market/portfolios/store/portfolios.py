@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from market.db.tables.portfolios import MappingTemplateRow, PortfolioKeyRow, PortfolioRow, RefusedAccountRow, TapeRow
 from market.kit.pages import PageRequest
 from market.portfolios.rules import KeptFile, KeyPurpose, Portfolio, PortfolioState, RefusedAccount, Tape, Template
+from market.portfolios.shreds import Shredded
 from market.portfolios.store.rows import before, free, kept_file, refusal_of, stored
 
 _INSERT_COUNT = 1000
@@ -141,13 +142,16 @@ async def tape_of(tx: AsyncSession, portfolio_id: UUID) -> Tape:
 
 
 async def portfolio_key(tx: AsyncSession, portfolio_id: UUID, purpose: KeyPurpose) -> bytes:
-    """The wrapped key."""
+    """The wrapped key. Raises `Shredded` once it was destroyed."""
     found = await tx.scalars(
         select(PortfolioKeyRow.wrapped).where(
             PortfolioKeyRow.portfolio_id == portfolio_id, PortfolioKeyRow.purpose == purpose.value
         )
     )
-    return found.one()
+    wrapped: bytes | None = found.one_or_none()
+    if wrapped is None:
+        raise Shredded("the portfolio's keys were destroyed; nothing of its tape can be opened any more")
+    return wrapped
 
 
 async def replace_refused(tx: AsyncSession, portfolio: Portfolio, refused: Sequence[tuple[int, str, str]]) -> None:
