@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from market.bidding import jobs as bidding
+from market.compliance import jobs as compliance
 from market.compliance.screening import jobs as screening
 from market.db.context import Context
+from market.journal import jobs as journal
 from market.kit.errors import Transient
 from market.parties import jobs as parties
 from market.portfolios import jobs as portfolios
@@ -18,7 +20,15 @@ _log = structlog.get_logger()
 Tick = Callable[[Context], Awaitable[bool]]
 """Does one piece of work that is due; True if there was some (call again at once), False if there is none now."""
 
-TICKS: tuple[Tick, ...] = (*parties.TICKS, *screening.TICKS, *portfolios.TICKS, *bidding.TICKS, *settlement.TICKS)
+TICKS: tuple[Tick, ...] = (
+    *journal.TICKS,
+    *parties.TICKS,
+    *compliance.TICKS,
+    *screening.TICKS,
+    *portfolios.TICKS,
+    *bidding.TICKS,
+    *settlement.TICKS,
+)
 
 
 async def run(context: Context, stop: asyncio.Event, *, ticks: tuple[Tick, ...] = TICKS) -> None:

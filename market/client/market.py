@@ -10,6 +10,7 @@ from market.client.auctions import AuctionsClient
 from market.client.compliance import ComplianceClient
 from market.client.formats import FormatsClient
 from market.client.live import LiveClient
+from market.client.officers import OfficersClient
 from market.client.parties import PartiesClient
 from market.client.portfolios import PortfoliosClient
 from market.client.settlement import SettlementClient
@@ -19,7 +20,15 @@ from market.kit.ids import Chance, SystemChance
 _TIMEOUT_S = 30.0
 
 
-class MarketClient(PartiesClient, ComplianceClient, PortfoliosClient, AuctionsClient, FormatsClient, SettlementClient):
+class MarketClient(
+    PartiesClient,
+    ComplianceClient,
+    OfficersClient,
+    PortfoliosClient,
+    AuctionsClient,
+    FormatsClient,
+    SettlementClient,
+):
     """Use as an async context manager. One per user: it keeps the session of `sign_in`, or uses an API key.
 
     Every method is one request; a refusal raises `ProblemError`, trouble on the way an `httpx.TransportError`.

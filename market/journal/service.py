@@ -1,13 +1,17 @@
 """What happened is written here in the same transaction; who wants to know reads it after the commit."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.db.context import Context
-from market.journal import store
+from market.journal import merkle, store
+from market.journal.checkpoints import FIRST_HASH, Checkpoint, Head, Signer
 from market.journal.rules import Entry, first_broken
 from market.kit.actor import SYSTEM, Actor
 
@@ -51,7 +55,69 @@ async def history(tx: AsyncSession, stream: str, *, after_seq: int = 0, limit: i
 
 async def verify_stream(tx: AsyncSession, stream: str) -> int | None:
     """The seq at which the stream's chain is broken, or None."""
+    return first_broken(await read_whole(tx, stream))
+
+
+async def read_whole(tx: AsyncSession, stream: str) -> list[Entry]:
+    """All entries of a stream in order."""
     entries: list[Entry] = []
     while batch := await store.read_stream(tx, stream, after_seq=len(entries), limit=1000):
         entries += batch
-    return first_broken(entries)
+    return entries
+
+
+async def take_checkpoint(context: Context) -> Checkpoint | None:
+    """Sign where every stream stands now; None if nothing has moved since the last checkpoint."""
+    signer = await asyncio.to_thread(Signer.of, context)
+    async with context.db.begin(SYSTEM) as tx:
+        await store.lock_checkpoints(tx)
+        last = await store.last_checkpoint(tx)
+        number = 1 if last is None else last.number + 1
+        before = {head.stream: head for head in await store.heads_at(tx, number - 1)}
+        heads = await store.heads(tx)
+        moved = [head for head in heads if before.get(head.stream) != head]
+        if not moved:
+            return None
+        found = _signed(
+            signer,
+            Checkpoint(
+                number=number,
+                at=context.clock.now(),
+                stream_count=len(heads),
+                root=merkle.root([merkle.leaf(head.stream, head.seq, head.hash) for head in heads]),
+                prev_hash=FIRST_HASH if last is None else last.hash,
+                public_key=signer.public_key,
+                signature=b"",
+            ),
+        )
+        await store.add_checkpoint(tx, found, moved)
+        return found
+
+
+def _signed(signer: Signer, draft: Checkpoint) -> Checkpoint:
+    return replace(draft, signature=signer.sign(draft.statement))
+
+
+async def list_checkpoints(tx: AsyncSession, *, after: int = 0, limit: int = 200) -> list[Checkpoint]:
+    """Checkpoints by number, from the one after `after`."""
+    return await store.list_checkpoints(tx, after=after, limit=limit)
+
+
+async def last_checkpoint(tx: AsyncSession) -> Checkpoint | None:
+    """The newest checkpoint; None before the first."""
+    return await store.last_checkpoint(tx)
+
+
+async def heads_at(tx: AsyncSession, number: int) -> list[Head]:
+    """Where every stream stood at a checkpoint, in the order of the Merkle tree's leaves."""
+    return await store.heads_at(tx, number)
+
+
+async def breaches(tx: AsyncSession) -> list[tuple[str, int]]:
+    """The auditor's questions about the gate, each with its count; every count is to be 0. The system alone asks."""
+    return await store.breaches(tx)
+
+
+async def on_duty(tx: AsyncSession, name: str, now: datetime, every: timedelta) -> bool:
+    """Whether it is this process's turn to do what is done `every` so often; the next turn is noted."""
+    return await store.take_duty(tx, name, now, now + every)

@@ -1,14 +1,23 @@
 """All SQL of the journal."""
 
 import json
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import literal, select, text, tuple_, update
+from sqlalchemy import func, literal, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from market.db.tables.journal import JournalReaderRow, JournalRow
+from market.db.tables.journal import (
+    CheckpointHeadRow,
+    DutyRow,
+    JournalCheckpointRow,
+    JournalReaderRow,
+    JournalRow,
+)
+from market.journal.checkpoints import Checkpoint, Head
 from market.journal.rules import Entry
 
 _APPEND = text("SELECT journal_append(:stream, :kind, :role, :user_id, :org_id, :body)")
@@ -64,6 +73,78 @@ async def lock_reader(tx: AsyncSession, name: str) -> tuple[int, int] | None:
 
 async def move_reader(tx: AsyncSession, name: str, at: tuple[int, int]) -> None:
     await tx.execute(update(JournalReaderRow).where(JournalReaderRow.name == name).values(tx=at[0], position=at[1]))
+
+
+async def take_duty(tx: AsyncSession, name: str, now: datetime, next_at: datetime) -> bool:
+    """Whether a recurring duty is due and nobody else does it; then it is due again at `next_at`. Locks its row."""
+    await tx.execute(insert(DutyRow).values(name=name, due_at=now).on_conflict_do_nothing())
+    query = select(DutyRow).where(DutyRow.name == name, DutyRow.due_at <= now)
+    row = await tx.scalar(query.with_for_update(skip_locked=True))
+    if row is None:
+        return False
+    await tx.execute(update(DutyRow).where(DutyRow.name == name).values(due_at=next_at))
+    return True
+
+
+async def lock_checkpoints(tx: AsyncSession) -> None:
+    """Checkpoints are taken one after the other. Locks by advisory lock until the transaction ends."""
+    await tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("journal_checkpoint", 0))))
+
+
+async def heads(tx: AsyncSession) -> list[Head]:
+    """Where every stream stands, in the order of their names' code points. The system alone."""
+    found = await tx.execute(text("SELECT stream, seq, hash FROM journal_heads()"))
+    return [Head(*row) for row in found]
+
+
+async def heads_at(tx: AsyncSession, number: int) -> list[Head]:
+    """Where every stream stood at a checkpoint, in the same order."""
+    found = await tx.execute(
+        text(
+            'SELECT DISTINCT ON (stream COLLATE "C") stream, seq, hash FROM checkpoint_head WHERE number <= :number'
+            ' ORDER BY stream COLLATE "C", number DESC'
+        ),
+        {"number": number},
+    )
+    return [Head(*row) for row in found]
+
+
+async def last_checkpoint(tx: AsyncSession) -> Checkpoint | None:
+    row = await tx.scalar(select(JournalCheckpointRow).order_by(JournalCheckpointRow.number.desc()).limit(1))
+    return None if row is None else _checkpoint(row)
+
+
+async def list_checkpoints(tx: AsyncSession, *, after: int, limit: int) -> list[Checkpoint]:
+    """Checkpoints by number, from the one after `after`."""
+    query = select(JournalCheckpointRow).where(JournalCheckpointRow.number > after)
+    return [_checkpoint(row) for row in await tx.scalars(query.order_by(JournalCheckpointRow.number).limit(limit))]
+
+
+async def add_checkpoint(tx: AsyncSession, checkpoint: Checkpoint, moved: Sequence[Head]) -> None:
+    await tx.execute(
+        insert(JournalCheckpointRow).values(
+            number=checkpoint.number,
+            at=checkpoint.at,
+            stream_count=checkpoint.stream_count,
+            root=checkpoint.root,
+            prev_hash=checkpoint.prev_hash,
+            public_key=checkpoint.public_key,
+            signature=checkpoint.signature,
+        )
+    )
+    rows = [{"number": checkpoint.number, "stream": head.stream, "seq": head.seq, "hash": head.hash} for head in moved]
+    if rows:
+        await tx.execute(insert(CheckpointHeadRow), rows)
+
+
+async def breaches(tx: AsyncSession) -> list[tuple[str, int]]:
+    """The auditor's questions about the gate, each with its count; every count is to be 0."""
+    found = await tx.execute(text("SELECT what, breach_count FROM gate_breaches() ORDER BY what"))
+    return [(str(what), int(count)) for what, count in found]
+
+
+def _checkpoint(row: JournalCheckpointRow) -> Checkpoint:
+    return Checkpoint(row.number, row.at, row.stream_count, row.root, row.prev_hash, row.public_key, row.signature)
 
 
 def _entry(row: JournalRow) -> Entry:

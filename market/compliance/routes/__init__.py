@@ -2,6 +2,6 @@
 
 from litestar.types import ControllerRouterHandler
 
-from market.compliance.routes import cases, officers
+from market.compliance.routes import audit, cases, officers
 
-HANDLERS: list[ControllerRouterHandler] = [*cases.HANDLERS, *officers.HANDLERS]
+HANDLERS: list[ControllerRouterHandler] = [*cases.HANDLERS, *officers.HANDLERS, *audit.HANDLERS]

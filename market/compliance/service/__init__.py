@@ -19,6 +19,8 @@ from market.compliance.service.clearances import (
     list_clearances,
     require_clearance,
 )
+from market.compliance.service.exporting import export_case
+from market.compliance.service.keeping import retention_report
 from market.compliance.service.proposing import decide, list_holds, list_proposals, place_hold, propose
 from market.compliance.service.reviewing import (
     Queue,
@@ -49,6 +51,7 @@ __all__ = [
     "decide_appeal",
     "decline",
     "end_clearance",
+    "export_case",
     "list_cases",
     "list_clearances",
     "list_holds",
@@ -67,6 +70,7 @@ __all__ = [
     "read_pack",
     "request_information",
     "require_clearance",
+    "retention_report",
     "review_again",
     "send_back",
     "submit",

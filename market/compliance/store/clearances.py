@@ -109,6 +109,12 @@ async def live_of(tx: AsyncSession, org_id: UUID, now: datetime) -> list[Clearan
     ]
 
 
+async def all_of(tx: AsyncSession, org_id: UUID) -> list[Clearance]:
+    """Every clearance that an organisation ever had, the first 1,000, by id."""
+    query = _CLEARANCE.where(ClearanceRow.org_id == org_id).order_by(ClearanceRow.clearance_id).limit(1000)
+    return [_clearance(row, end) for row, end in (await tx.execute(query))]
+
+
 async def has_lapsed(tx: AsyncSession, case_id: UUID, now: datetime) -> bool:
     """Whether a clearance that the case carried was ended or has expired."""
     lapsed = _CLEARANCE.where(
