@@ -146,6 +146,7 @@ async def get_log(
     context: NamedDependency[Context], actor: NamedDependency[Actor], auction_id: FromPath[UUID]
 ) -> Stream:
     """Every event with its hash, for `market auction verify`; for the seller, the bidders and the platform."""
+    require(actor, scope="auctions:read")
     async with context.db.begin(actor) as tx:
         found = await service.find_auction(tx, auction_id)
     lines = await service.log_lines(context, actor, found)
