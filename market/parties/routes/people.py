@@ -18,7 +18,7 @@ _PEOPLE = ["People"]
 
 
 @post("/v1/organisations", tags=_PEOPLE, summary="Register an organisation", operation_id="register",
-      opt={"public": True}, security=[])  # fmt: skip
+      opt={"public": True}, security=[{}])  # fmt: skip
 async def register(
     request: Request[Any, Any, Any], context: NamedDependency[Context], data: JSONBody[schemas.RegistrationBody]
 ) -> schemas.Registered:
@@ -31,7 +31,7 @@ async def register(
     return schemas.Registered()
 
 
-@post("/v1/staff", tags=_PEOPLE, summary="Join the staff", operation_id="joinStaff", opt={"public": True}, security=[])
+@post("/v1/staff", tags=_PEOPLE, summary="Join the staff", operation_id="joinStaff", opt={"public": True}, security=[{}])
 async def join_staff(
     request: Request[Any, Any, Any], context: NamedDependency[Context], data: JSONBody[schemas.StaffBody]
 ) -> schemas.Registered:
@@ -42,7 +42,7 @@ async def join_staff(
 
 
 @post("/v1/contact/codes", tags=_PEOPLE, summary="Mail another code", operation_id="requestCode", status_code=202,
-      opt={"public": True}, security=[])  # fmt: skip
+      opt={"public": True}, security=[{}])  # fmt: skip
 async def request_code(
     request: Request[Any, Any, Any], context: NamedDependency[Context], data: JSONBody[schemas.EmailBody]
 ) -> schemas.Registered:
@@ -53,7 +53,7 @@ async def request_code(
 
 
 @post("/v1/contact/verification", tags=_PEOPLE, summary="Prove an e-mail address", operation_id="verifyContact",
-      status_code=204, opt={"public": True}, security=[])  # fmt: skip
+      status_code=204, opt={"public": True}, security=[{}])  # fmt: skip
 async def verify_contact(
     request: Request[Any, Any, Any], context: NamedDependency[Context], data: JSONBody[schemas.CodeBody]
 ) -> None:

@@ -29,7 +29,7 @@ _PEOPLE, _SESSIONS = ["People"], ["Sessions"]
 Web = Request[Any, Any, Any]
 
 
-@post("/v1/session", tags=_SESSIONS, summary="Sign in", operation_id="signIn", opt={"public": True}, security=[])
+@post("/v1/session", tags=_SESSIONS, summary="Sign in", operation_id="signIn", opt={"public": True}, security=[{}])
 async def sign_in(
     request: Web, context: NamedDependency[Context], data: JSONBody[schemas.SignInBody]
 ) -> Response[schemas.SessionView]:
@@ -127,7 +127,7 @@ async def change_password(
 
 
 @post("/v1/password/codes", tags=_PEOPLE, summary="Forgot the password", operation_id="requestPasswordCode",
-      status_code=202, opt={"public": True}, security=[])  # fmt: skip
+      status_code=202, opt={"public": True}, security=[{}])  # fmt: skip
 async def request_password_code(
     request: Web, context: NamedDependency[Context], data: JSONBody[schemas.EmailBody]
 ) -> schemas.CodeSent:
@@ -138,7 +138,7 @@ async def request_password_code(
 
 
 @post("/v1/password/reset", tags=_PEOPLE, summary="Choose a new password", operation_id="resetPassword",
-      status_code=204, opt={"public": True}, security=[])  # fmt: skip
+      status_code=204, opt={"public": True}, security=[{}])  # fmt: skip
 async def reset_password(
     request: Web, context: NamedDependency[Context], data: JSONBody[schemas.ResetBody]
 ) -> Response[None]:
