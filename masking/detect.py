@@ -15,6 +15,7 @@ from masking.fields import FIELDS, FORBIDDEN_HEADERS, Field, FieldClass, Kind, r
 from masking.forms import is_card_number, share
 from masking.headers import by_header
 from masking.limits import IntakeError, TapeInfo
+from masking.nationals import national_scheme
 from masking.policy import Mapping, Stage, default_policy
 from masking.values import minor_units, one_date
 
@@ -124,7 +125,9 @@ def refuse_forbidden(columns: Sequence[str], cells: dict[str, list[str]]) -> Non
         if reduce(column) in FORBIDDEN_HEADERS:
             raise IntakeError("forbidden_column", "By its header.", column=column)
         values = cells[column]
-        if values and sum(map(is_card_number, values)) >= max(CARD_SHARE * len(values), 1):
+        cards_count = sum(map(is_card_number, values))
+        # South African identity numbers have 13 digits, a Luhn digit, and of those born in the forties the first digit of Visa.
+        if values and cards_count >= max(CARD_SHARE * len(values), 1) and national_scheme(_drawn(values)) != "za.idnr":
             raise IntakeError("forbidden_column", "Its values are payment-card numbers.", column=column)
 
 

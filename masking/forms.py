@@ -289,19 +289,21 @@ def _is_spaced(cell: str) -> bool:
 
 
 def _rises(cells: Sequence[str]) -> bool:
-    """Whole numbers that rise from row to row: what rows are filed by."""
-    return (
-        len(cells) >= 20
-        and all(cell.isdecimal() and len(cell) < 18 for cell in cells)
-        and all(int(one) < int(after) for one, after in pairwise(cells))
-    )
+    """Whole numbers that hardly ever fall from row to row: what rows are sorted and filed by."""
+    if (
+        len(cells) < 20
+        or len(set(cells)) < 0.5 * len(cells)
+        or not all(cell.isdecimal() and len(cell) < 18 for cell in cells)
+    ):
+        return False
+    return sum(int(one) <= int(after) for one, after in pairwise(cells)) >= 0.97 * (len(cells) - 1)
 
 
 def looks_like_running_numbers(cells: Sequence[str]) -> bool:
-    """Whole numbers, all different, that lie close together or rise from row to row."""
-    return (
-        len(set(cells)) == len(cells) and share(cells, str.isdecimal) >= 0.99 and (_rises(cells) or _counts_up(cells))
-    )
+    """Whole numbers that rise from row to row, or are all different and lie close together."""
+    if share(cells, str.isdecimal) < 0.99:
+        return False
+    return _rises(cells) or (len(set(cells)) == len(cells) and _counts_up(cells))
 
 
 def _counts_up(cells: Sequence[str]) -> bool:

@@ -6,11 +6,11 @@ from importlib import import_module
 from typing import Any
 
 _MODULES = (
-    "us.ssn us.itin us.ein ca.sin gb.nhs gb.utr ie.pps de.idnr de.vat at.vnr at.uid ch.ssn ch.uid fr.nir fr.siren "
+    "za.idnr us.ssn us.itin us.ein ca.sin gb.nhs gb.utr ie.pps de.idnr de.vat at.vnr at.uid ch.ssn ch.uid fr.nir fr.siren "
     "fr.siret fr.nif es.dni es.nie es.cif pt.nif pt.cc it.codicefiscale it.iva nl.bsn nl.btw be.nn be.vat lu.tva "
     "pl.pesel pl.nip pl.regon cz.rc cz.dic hu.anum ro.cnp ro.cf bg.egn gr.amka gr.vat hr.oib si.emso rs.pib ee.ik "
     "lv.pvn lt.asmens fi.hetu se.personnummer se.orgnr dk.cpr no.fodselsnummer no.orgnr is_.kennitala tr.tckimlik "
-    "ru.inn ua.rntrc il.idnr in_.aadhaar in_.pan cn.ric kr.rrn my.nric th.pin za.idnr br.cpf br.cnpj ar.cuit cl.rut "
+    "ru.inn ua.rntrc il.idnr in_.aadhaar in_.pan cn.ric kr.rrn my.nric th.pin br.cpf br.cnpj ar.cuit cl.rut "
     "mx.curp mx.rfc co.nit pe.ruc ec.ci uy.rut au.tfn au.abn nz.ird vn.mst jp.cn tw.ubn "
 ).split()
 FORM = re.compile(r"[A-Z0-9][A-Z0-9 ./+-]{5,24}[A-Z0-9]", re.IGNORECASE)

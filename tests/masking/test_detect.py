@@ -4,6 +4,7 @@ import time
 
 import pyarrow as pa
 import pytest
+from stdnum import luhn
 
 from masking import detect
 from masking.fields import ALIASES, CATALOGUE, reduce
@@ -106,6 +107,12 @@ def test_card_numbers_in_one_cell_of_twenty_refuse_the_upload(card):
         found("Ref", [card] + ["x"] * 19)
     assert caught.value.code == "forbidden_column"
     assert card not in str(caught.value)
+
+
+def test_identity_numbers_of_thirteen_digits_are_no_cards():
+    born = ["4606125009087", "4701015800085", "4806055123089", "4512315001082", "7001015800084"]
+    numbers = [f"{number[:12]}{luhn.calc_check_digit(number[:12])}" for number in born]
+    assert found("Mystery", numbers * 3)[0] == "national_id"
 
 
 def test_fewer_card_numbers_or_numbers_that_only_look_like_cards_pass():
