@@ -23,6 +23,7 @@ from market.kit import log
 from market.kit.actor import SYSTEM, Role
 from market.kit.errors import MarketError
 from market.kit.money import is_currency
+from market.parties import commands as parties_commands
 from market.parties import service as parties
 from market.portfolios.commands import keys_group
 from market.settings import Settings, SettingsError
@@ -67,7 +68,7 @@ async def _opened() -> AsyncIterator[Context]:
         yield context
 
 
-for _group in settlement.GROUPS:
+for _group in (*parties_commands.GROUPS, *settlement.GROUPS):
     cli.add_command(_group)
 
 
