@@ -22,6 +22,7 @@ from market.compliance import packs
 from market.compliance import service as compliance
 from market.compliance.papers import Description
 from market.compliance.proposals import Kind, Proposal
+from market.compliance.qualifications import Qualifications
 from market.compliance.requirements import REQUIREMENTS, Capability, EvidenceType, needed_types
 from market.compliance.rules import Grant, Owner
 from market.compliance.screening import jobs as screening_jobs
@@ -203,12 +204,13 @@ async def bring_papers(context: Context, party: Party, case_id: UUID, types: Ite
 
 
 async def submitted_case(context: Context, party: Party, asked: Grant | None = None) -> UUID:
-    """A case with all papers that it needs, waiting for an officer."""
+    """A case with all papers that it needs, screened, waiting for an officer."""
     asked = asked or a_grant()
     case_id = await draft_case(context, party, asked)
     await bring_papers(context, party, case_id, needed_types(asked.capabilities))
     async with context.db.begin(party.actor) as tx:
         await compliance.submit(tx, party.actor, case_id, context.clock.now())
+    await screen(context)
     return case_id
 
 
@@ -438,6 +440,7 @@ async def published_auction(
     deposit_cents: int = 0,
     invited: Sequence[Party] = (),
     debtor_states: Sequence[str] = ("CA", "NY"),
+    qualifications: Qualifications | None = None,
 ) -> Auction:
     """An auction of a bare pool unless one is given; `terms` change those of `some_terms`."""
     pool_id = pool_id or await bare_pool(context, seller, debtor_states=debtor_states)
@@ -449,6 +452,7 @@ async def published_auction(
         deposit_cents=deposit_cents,
         circle=Circle.INVITED if invited else Circle.OPEN,
         invited=[party.org_id for party in invited],
+        qualifications=qualifications,
     )
     async with context.db.begin(seller.actor) as tx:
         return await bidding.publish(tx, seller.actor, order, now=now, chance=context.chance)

@@ -398,6 +398,7 @@ async def act_on(context: Context, act: CaseAct, case_id: UUID, party: Party, of
         case CaseAct.SUBMIT:
             async with context.db.begin(party.actor) as tx:
                 await service.submit(tx, party.actor, case_id, now)
+            await factories.screen(context)
         case CaseAct.TAKE_UP | CaseAct.VERIFY_EVIDENCE:
             async with context.db.begin_as_officer(preparer) as tx:
                 for paper in (await service.read_case(tx, preparer, case_id)).evidence:

@@ -91,6 +91,7 @@ async def test_a_party_is_cleared_through_the_front_door(client: httpx.AsyncClie
         assert own.status_code == 403
         assert own.json()["type"] == "/problems/four-eyes"
 
+    await factories.screen(context)
     async with session(client, approver):
         approved = (await client.post(f"{url}/approval", json={"reason": "all checked"})).json()
         assert approved["case"]["state"] == "cleared"
