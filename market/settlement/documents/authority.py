@@ -34,7 +34,7 @@ def from_pkcs12(path: Path, password: str | None) -> Authority:
         found = serialization.pkcs12.load_pkcs12(path.read_bytes(), word)
     except (OSError, ValueError):
         raise SealUnusable(f"{path.name} cannot be read, is no PKCS #12 file, or its password is wrong") from None
-    signer = SimpleSigner.load_pkcs12(str(path), passphrase=word)
+    signer = SimpleSigner.load_pkcs12(str(path), passphrase=word)  # type: ignore[no-untyped-call]
     if found.cert is None or signer is None:
         raise SealUnusable(f"{path.name} holds no key with a certificate")
     chain = [found.cert, *found.additional_certs]

@@ -50,7 +50,7 @@ class HttpTimeStamper(TimeStamper):
     """RFC 3161 over HTTP (section 3.4)."""
 
     def __init__(self, url: str) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._url = url
 
     async def async_request_tsa_response(self, req: tsp.TimeStampReq) -> tsp.TimeStampResp:
@@ -84,7 +84,7 @@ def seal(
             ),
         )
     sealed = BytesIO()
-    writer.write(sealed)
+    writer.write(sealed)  # type: ignore[no-untyped-call]
     stamper = HttpTimeStamper(tsa_url) if tsa_url else None
     for number, each in enumerate(seals):
         sealed = _add(sealed, each, authority, stamper, is_first=number == 0)

@@ -12,7 +12,7 @@ from anyascii import anyascii
 from market.settlement.rails.orders import Batch, Order, Originator
 
 RECORD_LENGTH, BLOCKING = 94, 10
-MAX_AMOUNT_CENTS = 99_999_999_99
+MAX_AMOUNT_CENTS = 9_999_999_999
 MAX_TOTAL_CENTS = 999_999_999_999
 MAX_ORDERS = 5_000
 _OTHER = re.compile(r"[^A-Z0-9 .,\-/&']")

@@ -7,7 +7,7 @@ banks in SEPA take (EPC217-08, version 2.0): others are written in the nearest L
 import re
 from collections.abc import Sequence
 from decimal import Decimal
-from xml.sax.saxutils import escape
+from html import escape
 
 from anyascii import anyascii
 
@@ -28,7 +28,7 @@ def write(orders: Sequence[Order], originator: Originator, batch: Batch) -> byte
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         f'<Document xmlns="{NAMESPACE}"><CstmrCdtTrfInitn>',
-        f"<GrpHdr><MsgId>{batch.file_ref}</MsgId><CreDtTm>{batch.made_at:%Y-%m-%dT%H:%M:%SZ}</CreDtTm>{head}"
+        f"<GrpHdr><MsgId>{batch.file_ref}</MsgId><CreDtTm>{batch.made_at:%Y-%m-%dT%H:%M:%SZ}</CreDtTm>{head}",
         f"<InitgPty><Nm>{_name(originator.holder)}</Nm></InitgPty></GrpHdr>",
         f"<PmtInf><PmtInfId>{batch.file_ref}</PmtInfId><PmtMtd>TRF</PmtMtd><BtchBookg>false</BtchBookg>{head}{kind}",
         f"<ReqdExctnDt><Dt>{batch.execute_on:%Y-%m-%d}</Dt></ReqdExctnDt>",
@@ -64,4 +64,4 @@ def _amount(cents: int, currency: str) -> str:
 
 def _name(text: str) -> str:
     plain = _OTHER.sub(" ", anyascii(text.replace("&", " + ")))
-    return escape(" ".join(plain.split())[:_NAME_LENGTH].strip() or "NOTPROVIDED")
+    return escape(" ".join(plain.split())[:_NAME_LENGTH].strip() or "NOTPROVIDED", quote=False)

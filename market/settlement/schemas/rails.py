@@ -7,9 +7,11 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from market.kit.pages import Page
+from market.settlement.rails.providers import Format
 from market.settlement.rules import PayoutState
-from market.settlement.service import Imported
+from market.settlement.service import FileOrder, Imported
 from market.settlement.store.bank import BankAccount, BankEntry, KeptStatement, Payout
+from market.settlement.store.bankfiles import BankFile
 from market.settlement.store.suspense import Proposal
 
 
@@ -161,3 +163,44 @@ class PayoutStateView(Struct, frozen=True, forbid_unknown_fields=True):
     payout_id: UUID
     state: PayoutState
     sent_at: datetime | None
+
+
+class BankFileIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """Without `payout_ids`: all ordered payouts of the currency that the format can pay, 1,000 at most."""
+
+    format: Format
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+    execute_on: date
+    payout_ids: Annotated[list[UUID], Meta(min_length=1, max_length=1000)] | None = None
+
+    def asked(self) -> FileOrder:
+        ids = None if self.payout_ids is None else tuple(self.payout_ids)
+        return FileOrder(self.format, self.currency, self.execute_on, ids)
+
+
+class BankFileView(Struct, frozen=True, forbid_unknown_fields=True):
+    bank_file_id: UUID
+    format: str
+    currency: str
+    file_ref: str
+    execute_on: date
+    payout_count: int
+    total_cents: int
+    sha256: str
+    created_at: datetime
+
+    @classmethod
+    def from_file(cls, file: BankFile) -> Self:
+        return cls(
+            file.bank_file_id, file.format, file.currency, file.file_ref, file.execute_on, file.payout_count,
+            file.total_cents, file.sha256, file.created_at,
+        )  # fmt: skip
+
+
+class BankFilePage(Struct, frozen=True, forbid_unknown_fields=True):
+    items: list[BankFileView]
+    next_cursor: str | None
+
+    @classmethod
+    def from_page(cls, page: Page[BankFile]) -> Self:
+        return cls([BankFileView.from_file(file) for file in page.items], page.next_cursor)

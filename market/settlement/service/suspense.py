@@ -142,9 +142,10 @@ async def _open_proposal(tx: AsyncSession, proposal_id: UUID) -> Proposal:
 
 
 def _moves(entry: BankEntry, org_id: UUID | None) -> list[moves.Transfer]:
-    said = {"currency": entry.currency, "amount_cents": entry.amount_cents}
-    if entry.direction == "credit" and org_id is not None:
-        return moves.wire_received(entry.entry_id, org_id=org_id, **said)[1:]
-    if org_id is not None:
-        return moves.wire_returned(entry.entry_id, org_id=org_id, **said)
-    return moves.charge_borne(entry.entry_id, **said)
+    entry_id, currency, cents = entry.entry_id, entry.currency, entry.amount_cents
+    if org_id is None:
+        return moves.charge_borne(entry_id, currency=currency, amount_cents=cents)
+    if entry.direction == "debit":
+        return moves.wire_returned(entry_id, currency=currency, amount_cents=cents, org_id=org_id)
+    # The first leg was booked when the statement came; the second is what was missing.
+    return moves.wire_received(entry_id, currency=currency, amount_cents=cents, org_id=org_id)[1:]
