@@ -2,12 +2,13 @@
 
 from litestar.types import ControllerRouterHandler
 
-from market.settlement.routes import afterwards, books, files, money, papers, rails, sales, suspense
+from market.settlement.routes import afterwards, books, files, money, orders, papers, rails, sales, suspense
 
 HANDLERS: list[ControllerRouterHandler] = [
     *money.HANDLERS,
     *rails.HANDLERS,
     *suspense.HANDLERS,
+    *orders.HANDLERS,
     *books.HANDLERS,
     *papers.HANDLERS,
     *sales.HANDLERS,

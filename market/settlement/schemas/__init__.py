@@ -30,6 +30,9 @@ from market.settlement.schemas.money import (
     WithdrawalView,
 )
 from market.settlement.schemas.rails import (
+    BankFileIn,
+    BankFilePage,
+    BankFileView,
     BankEntryPage,
     BankEntryView,
     ImportsView,
@@ -58,6 +61,9 @@ from market.settlement.schemas.sales import (
 __all__ = [
     "BankAccountIn",
     "BankAccountView",
+    "BankFileIn",
+    "BankFilePage",
+    "BankFileView",
     "BankEntryPage",
     "BankEntryView",
     "CancellationIn",
