@@ -101,12 +101,12 @@ async def cluster(admin_url: str, folder: Path) -> AsyncIterator[Cluster]:
     template = f"{_PREFIX}_template"
     urls = await prepare(admin_url, database=template, passwords=passwords)
     await migrate(urls.migrator)
-    await _load_a_list(urls)
+    await load_a_list(urls)
     yield Cluster(admin_url, urls, template)
     await drop_database(admin_url, template)
 
 
-async def _load_a_list(urls: RoleUrls) -> None:
+async def load_a_list(urls: RoleUrls) -> None:
     """A small sanctions list without an age, so that every database of a test may clear parties and take bids."""
     db, clock = Database(urls.app, urls.officer), SystemClock()
     async with db.begin(SYSTEM) as tx:

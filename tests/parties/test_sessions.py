@@ -263,10 +263,8 @@ async def test_a_reset_by_mail_makes_the_browser_known_while_strangers_guess(hou
     party = await factories.register_member(house.context)
     for n in range(40):
         attempt = service.SignIn(party.email, "wrong password", f"198.51.100.{n}")
-        try:
+        with suppress(MarketError):
             await service.sign_in(house.context, attempt, hasher=CHEAP)
-        except Exception:
-            pass
     code, client = await mailed_reset(house, party), house.door()
     assert slug(await client.post("/v1/session", json=party.credentials)) == "rate-limited"
     body = {"email": party.email, "code": code, "new_password": NEW}

@@ -31,7 +31,9 @@ async def register(
     return schemas.Registered()
 
 
-@post("/v1/staff", tags=_PEOPLE, summary="Join the staff", operation_id="joinStaff", opt={"public": True}, security=[{}])
+@post(
+    "/v1/staff", tags=_PEOPLE, summary="Join the staff", operation_id="joinStaff", opt={"public": True}, security=[{}]
+)
 async def join_staff(
     request: Request[Any, Any, Any], context: NamedDependency[Context], data: JSONBody[schemas.StaffBody]
 ) -> schemas.Registered:

@@ -123,7 +123,7 @@ async def find_session_by_id(tx: AsyncSession, session_id: UUID, now: datetime) 
     return _found(found.first(), now)
 
 
-def _sessions() -> Select[Any]:
+def _sessions() -> Select[*tuple[Any, ...]]:
     return (
         select(
             UserSessionRow.session_id,
