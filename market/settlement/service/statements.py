@@ -1,0 +1,64 @@
+"""Statements for people: the seller's proceeds, the buyer's closing, the operator's fees, the ageing of escrow."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from market.kit.actor import Actor
+from market.kit.errors import Malformed, NotFound
+from market.parties.rules import require
+from market.settlement import reports
+from market.settlement.moves import cash
+from market.settlement.reports import Report
+from market.settlement.rules import Party
+from market.settlement.service.books import READ, STAFF, ledger_rows
+from market.settlement.store import ledger, settlements
+from market.settlement.store import reports as store
+
+_LONGEST_PERIOD = timedelta(days=400)
+
+
+async def party_statement(tx: AsyncSession, actor: Actor, settlement_id: UUID, of: Party, *, now: datetime) -> Report:
+    """The seller's statement of proceeds, or the buyer's closing statement; each party's own, all for the platform.
+
+    Raises `NotFound` for the other party's and for strangers.
+    """
+    require(actor, scope=READ)
+    sale = await settlements.find(tx, settlement_id)
+    if sale is None or (actor.org_id is not None and sale.party(actor.org_id) is not of):
+        raise NotFound("there is no such statement, or it is not yours")
+    org_id = sale.seller_org_id if of is Party.SELLER else sale.buyer_org_id
+    entries = await ledger.entries_of(tx, f"settlement:{settlement_id}")
+    pool = await store.pool_name(tx, sale.pool_id) or f"{sale.pool_id}"
+    make = reports.proceeds if of is Party.SELLER else reports.closing
+    return make(sale, pool, cash(org_id), entries, now)
+
+
+async def fee_report(tx: AsyncSession, actor: Actor, first_on: date, last_on: date, *, now: datetime) -> Report:
+    """What the platform earned and gave back in a period of at most 400 days (UTC). For the platform's people."""
+    require(actor, role=STAFF, scope=READ)
+    if not timedelta(0) <= last_on - first_on <= _LONGEST_PERIOD:
+        raise Malformed(f"the period is 1 to {_LONGEST_PERIOD.days} days, from its first to its last", field="last_on")
+    since = datetime.combine(first_on, time(), UTC)
+    earned = await store.earned(tx, since, datetime.combine(last_on, time(), UTC) + timedelta(days=1))
+    return reports.fees(earned, first_on, last_on, now)
+
+
+async def escrow_ageing(tx: AsyncSession, actor: Actor, *, now: datetime) -> Report:
+    """What is held for whom, and since when. For the platform's people."""
+    require(actor, role=STAFF, scope=READ)
+    return reports.ageing(await store.held(tx), now)
+
+
+async def accounting_journal(tx: AsyncSession, actor: Actor) -> AsyncIterator[str]:
+    """The whole ledger as a plain-text accounting journal (hledger), transaction by transaction, oldest first.
+
+    For the platform's people: every account is named. Each transaction balances.
+    """
+    require(actor, role=STAFF, scope=READ)
+    yield "; The ledger of this marketplace. Amounts are exact; liabilities are what clients are owed.\n\n"
+    async for entry in ledger_rows(tx, actor):
+        if text := reports.journal_entry(entry):
+            yield text
