@@ -214,15 +214,31 @@ async def submitted_case(context: Context, party: Party, asked: Grant | None = N
     return case_id
 
 
+async def clear_submitted(
+    context: Context, party: Party, case_id: UUID, officers: tuple[Party, Party], asked: Grant
+) -> Party:
+    """The party once two officers have verified, prepared and approved its submitted case."""
+    preparer, approver = officers
+    await screen(context)
+    await verify_papers(context, preparer, case_id)
+    async with context.db.begin_as_officer(preparer.actor) as tx:
+        await compliance.prepare(tx, preparer.actor, case_id, asked, valid_until=None, now=context.clock.now())
+    return replace(party, clearances=await approve(context, approver, case_id))
+
+
 async def verified_case(context: Context, party: Party, preparer: Party, asked: Grant | None = None) -> UUID:
     """A case in review whose papers an officer has verified."""
     case_id = await submitted_case(context, party, asked)
+    await verify_papers(context, preparer, case_id)
+    return case_id
+
+
+async def verify_papers(context: Context, preparer: Party, case_id: UUID) -> None:
     async with context.db.begin_as_officer(preparer.actor) as tx:
         for paper in (await compliance.read_case(tx, preparer.actor, case_id)).evidence:
             await compliance.verify_evidence(
                 tx, preparer.actor, case_id, paper.evidence_id, "the register's website", context.clock.now()
             )
-    return case_id
 
 
 async def prepared_case(

@@ -15,6 +15,7 @@ from market.bidding.orders import Answer
 from market.bidding.rules import Auction, Award
 from market.bidding.service import PublishOrder
 from market.bidding.service.looking import OwnStanding
+from market.compliance.qualifications import Qualifications
 from market.kit.pages import Page
 from market.portfolios.rules import Circle
 
@@ -29,6 +30,30 @@ __all__ = ["Phase"]
 FormatName = Literal[
     "english", "sealed", "dutch", "hybrid", "best_offer", "two_stage", "fixed_price", "packages"
 ]  # fmt: skip
+
+
+class QualificationsBody(Struct, forbid_unknown_fields=True, frozen=True):
+    """What bidders must have shown to officers: an RMAI certificate, a net worth (0: none asked)."""
+
+    needs_rmai: bool = False
+    min_net_worth_cents: Annotated[int, Meta(ge=0, le=MAX_CENTS)] = 0
+
+
+class BlockingView(Struct, frozen=True):
+    """Debtor states for which you are not licensed, the small ones together; null where there are too few accounts."""
+
+    states: Sequence[str]
+    account_count: int | None
+    face_value_cents: int | None
+
+
+class AdmissionView(Struct, frozen=True, kw_only=True):
+    """What stands between your organisation and its first bid."""
+
+    is_registered: bool
+    missing: Sequence["RequirementView"]
+    blocking: Sequence[BlockingView]
+    qualifications: QualificationsBody
 
 
 class PublishBody(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -46,6 +71,7 @@ class PublishBody(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True)
     invited: Annotated[list[UUID], Meta(max_length=200)] = field(default_factory=list)
     commission: dict[str, Any] | None = None
     sale_terms: dict[str, int] | None = None
+    qualifications: QualificationsBody | None = None
 
     def to_order(self) -> PublishOrder:
         return PublishOrder(
@@ -58,6 +84,9 @@ class PublishBody(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True)
             invited=tuple(self.invited),
             commission=self.commission,
             sale_terms=self.sale_terms,
+            qualifications=None
+            if self.qualifications is None
+            else Qualifications(self.qualifications.needs_rmai, self.qualifications.min_net_worth_cents),
         )
 
 

@@ -81,6 +81,21 @@ class Answer(Struct, frozen=True, kw_only=True):
     min_next_cents: int | None = None
 
 
+class Blocking(Struct, frozen=True):
+    states: tuple[str, ...]
+    account_count: int | None = None
+    face_value_cents: int | None = None
+
+
+class Admission(Struct, frozen=True):
+    """What stands between the own organisation and its first bid."""
+
+    is_registered: bool
+    missing: tuple[Requirement, ...]
+    blocking: tuple[Blocking, ...]
+    qualifications: dict[str, Any]
+
+
 class AuctionsClient(Caller):
     async def publish_auction(
         self,
@@ -94,8 +109,12 @@ class AuctionsClient(Caller):
         invited: Sequence[UUID] = (),
         commission: Mapping[str, Any] | None = None,
         sale_terms: Mapping[str, int] | None = None,
+        qualifications: Mapping[str, Any] | None = None,
     ) -> Auction:
-        """Put an own, ready pool up for auction; a preset of the format fills in what the terms leave open."""
+        """Put an own, ready pool up for auction; a preset of the format fills in what the terms leave open.
+
+        `qualifications`: needs_rmai, min_net_worth_cents, which bidders must have shown to officers.
+        """
         body = {
             "pool_id": pool_id,
             "format": format,
@@ -106,8 +125,13 @@ class AuctionsClient(Caller):
             "invited": list(invited),
             "commission": commission,
             "sale_terms": sale_terms,
+            "qualifications": qualifications,
         }
         return await self._call("POST", "/v1/auctions", Auction, body=body)
+
+    async def admission(self, auction_id: UUID) -> Admission:
+        """What blocks the own organisation in an auction."""
+        return await self._call("GET", f"/v1/auctions/{auction_id}/admission", Admission)
 
     async def auctions(
         self, *, phase: str | None = None, own: bool = False, limit: int = 50, cursor: str | None = None

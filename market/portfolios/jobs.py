@@ -33,6 +33,7 @@ from market.portfolios.rules import (
 from market.portfolios.saleability import CarveOut, rows_of
 from market.portfolios.service.doubles import flag
 from market.portfolios.service.shredding import past_retention, shred
+from market.portfolios.service.uploads import expire_upload
 from market.portfolios.shreds import Cause
 from market.portfolios.store import pools as pool_store
 from market.portfolios.store import portfolios as store
@@ -197,6 +198,7 @@ async def _record_pool(context: Context, tx: AsyncSession, pool: Pool, job: work
         account_count=made.account_count,
         face_value_cents=made.face_value_cents,
         debtor_states=made.debtor_states,
+        state_sums=made.state_sums,
         strata=made.strata,
         report=made.report,
         saleability={"time_barred": made.disclosed},
@@ -326,4 +328,5 @@ TICKS: tuple[Callable[[Context], Awaitable[bool]], ...] = (
     mask_portfolio,
     cut_pool,
     shred_unsold,
+    expire_upload,
 )

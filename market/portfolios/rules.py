@@ -211,6 +211,7 @@ class Pool:
     account_count: int | None = None
     face_value_cents: int | None = None
     debtor_states: tuple[str, ...] | None = None
+    state_sums: dict[str, Any] | None = None
     strata: dict[str, Any] | None = None
     report: dict[str, Any] | None = None
     saleability: dict[str, Any] | None = None

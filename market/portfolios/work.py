@@ -95,6 +95,7 @@ class CutPool:
     account_count: int
     face_value_cents: int
     debtor_states: list[str]
+    state_sums: dict[str, dict[str, int]]
     strata: dict[str, Any]
     report: dict[str, Any]
     commitment_root: str
@@ -113,6 +114,7 @@ class Cut(Rule):
     carved_rows: Whole = field(default_factory=lambda: np.zeros(0, np.int64))
     disclosed_rows: Whole = field(default_factory=lambda: np.zeros(0, np.int64))
     states_met: set[str] = field(default_factory=set)
+    state_sums: dict[str, dict[str, int]] = field(default_factory=dict)
     disclosed: Counter[str] = field(default_factory=Counter)
 
     def chosen(self, accounts: pa.Table, *, cut_off_on: date) -> Flags:
@@ -127,11 +129,21 @@ class Cut(Rule):
             taken.append(mine)
         last = taken[-1] if taken else saleable
         if "state" in accounts.column_names:
-            self.states_met.update(accounts.column("state").filter(pa.array(last)).unique().to_pylist())
+            self._count_states(accounts.filter(pa.array(last)))
         told = last & np.isin(rows, self.disclosed_rows)
         self.disclosed["account_count"] += int(told.sum())
         self.disclosed["face_value_cents"] += int(whole(accounts.column(FACE))[told].sum())
         return last
+
+    def _count_states(self, chosen: pa.Table) -> None:
+        """Accounts and face value by debtor state: what a buyer without a licence there is told."""
+        summed = chosen.select(["state", FACE]).group_by("state").aggregate([(FACE, "sum"), (FACE, "count")])
+        for row in summed.to_pylist():
+            self.states_met.add(row["state"])
+            if row["state"]:
+                sums = self.state_sums.setdefault(row["state"], {"account_count": 0, "face_value_cents": 0})
+                sums["account_count"] += row[f"{FACE}_count"]
+                sums["face_value_cents"] += int(row[f"{FACE}_sum"] or 0)
 
 
 def inspect_tape(tape: SealedTape) -> Inspected | Refusal:
@@ -226,6 +238,7 @@ def cut_pool(job: MaskJob) -> CutPool | Refusal:
             account_count=report.selected_count,
             face_value_cents=report.selected_face_cents,
             debtor_states=sorted(cut.states_met - {"", None}),
+            state_sums=cut.state_sums,
             strata=plain(asdict(report.strata)),
             report=_report(report, [{"stage": s, **asdict(c)} for s, found in made.checks.items() for c in found]),
             commitment_root=report.commitment_root,

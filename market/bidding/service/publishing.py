@@ -20,6 +20,7 @@ from market.bidding.rules import PSA_VERSION, Auction, BadTerms
 from market.bidding.sale_terms import SaleTerms
 from market.bidding.store import auctions as store
 from market.compliance import service as compliance
+from market.compliance.qualifications import Qualifications
 from market.journal import service as journal
 from market.kit.actor import Actor, Role
 from market.kit.errors import Malformed, NotFound
@@ -50,6 +51,7 @@ class PublishOrder:
     invited: Sequence[UUID] = ()
     commission: Mapping[str, Any] | None = None
     sale_terms: Mapping[str, Any] | None = None
+    qualifications: Qualifications | None = None
 
 
 async def publish(tx: AsyncSession, actor: Actor, order: PublishOrder, *, now: datetime, chance: Chance) -> Auction:
@@ -92,6 +94,8 @@ async def publish(tx: AsyncSession, actor: Actor, order: PublishOrder, *, now: d
     pool_ids = [pool.pool_id for pool in pools]
     await store.insert_auction(tx, auction, state.head, invited=order.invited, pool_ids=pool_ids)
     await store.insert_event(tx, EventLine(auction_id, 1, first.at, first.kind, body.decode("ascii"), state.head))
+    if order.qualifications is not None:
+        await compliance.ask_of_bidders(tx, actor, auction_id, order.qualifications)
     for pool_id in pool_ids:
         await portfolios.mark_offered(tx, actor, pool_id, auction_id, order.circle)
     await store.tell_closers(tx, auction_id)

@@ -1,10 +1,12 @@
 """A buyer is admitted to bid in one auction."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from market.bidding.licences import Blocking, blocking
 from market.bidding.rules import (
     Admission,
     Auction,
@@ -75,12 +77,28 @@ async def has_registered(tx: AsyncSession, auction_id: UUID, org_id: UUID) -> bo
 
 
 async def require_registrable(tx: AsyncSession, org_id: UUID, auction: Auction, now: datetime) -> None:
-    """Raises `RegistrationRefused` with everything that an organisation still needs, apart from the deposit."""
+    """Raises `RegistrationRefused` with everything that an organisation still needs, apart from the deposit.
+
+    Where licences are missing, its member `blocking` lists the debtor states with their accounts and face value.
+    """
     if missing := await missing_for(tx, org_id, auction, now):
+        blocked = await blocking_states(tx, org_id, auction, now)
+        told: dict[str, Any] = {"blocking": [found.to_json() for found in blocked]} if blocked else {}
         raise RegistrationRefused(
             " ".join(requirement.detail for requirement in missing),
             requirements=[requirement.code for requirement in missing],
+            **told,
         )
+
+
+async def blocking_states(tx: AsyncSession, org_id: UUID, auction: Auction, now: datetime) -> list[Blocking]:
+    """The debtor states in which the organisation is not cleared, with accounts and face value; all of them without one."""
+    clearance = await compliance.current_clearance(tx, org_id, "bid", now)
+    uncovered = [state for state in auction.debtor_states if clearance is None or not clearance.covers([state])]
+    if not uncovered:
+        return []
+    pool_ids = await store.pools_of(tx, auction.auction_id)
+    return blocking(uncovered, [await portfolios.state_sums(tx, pool_id) for pool_id in pool_ids])
 
 
 async def missing_for(tx: AsyncSession, org_id: UUID, auction: Auction, now: datetime) -> list[Requirement]:
@@ -100,4 +118,5 @@ async def missing_for(tx: AsyncSession, org_id: UUID, auction: Auction, now: dat
         if clearance is None
         else tuple(state for state in auction.debtor_states if not clearance.covers([state])),
     )
-    return unmet(admission, now)
+    asked = await compliance.lacks_qualification(tx, org_id, auction.auction_id)
+    return [*unmet(admission, now), *(Requirement(f"qualification-{code}", detail) for code, detail in asked)]

@@ -22,6 +22,7 @@ from market.compliance.service.clearances import (
 from market.compliance.service.exporting import export_case
 from market.compliance.service.keeping import retention_report
 from market.compliance.service.proposing import decide, list_holds, list_proposals, place_hold, propose
+from market.compliance.service.qualifying import ask_of_bidders, lacks_qualification, qualifications_of
 from market.compliance.service.reviewing import (
     Queue,
     approve,
@@ -44,6 +45,7 @@ __all__ = [
     "answer",
     "appeal",
     "approve",
+    "ask_of_bidders",
     "assign",
     "case_for_evidence",
     "current_clearance",
@@ -52,6 +54,7 @@ __all__ = [
     "decline",
     "end_clearance",
     "export_case",
+    "lacks_qualification",
     "list_cases",
     "list_clearances",
     "list_holds",
@@ -63,6 +66,7 @@ __all__ = [
     "place_hold",
     "prepare",
     "propose",
+    "qualifications_of",
     "queue",
     "read_case",
     "read_fields",

@@ -81,6 +81,11 @@ async def find_pool(tx: AsyncSession, actor: Actor, pool_id: UUID) -> Pool:
     return _existing(await store.find_pool(tx, pool_id))
 
 
+async def state_sums(tx: AsyncSession, pool_id: UUID) -> dict[str, dict[str, int]]:
+    """Accounts and face value by debtor state of a pool on offer, to be told in part only. Raises `NotFound`."""
+    return _existing(await store.find_pool(tx, pool_id)).state_sums or {}
+
+
 async def list_pools(
     tx: AsyncSession, actor: Actor, request: PageRequest, *, portfolio_id: UUID | None, own: bool
 ) -> Page[Pool]:

@@ -173,6 +173,7 @@ def _pool(row: PoolRow) -> Pool:
         account_count=row.account_count,
         face_value_cents=row.face_value_cents,
         debtor_states=None if row.debtor_states is None else tuple(row.debtor_states),
+        state_sums=row.state_sums,
         strata=row.strata,
         report=row.report,
         saleability=row.saleability,

@@ -1,0 +1,102 @@
+"""Licence-aware bidding: who is not licensed is told where, how many accounts and what face value, before any bid."""
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from market.bidding.licences import LEAST_COUNT, Blocking, blocking
+from market.bidding.rules import RegistrationRefused
+from market.bidding.service import register_bidder
+from market.compliance import service as compliance
+from market.compliance.qualifications import Qualifications
+from market.compliance.requirements import EvidenceType
+from market.db.cluster import RoleUrls
+from market.db.context import Context
+from market.portfolios import service as portfolios
+from market.portfolios.nda import NDA_VERSION
+from tests import factories
+from tests.compliance.raw import REFUSED, acting
+
+_sums = st.dictionaries(
+    st.sampled_from(["CA", "NY", "TX", "GA", "FL"]),
+    st.fixed_dictionaries({"account_count": st.integers(1, 40), "face_value_cents": st.integers(1, 10**9)}),
+)
+
+
+@given(st.sets(st.sampled_from(["CA", "NY", "TX", "GA", "FL", "WA"])), st.lists(_sums, min_size=1, max_size=3))
+def test_every_uncovered_state_is_named_once_and_no_figure_tells_of_few_accounts(uncovered, sums) -> None:
+    found = blocking(uncovered, sums)
+    assert sorted(state for one in found for state in one.states) == sorted(uncovered)
+    for one in found:
+        count = sum(pool[state]["account_count"] for pool in sums for state in one.states if state in pool)
+        if count >= LEAST_COUNT:
+            face = sum(pool[state]["face_value_cents"] for pool in sums for state in one.states if state in pool)
+            assert one == Blocking(one.states, count, face)
+        else:
+            assert (one.account_count, one.face_value_cents) == (None, None)
+
+
+async def test_a_refusal_names_the_blocking_states_with_accounts_and_face_value(
+    client: httpx.AsyncClient, context: Context
+) -> None:
+    officers = await factories.two_officers(context)
+    seller = await factories.seller(context, officers)
+    pool = await factories.ready_pool(context, seller)
+    assert pool.state_sums is not None
+    assert sum(one["account_count"] for one in pool.state_sums.values()) == pool.account_count
+    assert sum(one["face_value_cents"] for one in pool.state_sums.values()) == pool.face_value_cents
+    licensed = sorted(pool.state_sums)[:1]
+    auction = await factories.published_auction(context, seller, pool_id=pool.pool_id)
+    buyer = await factories.cleared_organisation(context, ("bid",), licensed, officers=officers)
+
+    assert (await client.post("/v1/session", json=buyer.credentials)).status_code == 201
+    told = (await client.get(f"/v1/auctions/{auction.auction_id}/admission")).json()
+    assert {one["code"] for one in told["missing"]} == {"clearance-states", "nda"}
+    blocked = {state for one in told["blocking"] for state in one["states"]}
+    assert blocked == set(pool.debtor_states) - set(licensed)
+    for one in told["blocking"]:
+        if len(one["states"]) == 1 and one["account_count"] is not None:
+            assert pool.state_sums[one["states"][0]] == {
+                name: one[name] for name in ("account_count", "face_value_cents")
+            }
+    async with context.db.begin(buyer.actor) as tx:
+        await portfolios.accept_nda(tx, buyer.actor, pool.pool_id, NDA_VERSION, now=context.clock.now())
+        with pytest.raises(RegistrationRefused) as refusal:
+            await register_bidder(tx, buyer.actor, auction.auction_id, None, context.clock.now())
+    assert refusal.value.members["blocking"] == told["blocking"]
+
+
+async def test_a_seller_asks_for_rmai_and_net_worth_and_the_database_holds_it(context: Context, urls: RoleUrls) -> None:
+    officers = await factories.two_officers(context)
+    seller = await factories.seller(context, officers)
+    auction = await factories.published_auction(
+        context, seller, qualifications=Qualifications(needs_rmai=True, min_net_worth_cents=50_000_000)
+    )
+    poor, rich = await factories.buyer(context, officers), await factories.register_member(context)
+    asked = factories.a_grant(("bid",))
+    case_id = await factories.draft_case(context, rich, asked)
+    shown = [EvidenceType.RMAI_CERTIFICATE, EvidenceType.FINANCIAL_STATEMENT]
+    await factories.bring_papers(context, rich, case_id, [*factories.needed_types(asked.capabilities), *shown])
+    async with context.db.begin(rich.actor) as tx:
+        await compliance.submit(tx, rich.actor, case_id, context.clock.now())
+    rich = await factories.clear_submitted(context, rich, case_id, officers, asked)
+    for party in (poor, rich):
+        async with context.db.begin(party.actor) as tx:
+            await portfolios.accept_nda(tx, party.actor, auction.pool_id, NDA_VERSION, now=context.clock.now())
+    async with context.db.begin(poor.actor) as tx:
+        with pytest.raises(RegistrationRefused) as refusal:
+            await register_bidder(tx, poor.actor, auction.auction_id, None, context.clock.now())
+    assert refusal.value.members["requirements"] == ["qualification-rmai", "qualification-net-worth"]
+    async with acting(urls.app, poor.actor) as connection:
+        with pytest.raises(REFUSED, match="more than this bidder has shown"):
+            await connection.execute(
+                "INSERT INTO registration (auction_id, org_id, seller_org_id, clearance_id, registered_by, at)"
+                " VALUES ($1, $2, $3, $4, $5, now())",
+                auction.auction_id, poor.org_id, seller.org_id, poor.clearances["bid"], poor.user_id,
+            )  # fmt: skip
+    async with context.db.begin(rich.actor) as tx:
+        assert await register_bidder(tx, rich.actor, auction.auction_id, None, context.clock.now())
+    async with acting(urls.app, seller.actor) as connection:
+        with pytest.raises(REFUSED):
+            await connection.execute("UPDATE sale_qualification SET needs_rmai = false")
