@@ -1,6 +1,8 @@
 """Sessions seen and ended by their owner, other passwords, and the end of a staff member's access."""
 
+import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -12,7 +14,7 @@ from market.parties import service
 from tests import factories
 from tests.factories import CHEAP, PASSWORD, Mailbox, Party, deliver_codes
 from tests.parties.test_factors import House, enrol_app, house, prove, slug
-from tests.parties.test_registration import ask
+from tests.parties.test_registration import SetClock, ask
 
 __all__ = ["house"]
 NEW = "another horse, another battery"
@@ -273,3 +275,15 @@ async def test_a_reset_by_mail_makes_the_browser_known_while_strangers_guess(hou
     assert (await client.post("/v1/password/reset", json=body)).status_code == 204
     signed_in = await client.post("/v1/session", json={"email": party.email, "password": NEW})
     assert signed_in.status_code == 201
+
+
+async def test_an_office_signs_in_together(house: House) -> None:
+    people = [await factories.register_member(house.context) for _ in range(6)]
+
+    async def come(party: Party, late: int) -> bool:
+        context = replace(house.context, clock=SetClock(house.context))
+        context.clock.at -= timedelta(milliseconds=late)  # type: ignore[attr-defined]
+        await service.sign_in(context, service.SignIn(party.email, PASSWORD, "192.0.2.200"), hasher=CHEAP)
+        return True
+
+    assert all(await asyncio.gather(*(come(party, 50 * n) for n, party in enumerate(people))))

@@ -101,7 +101,7 @@ async def count_try(tx: AsyncSession, buckets: list[Bucket], now: datetime) -> N
         failure_count, next_at = await signins.lock_delay(tx, bucket.account, bucket.address, now)
         if next_at + rules.DELAY_MEMORY <= now:
             failure_count = 0
-        if now < next_at:
+        if now < next_at and bucket.patience.delay_after(failure_count):  # without a delay, others are just as quick
             wait_s = (next_at - now).total_seconds()
             raise RateLimited("too many failed attempts; wait a while", retry_after_s=round(wait_s, 1))
         failure_count += 1
