@@ -1,4 +1,4 @@
-"""`python -m auctions replay LOG`, `verify LOG` and `simulate TERMS.json [COMMANDS.json]`, with no database."""
+"""`market auction replay LOG`, `verify LOG` and `simulate TERMS.json [COMMANDS.json]`; `python -m auctions` is the same."""
 
 import argparse
 import json
@@ -7,21 +7,24 @@ from pathlib import Path
 
 from auctions.auction import Auction
 from auctions.engine import evolve
-from auctions.proof import GENESIS, LogError, Verdict, read, verify
+from auctions.proof import GENESIS, LogError, Verdict, chain, read, verify
+from auctions.receipts import CheckSignature, flaw_in
 from auctions.simulate import read_script, simulate
 from auctions.terms import terms_from_json
 from auctions.views import OFFICER, project, snapshot
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 0 if the log holds, 1 if it does not (and says which seq is wrong), 2 for wrong usage."""
+def main(arguments: list[str] | None = None, *, check_signature: CheckSignature | None = None) -> int:
+    """Run one command; receipts are checked with `check_signature`, which takes a library of signatures. 0 if the log holds, 1 if it does not (and says which seq is wrong), 2 for wrong usage."""
     parser = argparse.ArgumentParser(
-        prog="python -m auctions", description="Replay or verify an auction's log, or try out terms."
+        prog="market auction", description="Replay or verify an auction's log, or try out terms."
     )
     commands = parser.add_subparsers(dest="command", required=True)
     replaying = commands.add_parser("replay", help="print every event, then the state they add up to, as JSON lines")
     verifying = commands.add_parser("verify", help="check hashes, order and rules; print the award")
     verifying.add_argument("--head", type=_head, help="the head that the log must end at, 64 hexadecimal digits")
+    verifying.add_argument("--receipt", type=Path, help="a receipt that must hold for this log")
+    verifying.add_argument("--public-key", type=_head, help="who must have signed it, 64 hexadecimal digits")
     for command in (replaying, verifying):
         command.add_argument("log", type=Path, metavar="LOG", help="JSON lines, one event a line")
     trying = commands.add_parser("simulate", help="show what terms would do with sample commands, as JSON lines")
@@ -32,10 +35,32 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.command == "simulate":
         return _simulate(parser, options.terms, options.script)
+    if options.command == "verify" and options.receipt is not None and (not options.public_key or not check_signature):
+        parser.error("a receipt is checked by `market auction verify LOG --receipt R --public-key K`")
     try:
-        return _replay(options.log) if options.command == "replay" else _verify(options.log, options.head)
+        if options.command == "replay":
+            return _replay(options.log)
+        wrong = _verify(options.log, options.head)
+        if wrong or options.receipt is None:
+            return wrong
+        assert check_signature is not None
+        return _check(options.log, options.receipt, options.public_key, check_signature)
     except OSError as error:
-        parser.error(f"cannot read {options.log}: {error.strerror}")
+        parser.error(f"cannot read {error.filename}: {error.strerror}")
+
+
+def _check(log: Path, receipt: Path, public_key: bytes, check_signature: CheckSignature) -> int:
+    heads, head = [], GENESIS
+    with log.open("rb") as lines:
+        for seq, log_line in enumerate(lines, start=1):
+            head = chain(head, read(log_line, seq, head)[1])
+            heads.append(head)
+    flaw = flaw_in(receipt.read_bytes(), heads, public_key=public_key, check_signature=check_signature)
+    if flaw is not None:
+        sys.stderr.write(f"the receipt does not hold: {flaw}\n")
+        return 1
+    _say("the receipt holds")
+    return 0
 
 
 def _simulate(parser: argparse.ArgumentParser, terms: Path, script: Path | None) -> int:

@@ -11,6 +11,8 @@ import click
 
 from auctions.__main__ import main as auctions_main
 from market import process
+from market.bidding.ceremony import ceremony
+from market.bidding.signatures import is_signed_by
 from market.compliance.screening.commands import screening
 from market.db.cluster import ClusterError
 from market.db.context import Context
@@ -179,8 +181,10 @@ def mask(arguments: tuple[str, ...]) -> None:
 @cli.command(context_settings=_PASS_ON)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def auction(arguments: tuple[str, ...]) -> None:
-    """Replay or verify an auction's log, without server or database."""
-    sys.exit(auctions_main(list(arguments)))
+    """Replay or verify a log, simulate terms, hold the key ceremony of sealed bids, without server or database."""
+    if arguments[:1] == ("ceremony",):
+        ceremony.main(list(arguments[1:]), prog_name="market auction ceremony")
+    sys.exit(auctions_main(list(arguments), check_signature=is_signed_by))
 
 
 cli.add_command(screening)

@@ -1,10 +1,12 @@
 """What happens after an auction's end: a pool that found no buyer goes back to its seller."""
 
+import asyncio
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.bidding import service
+from market.bidding.signatures import Signer
 from market.db.context import Context
 from market.journal import service as journal
 from market.journal.rules import Entry
@@ -34,4 +36,10 @@ async def _return_pool(tx: AsyncSession, entry: Entry) -> None:
             await portfolios.mark_unsold(tx, SYSTEM, pool.pool_id)
 
 
-TICKS = (return_unsold_pools,)
+async def take_checkpoints(context: Context) -> bool:
+    """Each minute, and when an auction has ended, sign where its log stands. True if there may be more."""
+    signer = await asyncio.to_thread(Signer.of, context)
+    return await service.take_due_checkpoints(context, signer) > 0
+
+
+TICKS = (return_unsold_pools, take_checkpoints)

@@ -1,18 +1,24 @@
 """The doors of the formats other than the ascending one: what bidders, the seller and the officers may do there."""
 
+import asyncio
+from typing import Annotated
 from uuid import UUID
 
-from litestar import delete, get, post
+from litestar import Response, delete, get, post
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
 from litestar.types import ControllerRouterHandler
+from msgspec import Meta
 
 from auctions import moves
 from market.bidding import move_schemas as schemas
 from market.bidding import service
+from market.bidding.calendar import feed
 from market.bidding.door import Key, bid, rule
 from market.bidding.lane import Lane
-from market.bidding.schemas import AnswerView
+from market.bidding.schemas import AnswerView, Calendar
+from market.bidding.signatures import Signer
 from market.db.context import Context
 from market.kit.actor import Actor, Role
 
@@ -268,6 +274,55 @@ async def list_sealed_bids(context: Here, actor: Who, lane: TheLane, auction_id:
     return schemas.SealedBids.build(envelopes)
 
 
+@get(
+    "/v1/auctions/{auction_id:uuid}/checkpoints",
+    tags=_AUCTIONS,
+    summary="Signed checkpoints of the log",
+    operation_id="list_auction_checkpoints",
+)
+async def list_checkpoints(context: Here, actor: Who, auction_id: FromPath[UUID]) -> schemas.CheckpointList:
+    """One a minute while the log moves, and one at the end, newest first, 100 at most. Keep some of them elsewhere."""
+    async with context.db.begin(actor) as tx:
+        found = await service.checkpoints_of(tx, actor, auction_id)
+    return schemas.CheckpointList([schemas.CheckpointView.build(each) for each in found])
+
+
+@get(
+    "/v1/auctions/{auction_id:uuid}/receipts/{seq:int}",
+    tags=_BIDS,
+    summary="Receipt for your bid",
+    operation_id="get_receipt",
+)
+async def get_receipt(
+    context: Here, actor: Who, auction_id: FromPath[UUID], seq: FromPath[Annotated[int, Meta(ge=1, le=2**53)]]
+) -> schemas.ReceiptView:
+    """That your bid `seq` was in the log when a checkpoint was signed; at hand within a minute of the bid."""
+    signer = await asyncio.to_thread(Signer.of, context)
+    return schemas.ReceiptView.build(await service.receipt_for(context, actor, auction_id, seq, signer))
+
+
+@get("/v1/calendar", tags=_AUCTIONS, summary="Auctions ahead", operation_id="get_calendar")
+async def get_calendar(context: Here, actor: Who) -> Calendar:
+    """All that you may see and that have not ended, by opening; closes are the present ones. 500 at most."""
+    async with context.db.begin(actor) as tx:
+        return Calendar.build(await service.calendar(tx, actor))
+
+
+@get(
+    "/v1/calendar.ics",
+    tags=_AUCTIONS,
+    summary="Auctions ahead, for your calendar",
+    operation_id="get_calendar_feed",
+    responses={200: ResponseSpec(bytes, media_type="text/calendar", description="iCalendar (RFC 5545)")},
+)
+async def get_calendar_feed(context: Here, actor: Who) -> Response[bytes]:
+    """The same as a feed that calendar programs subscribe to, with an API key as bearer."""
+    async with context.db.begin(actor) as tx:
+        found = await service.calendar(tx, actor)
+    text = feed(found, public_url=context.settings.public_url, now=context.clock.now())
+    return Response(text, media_type="text/calendar")
+
+
 HANDLERS: list[ControllerRouterHandler] = [
     accept_step,
     arm_step,
@@ -283,4 +338,8 @@ HANDLERS: list[ControllerRouterHandler] = [
     revise_tape,
     open_bids,
     list_sealed_bids,
+    list_checkpoints,
+    get_receipt,
+    get_calendar,
+    get_calendar_feed,
 ]

@@ -9,6 +9,8 @@ from msgspec import Meta, Struct, field
 
 from auctions.increments import MAX_CENTS
 from auctions.moves import Opened
+from auctions.receipts import Checkpoint
+from market.bidding.service.proving import Receipt
 from market.bidding.service.sealing import Envelopes
 
 Cents = Annotated[int, Meta(ge=1, le=MAX_CENTS)]
@@ -137,3 +139,40 @@ class SealedBids(Struct, frozen=True):
             found.head.hex(),
         )
         return cls(*facts, bids)
+
+
+class CheckpointView(Struct, frozen=True):
+    """Signed with Ed25519 over the lines auction-checkpoint/1, auction_id, size, root, at, public_key."""
+
+    auction_id: str
+    size: int
+    root: str
+    at: str
+    public_key: str
+    signature: str
+
+    @classmethod
+    def build(cls, found: Checkpoint) -> "CheckpointView":
+        signed = (found.public_key.hex(), found.signature.hex())
+        return cls(found.auction_id, found.size, found.root.hex(), found.at, *signed)
+
+
+class CheckpointList(Struct, frozen=True):
+    """Newest first."""
+
+    items: Sequence[CheckpointView]
+
+
+class ReceiptView(Struct, frozen=True):
+    """Keep it: `market auction verify LOG --receipt FILE --public-key KEY` checks it against the log. See docs/auction-log.md."""
+
+    auction_id: UUID
+    seq: int
+    blind: str
+    path: Sequence[str]
+    checkpoint: CheckpointView
+
+    @classmethod
+    def build(cls, found: Receipt) -> "ReceiptView":
+        siblings = [sibling.hex() for sibling in found.path]
+        return cls(found.auction_id, found.seq, found.blind.hex(), siblings, CheckpointView.build(found.checkpoint))

@@ -30,7 +30,7 @@ from market.bidding.door import Key, bid, rule
 from market.bidding.lane import Lane
 from market.bidding.move_routes import HANDLERS as MOVES
 from market.db.context import Context
-from market.kit.actor import SYSTEM, Actor, Role
+from market.kit.actor import SYSTEM, Actor
 from market.kit.errors import Malformed
 from market.kit.pages import MAX_LIMIT, PageRequest
 from market.parties.rules import require
@@ -66,8 +66,9 @@ async def publish(
 
 
 @get("/v1/formats", tags=_AUCTIONS, summary="Formats to choose from", operation_id="list_formats")
-async def list_formats() -> schemas.FormatList:
+async def list_formats(actor: NamedDependency[Actor]) -> schemas.FormatList:
     """Every format in plain words, with presets and the schema of its terms; the most usual first."""
+    require(actor, scope="auctions:read")
     return schemas.FormatList([schemas.FormatView.build(known) for known in FORMATS])
 
 

@@ -235,6 +235,14 @@ class StillRunning(Conflict):
     slug, title, status = "still-running", "The log is given out after the end", 409
 
 
+class NoSuchReceipt(MarketError):
+    slug, title, status = "no-such-receipt", "There is no such bid of yours", 404
+
+
+class NotCheckpointed(Conflict):
+    slug, title, status = "not-checkpointed", "The receipt comes with the next checkpoint", 409
+
+
 class NotSealed(Conflict):
     slug, title, status = "not-sealed", "No sealed bids wait to be opened", 409
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from market.client.auctions import Answer
+from market.client.auctions import Answer, AuctionSummary
 from market.client.http import Caller
 
 
@@ -52,10 +52,55 @@ class SealedBids(Struct, frozen=True, kw_only=True):
     bids: tuple[SealedBid, ...]
 
 
+class Calendar(Struct, frozen=True):
+    items: tuple[AuctionSummary, ...]
+
+
+class Checkpoint(Struct, frozen=True, kw_only=True):
+    """A signed statement of the first `size` events; hashes, key and signature are hexadecimal."""
+
+    auction_id: str
+    size: int
+    root: str
+    at: str
+    public_key: str
+    signature: str
+
+
+class CheckpointList(Struct, frozen=True):
+    items: tuple[Checkpoint, ...]
+
+
+class Receipt(Struct, frozen=True, kw_only=True):
+    """Write it to a file as JSON for `market auction verify`."""
+
+    auction_id: UUID
+    seq: int
+    blind: str
+    path: tuple[str, ...]
+    checkpoint: Checkpoint
+
+
 class FormatsClient(Caller):
     async def formats(self) -> FormatList:
         """The formats that a seller chooses from, with presets."""
         return await self._call("GET", "/v1/formats", FormatList)
+
+    async def calendar(self) -> Calendar:
+        """The auctions ahead and under way, by opening."""
+        return await self._call("GET", "/v1/calendar", Calendar)
+
+    async def calendar_feed(self) -> bytes:
+        """The same as iCalendar text."""
+        return await self._download("/v1/calendar.ics")
+
+    async def auction_checkpoints(self, auction_id: UUID) -> CheckpointList:
+        """Signed checkpoints of the log, newest first."""
+        return await self._call("GET", f"/v1/auctions/{auction_id}/checkpoints", CheckpointList)
+
+    async def receipt(self, auction_id: UUID, *, seq: int) -> Receipt:
+        """The receipt for the own bid that was accepted as event `seq`."""
+        return await self._call("GET", f"/v1/auctions/{auction_id}/receipts/{seq}", Receipt)
 
     async def accept_step(self, auction_id: UUID, *, step: int, price_cents: int, key: str) -> Answer:
         """Buy at the falling price."""

@@ -4,10 +4,12 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
-from litestar import WebSocket, websocket
+import msgspec
+from litestar import Response, WebSocket, get, websocket
 from litestar.exceptions import WebSocketDisconnect, WebSocketException
 from litestar.types import ControllerRouterHandler
 
+from market.live.asyncapi import document
 from market.live.connection import Connection
 from market.live.gate import Gate
 from market.live.hub import Live
@@ -120,4 +122,10 @@ def _token(socket: WebSocket[Any, Any, Any]) -> str | None:
     return key.strip() if kind.lower() == "bearer" else socket.cookies.get(COOKIE)
 
 
-HANDLERS: list[ControllerRouterHandler] = [live_socket]
+@get("/schema/asyncapi.json", opt={"public": True}, include_in_schema=False, sync_to_thread=False)
+def asyncapi() -> Response[bytes]:
+    """The live protocol as an AsyncAPI 3.0 document."""
+    return Response(msgspec.json.encode(document()), media_type="application/json")
+
+
+HANDLERS: list[ControllerRouterHandler] = [live_socket, asyncapi]

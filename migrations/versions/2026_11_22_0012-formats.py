@@ -4,7 +4,7 @@
 packages sells several pools, so an award names its pool, and there may be several of one auction.
 """
 
-from migrations.guard import APP, append_only, grant, own_rows_only, run
+from migrations.guard import APP, AUDITOR, OFFICER, append_only, grant, own_rows_only, run
 
 revision = "0012"
 down_revision = "0011"
@@ -21,6 +21,9 @@ def upgrade() -> None:
         also="EXISTS (SELECT FROM auction a WHERE a.auction_id = auction_pool.auction_id)",
     )
     append_only("auction_pool")
+    run(*_CHECKPOINTS)
+    grant("auction_checkpoint", app="SELECT, INSERT", officer="SELECT")
+    append_only("auction_checkpoint")
     for function, old, new in _AMENDED:
         run(_amend(function, old, new))
 
@@ -130,6 +133,25 @@ _POOLS = (
             - div((a_award ->> 'hammer_cents')::numeric * (upto - least), whole))::bigint
         FROM summed WHERE pool = a_pool_id
     $$""",
+)
+
+# A root says nothing of the log but its length: every leaf is blinded.
+_CHECKPOINTS = (
+    """CREATE TABLE auction_checkpoint (
+        auction_id uuid NOT NULL CONSTRAINT fk_auction_checkpoint_auction_id_auction REFERENCES auction,
+        size bigint NOT NULL CONSTRAINT ck_auction_checkpoint_size CHECK (size >= 1),
+        root bytea NOT NULL CONSTRAINT ck_auction_checkpoint_root CHECK (octet_length(root) = 32),
+        at timestamptz NOT NULL,
+        public_key bytea NOT NULL CONSTRAINT ck_auction_checkpoint_public_key CHECK (octet_length(public_key) = 32),
+        signature bytea NOT NULL CONSTRAINT ck_auction_checkpoint_signature CHECK (octet_length(signature) = 64),
+        CONSTRAINT pk_auction_checkpoint PRIMARY KEY (auction_id, size)
+    )""",
+    "ALTER TABLE auction_checkpoint ENABLE ROW LEVEL SECURITY",
+    f"""CREATE POLICY auction_checkpoint_read ON auction_checkpoint FOR SELECT TO {APP} USING (app_is_platform()
+        OR EXISTS (SELECT FROM auction a WHERE a.auction_id = auction_checkpoint.auction_id))""",
+    f"CREATE POLICY auction_checkpoint_insert ON auction_checkpoint FOR INSERT TO {APP} WITH CHECK (app_is_platform())",
+    f"CREATE POLICY auction_checkpoint_officer ON auction_checkpoint FOR SELECT TO {OFFICER} USING (true)",
+    f"CREATE POLICY auction_checkpoint_auditor ON auction_checkpoint FOR SELECT TO {AUDITOR} USING (true)",
 )
 
 _OF_BIDS = (

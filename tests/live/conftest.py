@@ -8,8 +8,10 @@ from datetime import timedelta
 from uuid import UUID
 
 import asyncpg
+import msgspec
 import pytest_asyncio
 import uvicorn
+from jsonschema import Draft202012Validator
 from litestar import Litestar
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
@@ -18,12 +20,30 @@ from auctions.engine import schedule
 from auctions.record import GENESIS, chain, encode
 from auctions.terms import EnglishTerms, IncrementStep
 from market.bidding.lane import Lane
+from market.live.asyncapi import document
 from market.live.hub import Limits, Live
 from market.live.routes import HANDLERS
 from market.parties import service as parties
 from market.parties.rules import KeyOrder
 from tests import factories
 from tests.running import free_port
+
+_SCHEMAS = json.loads(msgspec.json.encode(document()))
+_HEARD = {
+    schema["properties"]["t"].get("const") or schema["properties"]["t"]["enum"][0]: Draft202012Validator(
+        {"$ref": f"#/components/schemas/{name}", "components": _SCHEMAS["components"]}
+    )
+    for name, schema in _SCHEMAS["components"]["schemas"].items()
+    if "t" in schema.get("properties", {})
+}
+
+
+def checked(frame):
+    """The frame as a dict, after it was compared with the published schema of its kind."""
+    told = json.loads(frame) if isinstance(frame, str | bytes) else frame
+    flaws = [error.message for error in _HEARD[told["t"]].iter_errors(told)]
+    assert flaws == [], (told, flaws)
+    return told
 
 
 class Socket:
@@ -37,13 +57,13 @@ class Socket:
 
     async def hear(self, timeout_s=3.0):
         async with asyncio.timeout(timeout_s):
-            return json.loads(await self.raw.recv())
+            return checked(await self.raw.recv())
 
     async def hear_until(self, accept, timeout_s=5.0):
         """The first frame that `accept`s."""
         async with asyncio.timeout(timeout_s):
             while True:
-                frame = json.loads(await self.raw.recv())
+                frame = checked(await self.raw.recv())
                 if accept(frame):
                     return frame
 

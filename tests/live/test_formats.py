@@ -19,9 +19,16 @@ from market.portfolios.nda import NDA_VERSION
 from market.settlement import jobs as settlement_jobs
 from market.settlement import service as settlements
 from tests import factories
-from tests.live.conftest import key_of
+from tests.live.conftest import checked, key_of
 
 DRAIN_MS = 100
+
+
+class CheckedClient(LiveClient):
+    """Compares every frame with the published schema of its kind."""
+
+    async def heard(self, frame):
+        await super().heard(checked(frame))
 
 
 @dataclass
@@ -101,7 +108,7 @@ async def stage(start_node):
         live = {}
         for name, party in people.items():
             key = await key_of(node.context, party, *scopes)
-            client = LiveClient(
+            client = CheckedClient(
                 node.url,
                 clock=node.context.clock,
                 jitter=random.Random(1).random,

@@ -102,7 +102,7 @@ def test_an_amount_that_is_no_whole_number_within_bounds_is_refused_by_name(amou
         ({"confirmed": "yes"}, "confirmed"),
         ({"confirmed": 1}, "confirmed"),
         ({"surprise": 1}, "surprise"),
-        ({"op": "award"}, "op"),
+        ({"op": "tender"}, "op"),
         ({"op": 5}, "op"),
     ],
 )

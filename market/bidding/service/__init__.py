@@ -2,6 +2,7 @@
 
 from market.bidding.service.looking import (
     awards_of,
+    calendar,
     find_auction,
     frames_after,
     list_auctions,
@@ -11,6 +12,7 @@ from market.bidding.service.looking import (
     seat_of,
     snapshot,
 )
+from market.bidding.service.proving import checkpoints_of, receipt_for, take_due_checkpoints
 from market.bidding.service.publishing import PublishOrder, publish
 from market.bidding.service.registering import (
     end_registration,
@@ -24,6 +26,8 @@ from market.bidding.service.sealing import sealed_bids
 __all__ = [
     "PublishOrder",
     "awards_of",
+    "calendar",
+    "checkpoints_of",
     "end_registration",
     "find_auction",
     "frames_after",
@@ -33,10 +37,12 @@ __all__ = [
     "own_standing",
     "pools_of",
     "publish",
+    "receipt_for",
     "register_bidder",
     "registration_requirements",
     "require_registrable",
     "sealed_bids",
     "seat_of",
     "snapshot",
+    "take_due_checkpoints",
 ]

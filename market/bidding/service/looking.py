@@ -25,6 +25,7 @@ from market.kit.pages import Page, PageRequest
 from market.parties.rules import require
 
 _READ = "auctions:read"
+_CALENDAR_COUNT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,12 @@ async def list_auctions(
     seller_org_id = actor.org_id if own else None
     found = await store.list_auctions(tx, request, phase=phase, seller_org_id=seller_org_id)
     return Page.cut(found, request, lambda auction: auction.auction_id)
+
+
+async def calendar(tx: AsyncSession, actor: Actor) -> list[Auction]:
+    """The auctions ahead and under way that the actor may see, by opening, 500 at most."""
+    require(actor, scope=_READ)
+    return await store.upcoming(tx, _CALENDAR_COUNT)
 
 
 async def awards_of(tx: AsyncSession, auction_id: UUID) -> list[Award]:

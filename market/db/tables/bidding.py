@@ -77,6 +77,19 @@ class AuctionEventRow(Base):
     hash: Mapped[bytes]
 
 
+class AuctionCheckpointRow(Base):
+    """A signed statement of an auction's first `size` events. Append-only."""
+
+    __tablename__ = "auction_checkpoint"
+
+    auction_id: Mapped[UUID] = mapped_column(ForeignKey("auction.auction_id"), primary_key=True)
+    size: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    root: Mapped[bytes]
+    at: Mapped[datetime]
+    public_key: Mapped[bytes]
+    signature: Mapped[bytes]
+
+
 class BidRow(Base):
     """A bidder's accepted command. `placed_at` is stamped by the database.
 
