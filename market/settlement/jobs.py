@@ -22,6 +22,10 @@ async def follow_journal(context: Context) -> bool:
                 await service.open_settlements(tx, UUID(entry.body["auction_id"]), chance=context.chance)
             case "auction.failed" | "auction.cancelled":
                 await service.free_deposits(tx, UUID(entry.body["auction_id"]))
+            case "second_offer.accepted":
+                await service.open_accepted(tx, UUID(entry.body["offer_id"]), chance=context.chance)
+            case "second_offer.declined":
+                await service.free_pool(tx, UUID(entry.body["offer_id"]))
             case "organisation.registered":
                 await service.keep_reference(tx, UUID(entry.body["org_id"]))
             case _:
@@ -68,7 +72,8 @@ async def pass_deadlines(context: Context) -> bool:
     async with context.db.begin(SYSTEM) as tx:
         done = [*await service.cancel_given_up(tx, now=now), *await service.lapse_due(tx, now=now)]
         done += await service.close_due(tx, now=now)
-    return bool(done)
+        expired_count = await service.expire_offers(tx, now=now)
+    return bool(done) or expired_count > 0
 
 
 async def pay_put_backs(context: Context) -> bool:

@@ -9,7 +9,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    run(*_PAYOUT, *_SALE, *_TABLES, *_FUNCTIONS)
+    run(*_PAYOUT, *_SALE, *_TABLES, *_FUNCTIONS, *_SECOND_OFFER)
+    grant("second_offer", app="SELECT, INSERT, UPDATE (state, answered_at)")
     append_only("title_link")
     grant("title_link", app="SELECT, INSERT")
     grant("put_back", app=f"SELECT, INSERT, UPDATE ({_PUT_BACK_MOVES})")
@@ -66,6 +67,7 @@ _ROWS = {
     "put_back": (_OF_PARTY.format("put_back"), _OF_PARTY.format("put_back")),
     "title_link": (_OF_PARTY.format("title_link"), "false"),
     "settlement_hold": ("false", "false"),
+    "second_offer": ("app_org_id() IN (seller_org_id, org_id)", "app_org_id() IN (seller_org_id, org_id)"),
 }
 
 _SALE = (
@@ -330,5 +332,94 @@ _FUNCTIONS = (
             END CASE;
         END LOOP;
         RETURN applied;
+    END $$""",
+)
+
+_SECOND_OFFER = (
+    f"""CREATE FUNCTION runner_up(a_auction_id uuid, a_but_org_id uuid)
+    RETURNS TABLE (org_id uuid, amount_cents bigint) {_DEFINER} AS $$
+    BEGIN
+        IF NOT app_is_platform() AND NOT EXISTS (
+            SELECT FROM auction a WHERE a.auction_id = a_auction_id AND a.org_id = app_org_id() AND a.phase = 'awarded') THEN
+            RETURN;
+        END IF;
+        RETURN QUERY SELECT b.org_id, b.amount_cents FROM bid b
+            WHERE b.auction_id = a_auction_id AND b.org_id <> a_but_org_id AND b.amount_cents IS NOT NULL
+                AND b.kind IN ('manual', 'proxy', 'sealed') AND NOT EXISTS (
+                    SELECT FROM auction_event e WHERE e.auction_id = a_auction_id
+                        AND e.kind IN ('bid_voided', 'bid_refused_by_seller')
+                        AND (e.body::jsonb ->> 'bid_seq')::bigint = b.seq)
+            ORDER BY b.amount_cents DESC, b.seq LIMIT 1;
+    END $$""",
+    "REVOKE ALL ON FUNCTION runner_up FROM PUBLIC",
+    f"GRANT EXECUTE ON FUNCTION runner_up TO {APP}",
+    # After a default the next bidder may have the pool at its own bid; who accepts in time has a settlement of its own.
+    """CREATE TABLE second_offer (
+        offer_id uuid NOT NULL CONSTRAINT pk_second_offer PRIMARY KEY,
+        settlement_id uuid NOT NULL
+            CONSTRAINT fk_second_offer_settlement_id_settlement REFERENCES settlement (settlement_id),
+        auction_id uuid NOT NULL CONSTRAINT fk_second_offer_auction_id_auction REFERENCES auction (auction_id),
+        pool_id uuid NOT NULL CONSTRAINT fk_second_offer_pool_id_pool REFERENCES pool (pool_id),
+        seller_org_id uuid NOT NULL
+            CONSTRAINT fk_second_offer_seller_org_id_organisation REFERENCES organisation (org_id),
+        org_id uuid NOT NULL CONSTRAINT fk_second_offer_org_id_organisation REFERENCES organisation (org_id),
+        amount_cents bigint NOT NULL
+            CONSTRAINT ck_second_offer_amount CHECK (amount_cents BETWEEN 1 AND 1000000000000000),
+        offered_at timestamptz NOT NULL,
+        expires_at timestamptz NOT NULL,
+        state text NOT NULL CONSTRAINT ck_second_offer_state
+            CHECK (state IN ('open', 'accepted', 'declined', 'expired')),
+        answered_at timestamptz,
+        CONSTRAINT uq_second_offer_settlement_id UNIQUE (settlement_id),
+        CONSTRAINT ck_second_offer_answer CHECK ((state IN ('accepted', 'declined')) = (answered_at IS NOT NULL))
+    )""",
+    "CREATE INDEX ix_second_offer_auction_id ON second_offer (auction_id)",
+    "CREATE INDEX ix_second_offer_pool_id ON second_offer (pool_id)",
+    "CREATE INDEX ix_second_offer_seller_org_id ON second_offer (seller_org_id)",
+    "CREATE INDEX ix_second_offer_org_id ON second_offer (org_id)",
+    "CREATE INDEX ix_second_offer_state_expires_at ON second_offer (state, expires_at)",
+    "ALTER TABLE settlement DROP CONSTRAINT uq_settlement_auction_id_pool_id",
+    """CREATE UNIQUE INDEX uq_settlement_auction_id_pool_id ON settlement (auction_id, pool_id)
+        WHERE state NOT IN ('sign_default', 'buyer_default', 'cancelled')""",
+    # The runner-up's own bid, as the log has it: the highest of another bidder that nobody struck out.
+    f"""CREATE FUNCTION second_offer_is_due() RETURNS trigger {_DEFINER} AS $$
+    DECLARE
+        sale settlement;
+    BEGIN
+        SELECT * INTO sale FROM settlement WHERE settlement_id = NEW.settlement_id FOR SHARE;
+        IF TG_OP = 'INSERT' THEN
+            IF NEW.state <> 'open' OR sale.state NOT IN ('sign_default', 'buyer_default')
+                OR (NEW.auction_id, NEW.pool_id, NEW.seller_org_id)
+                    IS DISTINCT FROM (sale.auction_id, sale.pool_id, sale.seller_org_id)
+                OR NEW.org_id IN (sale.buyer_org_id, sale.seller_org_id)
+                OR NOT EXISTS (SELECT FROM runner_up(sale.auction_id, sale.buyer_org_id) b
+                    WHERE (b.org_id, b.amount_cents) = (NEW.org_id, NEW.amount_cents)) THEN
+                PERFORM refuse_step('this is not the next bidder''s own bid');
+            END IF;
+        ELSIF NEW.state = OLD.state OR OLD.state <> 'open' OR NOT coalesce(CASE NEW.state
+            WHEN 'expired' THEN app_is_platform() AND app_org_id() IS NULL
+            ELSE app_org_id() = OLD.org_id END, false) THEN
+            PERFORM refuse_step('an open offer is answered by whom it was made to, in time');
+        END IF;
+        RETURN NEW;
+    END $$""",
+    "REVOKE ALL ON FUNCTION second_offer_is_due FROM PUBLIC",
+    """CREATE TRIGGER second_offer_is_due BEFORE INSERT OR UPDATE ON second_offer
+        FOR EACH ROW EXECUTE FUNCTION second_offer_is_due()""",
+    f"""CREATE OR REPLACE FUNCTION settlement_is_of_award() RETURNS trigger {_DEFINER} AS $$
+    BEGIN
+        IF NEW.state <> 'awarded' THEN
+            PERFORM refuse_step('a settlement begins with the award');
+        ELSIF NOT EXISTS (
+            SELECT FROM award w WHERE w.auction_id = NEW.auction_id AND w.pool_id = NEW.pool_id
+                AND w.winner_org_id = NEW.buyer_org_id AND w.seller_org_id = NEW.seller_org_id
+                AND w.hammer_cents = NEW.hammer_cents AND w.currency = NEW.currency)
+            AND NOT EXISTS (
+            SELECT FROM second_offer o JOIN auction a USING (auction_id) WHERE o.auction_id = NEW.auction_id
+                AND o.pool_id = NEW.pool_id AND o.org_id = NEW.buyer_org_id AND o.seller_org_id = NEW.seller_org_id
+                AND o.amount_cents = NEW.hammer_cents AND a.currency = NEW.currency AND o.state = 'accepted') THEN
+            PERFORM refuse_step('there is no such award');
+        END IF;
+        RETURN NEW;
     END $$""",
 )

@@ -179,7 +179,15 @@ class SettlementRow(Base):
     refunded_seller_fee_cents: Mapped[int]
     held_since_at: Mapped[datetime | None]
 
-    __table_args__ = (UniqueConstraint("auction_id", "pool_id"),)
+    __table_args__ = (
+        Index(
+            "uq_settlement_auction_id_pool_id",
+            "auction_id",
+            "pool_id",
+            unique=True,
+            postgresql_where=text("state NOT IN ('sign_default', 'buyer_default', 'cancelled')"),
+        ),
+    )
 
 
 class AgreementRow(Base):
@@ -382,3 +390,23 @@ class SettlementHoldRow(Base):
             "uq_settlement_hold_settlement_id", "settlement_id", unique=True, postgresql_where=text("lifted_at IS NULL")
         ),
     )
+
+
+class SecondOfferRow(Base):
+    """After a default: the pool at the next bidder's own bid, until `expires_at`."""
+
+    __tablename__ = "second_offer"
+
+    offer_id: Mapped[UUID] = mapped_column(primary_key=True)
+    settlement_id: Mapped[UUID] = mapped_column(ForeignKey("settlement.settlement_id"), unique=True)
+    auction_id: Mapped[UUID] = mapped_column(ForeignKey("auction.auction_id"), index=True)
+    pool_id: Mapped[UUID] = mapped_column(ForeignKey("pool.pool_id"), index=True)
+    seller_org_id: Mapped[UUID] = mapped_column(ForeignKey(_ORG), index=True)
+    org_id: Mapped[UUID] = mapped_column(ForeignKey(_ORG), index=True)
+    amount_cents: Mapped[int]
+    offered_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    state: Mapped[str]
+    answered_at: Mapped[datetime | None]
+
+    __table_args__ = (Index("ix_second_offer_state_expires_at", "state", "expires_at"),)

@@ -95,6 +95,41 @@ async def get_title(
     return schemas.TitleChain.from_links(row_number, links)
 
 
+@post(f"{_OF_SALE}/second-offer", tags=SALES, summary="Offer to the next bidder", operation_id="offerSecond")
+async def offer_second(context: Here, actor: Who, settlement_id: FromPath[UUID]) -> schemas.SecondOfferView:
+    """By the seller, after the buyer's default: at the next bidder's own bid, for one business day."""
+    async with context.db.begin(actor) as tx:
+        offer = await service.offer_second(tx, actor, settlement_id, now=context.clock.now(), chance=context.chance)
+    return schemas.SecondOfferView.from_offer(offer)
+
+
+@get("/v1/second-offers", tags=SALES, summary="Second offers", operation_id="listSecondOffers")
+async def list_second_offers(
+    context: Here, actor: Who, limit: FromQuery[int] = 50, cursor: FromQuery[str | None] = None
+) -> schemas.SecondOfferPage:
+    """Made by or to you, oldest first."""
+    async with context.db.begin(actor) as tx:
+        return schemas.SecondOfferPage.from_page(
+            await service.list_second_offers(tx, actor, PageRequest.parse(limit, cursor))
+        )
+
+
+@post(
+    "/v1/second-offers/{offer_id:uuid}/answer",
+    status_code=200,
+    tags=SALES,
+    summary="Answer a second offer",
+    operation_id="answerSecond",
+)
+async def answer_second(
+    context: Here, actor: Who, offer_id: FromPath[UUID], data: JSONBody[schemas.SecondAnswerIn]
+) -> schemas.SecondOfferView:
+    """By the bidder that it was made to. An accepted offer becomes a settlement of its own."""
+    async with context.db.begin(actor) as tx:
+        offer = await service.answer_second(tx, actor, offer_id, accept=data.accept, now=context.clock.now())
+    return schemas.SecondOfferView.from_offer(offer)
+
+
 @post(f"{_OF_SALE}/hold", status_code=200, tags=SALES, summary="Hold a sale", operation_id="placeHold")
 async def place_hold(
     context: Here, actor: Who, settlement_id: FromPath[UUID], data: JSONBody[schemas.HoldIn]
@@ -145,6 +180,9 @@ HANDLERS: list[ControllerRouterHandler] = [
     withdraw_put_back,
     decide_put_back,
     get_title,
+    offer_second,
+    list_second_offers,
+    answer_second,
     place_hold,
     prepare_lift,
     approve_lift,

@@ -9,6 +9,9 @@ from market.settlement.schemas.afterwards import (
     PutBackPage,
     PutBacksIn,
     PutBackView,
+    SecondAnswerIn,
+    SecondOfferPage,
+    SecondOfferView,
     TitleChain,
     TitleLinkView,
 )
@@ -30,11 +33,11 @@ from market.settlement.schemas.money import (
     WithdrawalView,
 )
 from market.settlement.schemas.rails import (
+    BankEntryPage,
+    BankEntryView,
     BankFileIn,
     BankFilePage,
     BankFileView,
-    BankEntryPage,
-    BankEntryView,
     ImportsView,
     ImportView,
     MatchIn,
@@ -46,6 +49,7 @@ from market.settlement.schemas.rails import (
     StatementPage,
     StatementView,
 )
+from market.settlement.schemas.reports import ReportLineView, ReportSumView, ReportView
 from market.settlement.schemas.sales import (
     CancellationIn,
     ReleasedKey,
@@ -61,11 +65,11 @@ from market.settlement.schemas.sales import (
 __all__ = [
     "BankAccountIn",
     "BankAccountView",
+    "BankEntryPage",
+    "BankEntryView",
     "BankFileIn",
     "BankFilePage",
     "BankFileView",
-    "BankEntryPage",
-    "BankEntryView",
     "CancellationIn",
     "CheckedCurrency",
     "ClaimIn",
@@ -93,9 +97,15 @@ __all__ = [
     "PutBackView",
     "PutBacksIn",
     "ReleasedKey",
+    "ReportLineView",
+    "ReportSumView",
+    "ReportView",
     "SaleKeyView",
     "SealedDocumentList",
     "SealedDocumentView",
+    "SecondAnswerIn",
+    "SecondOfferPage",
+    "SecondOfferView",
     "SettlementPage",
     "SettlementView",
     "SignatureIn",

@@ -11,6 +11,7 @@ from market.kit.pages import Page
 from market.settlement.refunds import Ground, PutBack, PutBackState
 from market.settlement.service import Claim
 from market.settlement.store.afterwards import TitleLink
+from market.settlement.store.second_offers import OfferState, SecondOffer
 
 _Reason = Annotated[str, Meta(min_length=1, max_length=500)]
 
@@ -110,6 +111,38 @@ class TitleChain(Struct, frozen=True, forbid_unknown_fields=True):
                 for each in links
             ],
         )  # fmt: skip
+
+
+class SecondOfferView(Struct, frozen=True, forbid_unknown_fields=True):
+    """The pool of a defaulted sale at the next bidder's own bid (hammer price, commission as published)."""
+
+    offer_id: UUID
+    settlement_id: UUID
+    auction_id: UUID
+    pool_id: UUID
+    amount_cents: int
+    expires_at: datetime
+    state: OfferState
+
+    @classmethod
+    def from_offer(cls, offer: SecondOffer) -> Self:
+        return cls(
+            offer.offer_id, offer.settlement_id, offer.auction_id, offer.pool_id, offer.amount_cents, offer.expires_at,
+            offer.state,
+        )  # fmt: skip
+
+
+class SecondOfferPage(Struct, frozen=True, forbid_unknown_fields=True):
+    items: list[SecondOfferView]
+    next_cursor: str | None
+
+    @classmethod
+    def from_page(cls, page: Page[SecondOffer]) -> Self:
+        return cls([SecondOfferView.from_offer(each) for each in page.items], page.next_cursor)
+
+
+class SecondAnswerIn(Struct, frozen=True, forbid_unknown_fields=True):
+    accept: bool
 
 
 class HoldIn(Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.bidding import service as bidding
 from market.bidding.commission import Schedule
-from market.bidding.rules import Auction, Award
+from market.bidding.rules import Auction
 from market.bidding.sale_terms import SaleTerms
 from market.journal import service as journal
 from market.kit.actor import SYSTEM, Actor, Role
@@ -18,7 +18,6 @@ from market.kit.ids import Chance
 from market.kit.pages import Page, PageRequest
 from market.parties.rules import require, require_person
 from market.portfolios import service as portfolios
-from market.portfolios.rules import Pool
 from market.settlement import moves
 from market.settlement.calendar import deadline
 from market.settlement.rules import Party, Settlement, State, Step, advance, reference
@@ -62,8 +61,8 @@ async def open_settlements(tx: AsyncSession, auction_id: UUID, *, chance: Chance
     held = {each.org_id: each for each in await ledger.held_deposits(tx, auction_id)}
     opened, money = [], []
     for award in awards:
-        pool = await portfolios.find_pool(tx, SYSTEM, award.pool_id)
-        settlement = _begun(auction, award, pool, chance.new_id())
+        sold = (award.pool_id, award.winner_org_id, award.hammer_cents, award.at)
+        settlement = await begin(tx, auction, sold, chance.new_id())
         if mine := held.pop(award.winner_org_id, None):
             settlement = replace(settlement, deposit_cents=min(mine.amount_cents, settlement.price_cents))
             money += moves.deposit_applied(settlement, mine)
@@ -77,32 +76,37 @@ async def open_settlements(tx: AsyncSession, auction_id: UUID, *, chance: Chance
     return opened
 
 
-def _begun(auction: Auction, award: Award, pool: Pool, settlement_id: UUID) -> Settlement:
+async def begin(
+    tx: AsyncSession, auction: Auction, sold: tuple[UUID, UUID, int, datetime], settlement_id: UUID
+) -> Settlement:
+    """A settlement as it begins; `sold` is which pool, to whom, at how many minor units, and when."""
+    pool_id, buyer_org_id, hammer_cents, at = sold
+    pool = await portfolios.find_pool(tx, SYSTEM, pool_id)
     terms = SaleTerms.from_json(auction.sale_terms)
     schedule = Schedule.from_json(auction.commission)
-    shares = schedule.shares(schedule.fee_cents(award.hammer_cents))
+    shares = schedule.shares(schedule.fee_cents(hammer_cents))
     return Settlement(
         settlement_id=settlement_id,
         reference=reference("PSA", settlement_id),
         auction_id=auction.auction_id,
-        pool_id=award.pool_id,
-        seller_org_id=award.seller_org_id,
-        buyer_org_id=award.winner_org_id,
-        currency=award.currency,
-        hammer_cents=award.hammer_cents,
+        pool_id=pool_id,
+        seller_org_id=auction.seller_org_id,
+        buyer_org_id=buyer_org_id,
+        currency=auction.currency,
+        hammer_cents=hammer_cents,
         buyer_fee_cents=shares.buyer_cents,
         seller_fee_cents=shares.seller_cents,
         commission=schedule.to_json(),
         deposit_cents=0,
         state=State.AWARDED,
-        awarded_at=award.at,
+        awarded_at=at,
         sign_by_at=None,
         pay_by_at=None,
         putback_until_at=None,
         ended_at=None,
         account_count=pool.account_count or 0,
         face_value_cents=pool.face_value_cents or 0,
-        holdback_cents=award.hammer_cents * terms.holdback_bps // 10_000,
+        holdback_cents=hammer_cents * terms.holdback_bps // 10_000,
         putback_days=terms.putback_days,
         forfeit_seller_bps=terms.forfeit_seller_bps,
     )
