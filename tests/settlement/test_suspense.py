@@ -16,7 +16,7 @@ from market.settlement.rules import InsufficientFunds, TransferConflict, TwoPeop
 from market.settlement.service.suspense import EntryMatched, ProposalDecided
 from market.settlement.store import ledger
 from tests import factories
-from tests.settlement.books import apply, balance, books_hold, move, organisation
+from tests.settlement.books import apply, balance, books_hold, member, move, organisation
 from tests.settlement.test_http import doors, problem  # noqa: F401 - a fixture
 from tests.settlement.test_rails_in import notice
 from tests.settlement.wires import Wire
@@ -212,9 +212,9 @@ async def test_a_notice_that_does_not_fit_the_booking_is_not_believed(bank, door
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(amounts=st.lists(st.tuples(st.integers(0, 2), st.integers(1, 10**6), st.booleans()), min_size=1, max_size=12))
-async def test_many_transfers_at_once_leave_what_they_leave_one_by_one(bank, amounts):
-    orgs = [await organisation(bank.context) for _ in range(3)]
-    twins = [await organisation(bank.context) for _ in range(3)]
+async def test_many_transfers_at_once_leave_what_they_leave_one_by_one(context, amounts):
+    orgs = [await organisation(context) for _ in range(3)]
+    twins = [await organisation(context) for _ in range(3)]
 
     def wires(owners):
         for who, cents, back in amounts:
@@ -224,30 +224,28 @@ async def test_many_transfers_at_once_leave_what_they_leave_one_by_one(bank, amo
                 yield move(moves.cash(owners[who]), moves.FBO, cents)
 
     batch = list(wires(orgs))
-    async with bank.context.db.begin(SYSTEM) as tx:
+    async with context.db.begin(SYSTEM) as tx:
         assert await ledger.post_all(tx, batch) == len(batch)
         assert await ledger.post_all(tx, batch) == 0
-    await apply(bank.context, *wires(twins))
+    await apply(context, *wires(twins))
     for org_id, twin in zip(orgs, twins, strict=True):
-        assert await balance(bank.context, moves.cash(org_id)) == await balance(bank.context, moves.cash(twin))
-    assert await books_hold(bank.context)
+        assert await balance(context, moves.cash(org_id)) == await balance(context, moves.cash(twin))
+    assert await books_hold(context)
 
 
-async def test_a_batch_that_overdraws_or_changes_a_transfer_leaves_nothing(bank):
-    poor = await organisation(bank.context)
+async def test_a_batch_that_overdraws_or_changes_a_transfer_leaves_nothing(context):
+    poor = await organisation(context)
     good, bad = move(moves.FBO, moves.CLEARING_IN, 5), move(moves.cash(poor), moves.FBO, 1)
-    before = await balance(bank.context, moves.FBO)
+    before = await balance(context, moves.FBO)
     with pytest.raises(InsufficientFunds):
-        async with bank.context.db.begin(SYSTEM) as tx:
+        async with context.db.begin(SYSTEM) as tx:
             await ledger.post_all(tx, [good, bad])
-    assert await balance(bank.context, moves.FBO) == before
-    await apply(bank.context, good, move(moves.CLEARING_IN, moves.cash(poor), 5))
+    assert await balance(context, moves.FBO) == before
+    await apply(context, good, move(moves.CLEARING_IN, moves.cash(poor), 5))
     changed = move(moves.FBO, moves.CLEARING_IN, 6, id_=good.transfer_id)
     with pytest.raises(TransferConflict):
-        async with bank.context.db.begin(SYSTEM) as tx:
+        async with context.db.begin(SYSTEM) as tx:
             await ledger.post_all(tx, [changed])
     with pytest.raises(DBAPIError, match="not this organisation"):
-        async with bank.context.db.begin(bank.buyers[0].actor) as tx:
+        async with context.db.begin(member(poor)) as tx:
             await ledger.post_all(tx, [good])
-    # Leave the books as the bank's statements say.
-    await apply(bank.context, move(moves.cash(poor), moves.FBO, 5))

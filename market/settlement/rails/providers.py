@@ -4,10 +4,11 @@ The ledger mirrors a licensed escrow agent's or a bank's account; whoever stands
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
+from uuid import UUID
 
 from market.kit.errors import Malformed
 from market.settlement.rails import nacha, pain001
@@ -34,11 +35,27 @@ class EscrowProvider(Protocol):
         ...
 
 
-class PaymentProvider(Protocol):
-    """Who pays out on our order. An order that is not answered is unknown, never failed."""
+class Outcome(StrEnum):
+    """What is known of an order. Without a clear answer it is unknown, never failed: only a statement decides."""
 
-    def order(self, orders: Sequence[Order], batch: Batch) -> OrderFile:
-        """The orders in the form that the provider takes. Raises `Malformed` for what it does not pay."""
+    GIVEN = "given"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What became of each order, by payout; and the file to hand over, where orders go by file."""
+
+    outcomes: Mapping[UUID, Outcome]
+    file: OrderFile | None = None
+
+
+class PaymentProvider(Protocol):
+    """Who pays out on our order."""
+
+    async def submit(self, orders: Sequence[Order], batch: Batch) -> Submission:
+        """Give the orders; the same orders again pay nobody twice. Raises `Malformed` for what is never paid."""
         ...
 
 
@@ -62,8 +79,11 @@ class BankFiles:
     def statements(self, content: bytes) -> list[Statement] | list[Notice]:
         return read_file(content)
 
+    async def submit(self, orders: Sequence[Order], batch: Batch) -> Submission:
+        return Submission({order.payout_id: Outcome.GIVEN for order in orders}, self.order(orders, batch))
+
     def order(self, orders: Sequence[Order], batch: Batch) -> OrderFile:
-        """The same bytes for the same orders and batch."""
+        """The same bytes for the same orders and batch. Raises `Malformed` for what the format cannot pay."""
         write: Callable[[Sequence[Order], Originator, Batch], bytes]
         if self.format is Format.PAIN_001:
             write, media_type, suffix = pain001.write, "application/xml", "xml"

@@ -2,13 +2,27 @@
 
 from litestar.types import ControllerRouterHandler
 
-from market.settlement.routes import afterwards, books, files, money, orders, papers, rails, sales, suspense
+from market.settlement.routes import (
+    afterwards,
+    books,
+    files,
+    money,
+    orders,
+    papers,
+    rails,
+    sales,
+    statements,
+    suspense,
+    webhooks,
+)
 
 HANDLERS: list[ControllerRouterHandler] = [
     *money.HANDLERS,
     *rails.HANDLERS,
     *suspense.HANDLERS,
     *orders.HANDLERS,
+    *statements.HANDLERS,
+    *webhooks.HANDLERS,
     *books.HANDLERS,
     *papers.HANDLERS,
     *sales.HANDLERS,

@@ -48,6 +48,7 @@ from market.settlement.schemas.rails import (
     PayoutView,
     StatementPage,
     StatementView,
+    WebhookView,
 )
 from market.settlement.schemas.reports import ReportLineView, ReportSumView, ReportView
 from market.settlement.schemas.sales import (
@@ -115,6 +116,7 @@ __all__ = [
     "TitleChain",
     "TitleLinkView",
     "TrialBalanceView",
+    "WebhookView",
     "WithdrawalIn",
     "WithdrawalPage",
     "WithdrawalView",

@@ -204,3 +204,10 @@ class BankFilePage(Struct, frozen=True, forbid_unknown_fields=True):
     @classmethod
     def from_page(cls, page: Page[BankFile]) -> Self:
         return cls([BankFileView.from_file(file) for file in page.items], page.next_cursor)
+
+
+class WebhookView(Struct, frozen=True, forbid_unknown_fields=True):
+    """`duplicate`: it was told before, and nothing was done again."""
+
+    event_id: str
+    duplicate: bool

@@ -86,6 +86,7 @@ from market.settlement.service.suspense import (
     reject_match,
 )
 from market.settlement.service.title import chain_of_title
+from market.settlement.service.webhooks import keep_event
 
 __all__ = [
     "BankDetails",
@@ -123,6 +124,7 @@ __all__ = [
     "free_pool",
     "import_statements",
     "issue",
+    "keep_event",
     "keep_notices",
     "keep_reference",
     "keep_sealed",

@@ -1,4 +1,4 @@
-"""All SQL of files of payment orders."""
+"""All SQL of files of payment orders, and of what payment providers told."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,11 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from market.db.tables.rails import BankFilePayoutRow, BankFileRow
+from market.db.tables.rails import BankFilePayoutRow, BankFileRow, ProviderEventRow
 from market.db.tables.settlement import PayoutRow
 from market.kit.pages import PageRequest
+from market.settlement.rails.stripe import Event
 from market.settlement.rules import PayoutState
 from market.settlement.store.bank import Payout
 
@@ -76,6 +78,20 @@ async def list_files(tx: AsyncSession, request: PageRequest) -> list[BankFile]:
     if request.after is not None:
         query = query.where(BankFileRow.bank_file_id < request.after)
     return [_file(row) for row in await tx.scalars(query)]
+
+
+async def add_event(tx: AsyncSession, provider: str, event: Event, body_sha256: str, now: datetime) -> bool:
+    """Keep a provider's message; False if it was kept before."""
+    added = await tx.execute(
+        insert(ProviderEventRow)
+        .values(
+            provider=provider, event_id=event.event_id, kind=event.kind, reference=event.reference,
+            body_sha256=body_sha256, received_at=now,
+        )
+        .on_conflict_do_nothing(index_elements=["provider", "event_id"])
+        .returning(ProviderEventRow.event_id)
+    )  # fmt: skip
+    return added.one_or_none() is not None
 
 
 def _file(row: BankFileRow) -> BankFile:

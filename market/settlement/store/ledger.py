@@ -150,6 +150,14 @@ async def list_entries(tx: AsyncSession, request: PageRequest) -> list[Entry]:
     return [_entry(row) for row in await tx.execute(query)]
 
 
+async def entries_of(tx: AsyncSession, subject: str) -> list[Entry]:
+    """The transfers of one subject that the actor may see, in order, 1,000 at most."""
+    found = await tx.execute(
+        _entries().where(LedgerTransferRow.subject == subject).order_by(LedgerTransferRow.position).limit(1_000)
+    )
+    return [_entry(row) for row in found]
+
+
 async def find_entry(tx: AsyncSession, transfer_id: UUID) -> Entry | None:
     row = (await tx.execute(_entries().where(LedgerTransferRow.transfer_id == transfer_id))).one_or_none()
     return None if row is None else _entry(row)

@@ -1,0 +1,268 @@
+"""Ledger, agreement and statement import: `python -m bench.settlement`.
+
+* Transfers a second, one to a transaction, from 16 connections, on spread accounts (1,000 pairs) and on hot ones (all from one
+  account to one other), beside what one writes first: a journal with two postings and a deferred trigger that checks at
+  COMMIT that they sum to zero, balances kept by UPDATE. Both on the same PostgreSQL (fsync on), in alternated runs.
+* The agreement as PDF, made and sealed.
+* A camt.053 statement of 100,000 entries: read, and imported (matched, booked, kept), with the peak of memory in a process of
+  its own.
+"""
+
+import argparse
+import asyncio
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, date, datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import asyncpg
+import uvloop
+from sqlalchemy.engine import make_url
+
+from market.bidding.commission import Payer, Schedule
+from market.bidding.sale_terms import SaleTerms
+from market.db.cluster import RolePasswords, RoleUrls, prepare
+from market.db.context import Context
+from market.db.embedded import EmbeddedPostgres
+from market.db.migrate import migrate
+from market.db.ready import make_data_dir
+from market.db.session import Database
+from market.kit.actor import SYSTEM
+from market.kit.clock import SystemClock
+from market.kit.files import FileStore
+from market.kit.ids import SystemChance
+from market.kit.vault import KeyFileVault
+from market.settings import Settings
+from market.settlement import service
+from market.settlement.agreement import Deal, Goods, Signatory, render, state_facts
+from market.settlement.documents import sealing
+from market.settlement.documents.authority import local
+from market.settlement.rules import reference
+from market.settlement.statement import digest, read_statements
+from tests import factories
+from tests.settlement.books import organisation
+from tests.settlement.wires import Wire, statement
+
+_CONNECTIONS = 16
+_PAIRS = 1_000
+_RUNS = 3
+_ENTRIES = 100_000
+
+_BASELINE = """
+    CREATE SCHEMA bench;
+    GRANT USAGE ON SCHEMA bench TO market_app;
+    CREATE TABLE bench.account (account_id integer PRIMARY KEY, balance_cents bigint NOT NULL DEFAULT 0);
+    CREATE TABLE bench.journal (journal_id uuid PRIMARY KEY, kind text NOT NULL, at timestamptz NOT NULL DEFAULT now());
+    CREATE TABLE bench.posting (
+        journal_id uuid NOT NULL REFERENCES bench.journal, account_id integer NOT NULL REFERENCES bench.account,
+        amount_cents bigint NOT NULL, PRIMARY KEY (journal_id, account_id));
+    CREATE FUNCTION bench.balanced() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF (SELECT sum(amount_cents) FROM bench.posting WHERE journal_id = NEW.journal_id) <> 0 THEN
+            RAISE EXCEPTION 'journal % does not balance', NEW.journal_id;
+        END IF;
+        RETURN NULL;
+    END $$;
+    CREATE CONSTRAINT TRIGGER balanced AFTER INSERT ON bench.posting DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION bench.balanced();
+    GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA bench TO market_app;
+"""
+
+
+async def ours(connection: asyncpg.Connection, one: int, two: int) -> None:
+    """One transfer through `ledger_apply`, as the application makes it."""
+    move = {
+        "op": "post", "id": str(uuid4()), "debit": _escrow(one), "credit": _escrow(two), "currency": "USD",
+        "amount_cents": 1, "kind": "bench", "subject": "bench:1",
+    }  # fmt: skip
+    async with connection.transaction():
+        await connection.execute("SELECT set_config('app.role', 'system', true)")
+        await connection.execute("SELECT ledger_apply($1::jsonb)", json.dumps([move]))
+
+
+async def baseline(connection: asyncpg.Connection, one: int, two: int) -> None:
+    """One transfer as a journal entry of two postings; accounts in order of id, so that nobody waits for ever."""
+    journal_id = uuid4()
+    async with connection.transaction():
+        await connection.execute("SELECT set_config('app.role', 'system', true)")
+        await connection.execute("INSERT INTO bench.journal VALUES ($1, 'bench')", journal_id)
+        for account_id, cents in sorted(((one, -1), (two, 1))):
+            await connection.execute("INSERT INTO bench.posting VALUES ($1, $2, $3)", journal_id, account_id, cents)
+            await connection.execute(
+                "UPDATE bench.account SET balance_cents = balance_cents + $2 WHERE account_id = $1", account_id, cents
+            )
+
+
+def _escrow(number: int) -> str:
+    return f"escrow:{UUID(int=number)}"
+
+
+async def rate(url: str, transfer, *, hot: bool, seconds: float) -> float:
+    """Committed transfers a second."""
+    connections = [await asyncpg.connect(url) for _ in range(_CONNECTIONS)]
+    counts = [0] * _CONNECTIONS
+
+    async def work(number: int) -> None:
+        end, turn = time.perf_counter() + seconds, number
+        while time.perf_counter() < end:
+            pair = 0 if hot else turn % _PAIRS
+            await transfer(connections[number], 2 * pair, 2 * pair + 1)
+            counts[number] += 1
+            turn += _CONNECTIONS
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(work(number) for number in range(_CONNECTIONS)))
+    spent = time.perf_counter() - begun
+    for connection in connections:
+        await connection.close()
+    return sum(counts) / spent
+
+
+async def fund(admin: asyncpg.Connection) -> None:
+    """Every first account of a pair holds enough."""
+    await admin.execute(_BASELINE)
+    await admin.execute("INSERT INTO bench.account SELECT n FROM generate_series(0, $1) n", 2 * _PAIRS)
+    async with admin.transaction():
+        await admin.execute("SET LOCAL app.role = 'system'")
+        for begin in range(0, _PAIRS, 500):
+            moves = [
+                {"op": "post", "id": str(uuid4()), "debit": "bank:fbo", "credit": _escrow(2 * pair), "currency": "USD",
+                 "amount_cents": 10**9, "kind": "bench", "subject": "bench:1"}
+                for pair in range(begin, begin + 500)
+            ]  # fmt: skip
+            await admin.execute("SELECT ledger_apply($1::jsonb)", json.dumps(moves))
+
+
+async def transfers(urls: RoleUrls, admin_url: str, seconds: float) -> None:
+    admin = await asyncpg.connect(_plain(admin_url, urls))
+    await fund(admin)
+    await admin.close()
+    url = _plain(urls.app, urls)
+    print(
+        f"{_CONNECTIONS} connections, one transfer to a transaction, {seconds:g} s; medians of {_RUNS} alternated runs"
+    )
+    for label, hot in ((f"{_PAIRS:,} pairs", False), ("one pair", True)):
+        found: dict[str, list[float]] = {"ledger": [], "journal with deferred trigger": []}
+        for _ in range(_RUNS):
+            found["ledger"].append(await rate(url, ours, hot=hot, seconds=seconds))
+            found["journal with deferred trigger"].append(await rate(url, baseline, hot=hot, seconds=seconds))
+        base = statistics.median(found["journal with deferred trigger"])
+        for name, rates in found.items():
+            middle = statistics.median(rates)
+            print(f"{label:14} {name:32} {middle:8,.0f} transfers/s  {middle / base:5.2f}x")
+
+
+def _plain(url: str, urls: RoleUrls) -> str:
+    database = make_url(urls.app).database
+    return make_url(url).set(drivername="postgresql", database=database).render_as_string(hide_password=False)
+
+
+def agreements(folder: Path) -> None:
+    seller = Signatory("Seller GmbH", "DE", "HRB 1")
+    goods = Goods(
+        pool_id=UUID(int=7), name="Autumn pool", currency="USD", account_count=1234, face_value_cents=123_456_789,
+        cut_off_on=date(2026, 10, 1), states=("CA", "NY"), sale_file_sha256="a" * 64, masked_sha256="b" * 64,
+        tape_version="c" * 64, commitment_root="d" * 64,
+    )  # fmt: skip
+    now = datetime.now(UTC)
+    by = local(folder / "authority", now)
+    made, sealed = [], []
+    for number in range(12):
+        deal = Deal(
+            reference=f"PSA-0000000000-{number:02d}", dated_at=now, buyer=Signatory("Buyer LLC", "US", "R-1"),
+            hammer_cents=12_345_678, buyer_fee_cents=1, seller_fee_cents=2, deposit_cents=3,
+        )  # fmt: skip
+        facts = state_facts(seller, goods, Schedule.default("USD", Payer.SPLIT), deal, sale_terms=SaleTerms())
+        begun = time.perf_counter()
+        base = render(facts)
+        made.append(time.perf_counter() - begun)
+        seals = [sealing.Seal(side, "Sam Signatory", "X", base.sha256, now) for side in ("Buyer", "Seller")]
+        begun = time.perf_counter()
+        sealing.seal(base.pdf, seals, by, frames=sealing.SIGNATURE_PAGE)
+        sealed.append(time.perf_counter() - begun)
+    pages = base.pdf.count(b"/Type /Page\n") or base.pdf.count(b"/Type/Page/") or "?"
+    print(
+        f"agreement as PDF ({len(base.pdf) / 1000:,.0f} kB, pages {pages}), median of 12"
+        f"    render {statistics.median(made) * 1000:5.0f} ms    two seals {statistics.median(sealed) * 1000:5.0f} ms"
+    )
+
+
+async def large_import(folder: Path, urls: RoleUrls, entries: int) -> None:
+    """Runs in a process of its own, whose peak of memory is printed."""
+    clock = SystemClock()
+    chance = SystemChance(clock)
+    settings = Settings.from_environment({}, data_dir=folder / "import", screening_lists="specimen")
+    make_data_dir(settings)
+    context = Context(
+        settings, Database(urls.app, urls.officer), clock, chance, FileStore(settings.data_dir / "files"),
+        KeyFileVault(settings.data_dir / "keys" / "kek", chance),
+    )  # fmt: skip
+    operator = await factories.operator(context)
+    orgs = [await organisation(context) for _ in range(50)]
+    async with context.db.begin(SYSTEM) as tx:
+        for org_id in orgs:
+            await service.keep_reference(tx, org_id)
+    refs = [reference("DEP", org_id) for org_id in orgs]
+    content = statement(
+        [Wire(100 + n, refs[n % 50] if n % 10 else "no reference", ref=f"E{n}") for n in range(entries)], currency="EUR"
+    )
+    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    begun = time.perf_counter()
+    statements = read_statements(content)
+    read_s, read_kb = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    begun = time.perf_counter()
+    async with context.db.begin(operator.actor) as tx:
+        (done,) = await service.import_statements(
+            tx, operator.actor, statements, digest(content), now=clock.now(), chance=chance
+        )
+    import_s, peak_kb = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    begun = time.perf_counter()
+    async with context.db.begin(SYSTEM) as tx:
+        checked = await service.check_ledger(tx, SYSTEM)
+    if done.matched_count != entries - entries // 10 or any(each.currency == "EUR" for each in checked.divergences):
+        raise AssertionError("the import is not what the statement says")
+    print(
+        f"camt.053 of {entries:,} entries ({len(content) / 1e6:,.0f} MB)    read {read_s:5.1f} s, +{(read_kb - before_kb) / 1024:,.0f} MB"
+        f"    import {import_s:5.1f} s, {entries / import_s:,.0f} entries/s    peak {peak_kb / 1024:,.0f} MB"
+        f"    ledger check {time.perf_counter() - begun:.1f} s"
+    )
+    await context.db.close()
+
+
+async def main(seconds: float) -> None:
+    with tempfile.TemporaryDirectory(prefix="market-bench-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        chance = SystemChance(SystemClock())
+        with EmbeddedPostgres(folder / "postgres", superuser_password=chance.token()) as postgres:
+            words = RolePasswords.load_or_create(folder / "roles.json", chance.token)
+            urls = await prepare(postgres.admin_url, database="market_bench", passwords=words)
+            await migrate(urls.migrator)
+            await transfers(urls, postgres.admin_url, seconds)
+            agreements(folder)
+            sys.stdout.flush()
+            command = [sys.executable, "-m", "bench.settlement", "--import", str(folder), urls.app, urls.officer]
+            await asyncio.to_thread(subprocess.run, command, check=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=3.0, help="length of one run of transfers")
+    parser.add_argument("--import", dest="place", nargs=3, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    given = _arguments()
+    if given.place:
+        where, app_url, officer_url = given.place
+        found_urls = RoleUrls(migrator="", app=app_url, officer=officer_url, auditor="")
+        asyncio.run(large_import(Path(where), found_urls, _ENTRIES))
+    else:
+        uvloop.run(main(given.seconds))
