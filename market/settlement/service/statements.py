@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from market.kit.actor import Actor
+from market.kit.actor import Actor, Role
 from market.kit.errors import Malformed, NotFound
 from market.parties.rules import require
 from market.settlement import reports
@@ -27,7 +27,7 @@ async def party_statement(tx: AsyncSession, actor: Actor, settlement_id: UUID, o
     """
     require(actor, scope=READ)
     sale = await settlements.find(tx, settlement_id)
-    if sale is None or (actor.org_id is not None and sale.party(actor.org_id) is not of):
+    if sale is None or (actor.role is Role.MEMBER and sale.party(actor.org_id) is not of):
         raise NotFound("there is no such statement, or it is not yours")
     org_id = sale.seller_org_id if of is Party.SELLER else sale.buyer_org_id
     entries = await ledger.entries_of(tx, f"settlement:{settlement_id}")
