@@ -1,21 +1,32 @@
-"""`market screening score-pairs | search`: the comparison of names on files, without server or database."""
+"""`market screening …`: compare names and search lists on files, without server or database; load lists into the market."""
 
+import asyncio
 import json
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import click
 
-from market.compliance.screening import bundled
+from market.compliance.screening import bundled, jobs, service
 from market.compliance.screening.index import Index
 from market.compliance.screening.lists import ListUnreadable, ListVersion, list_files, read_lists
 from market.compliance.screening.names import Kind, kind_of
+from market.compliance.screening.rules import ListState
 from market.compliance.screening.score import MATCH, compare_texts
 from market.compliance.screening.search import Match, Subject, search
+from market.compliance.screening.service import Status
 from market.compliance.screening.tables import Table, TableUnreadable, written_whole
+from market.db.context import Context
+from market.kit.actor import SYSTEM
 from market.settings import Settings
 
+Opened = Callable[[], AbstractAsyncContextManager[Context]]
+"""How a command gets at the market; handed in by the command line."""
 IN = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 OUT = click.Path(dir_okay=False, path_type=Path)
 _ADDED: Final = ("score", "alert", "list", "entry_id", "listed_name", "rank", "trace", "matches")
@@ -157,3 +168,61 @@ class _plainly:  # noqa: N801 - reads as what it does
     def __exit__(self, _type: object, trouble: BaseException | None, _trace: object) -> None:
         if isinstance(trouble, (TableUnreadable, ListUnreadable)):
             raise click.UsageError(str(trouble)) from None
+
+
+@screening.command("load")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=IN)
+@click.option("--published", type=click.DateTime(["%Y-%m-%d"]), help="The publisher's date, if the files do not tell.")
+@click.option("--checked-at", type=click.DateTime(["%Y-%m-%dT%H:%M"]), help="UTC; when the source had these files.")
+@click.pass_obj
+def load_lists(
+    opened: Opened, files: tuple[Path, ...], published: datetime | None, checked_at: datetime | None
+) -> None:
+    """Load OFAC's and the UN's files into the market as what they publish now.
+
+    Give all files of a list together (sdn.csv, alt.csv, add.csv). Content that is known is kept once; the check counts.
+    Whoever is cleared is then screened against what changed.
+    """
+    with _plainly():
+        versions = read_lists(files, published_on=published.date() if published else None)
+
+    async def work() -> None:
+        async with opened() as context:
+            now = context.clock.now()
+            checked = checked_at.replace(tzinfo=UTC) if checked_at else now
+            _print_lists(await jobs.load(context, versions, checked_at=checked), now)
+
+    asyncio.run(work())
+
+
+@screening.command("status")
+@click.pass_obj
+def show_status(opened: Opened) -> None:
+    """Print the lists in force, until when they count, what waits, and who is overdue; exit status 1 if anything is."""
+
+    async def work() -> Status:
+        async with opened() as context:
+            now = context.clock.now()
+            async with context.db.begin(SYSTEM) as tx:
+                status = await service.read_status(tx, SYSTEM, now)
+            _print_lists(status.lists, now)
+            return status
+
+    status = asyncio.run(work())
+    click.echo(f"waiting to be screened  {status.waiting_count}")
+    click.echo(f"alerts without a word   {status.open_alert_count}")
+    click.echo(f"not screened for 26 h   {len(status.overdue)}")
+    if not status.are_fresh or status.overdue:
+        sys.exit(1)
+
+
+def _print_lists(states: Sequence[ListState], now: datetime) -> None:
+    for state in states:
+        age = (now - state.checked_at).total_seconds() / 3600
+        said = "in force" if state.good_until > now else "PAST ITS AGE"
+        click.echo(
+            f"{state.list_id:<12} {state.entry_count:>7} entries, published {state.published_on}, "
+            f"checked {age:.1f} h ago, {said}, {state.content_hash[:12]}"
+        )
+    if not states:
+        click.echo("no list is loaded: nobody can be cleared and no bid is taken")

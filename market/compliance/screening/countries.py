@@ -42,7 +42,7 @@ VE VEN venezuela|VN VNM vietnam,viet nam|VG VGB virgin islands british,british v
 
 
 def _codes() -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for country in _TABLE.replace("\n", "|").strip("|").split("|"):
         two, three, names = country.split(" ", 2)
         found |= dict.fromkeys([two.lower(), three.lower(), *names.split(",")], two)

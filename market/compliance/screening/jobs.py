@@ -267,7 +267,7 @@ async def watch(context: Context) -> bool:
     now = context.clock.now()
     async with context.db.begin(SYSTEM) as tx:
         for org_id in await store.overdue_orgs(tx, now, now - rules.SCREENED_EVERY):
-            if not await store.was_called_overdue(tx, org_id, now - _SAID_AGAIN):
+            if not await store.was_called_overdue(tx, org_id, _SAID_AGAIN):
                 _log.error("a cleared organisation was not screened for 26 hours", org_id=str(org_id))
                 await journal.append(tx, SYSTEM, f"screening:{org_id}", "screening.overdue", {"org_id": org_id})
     return False

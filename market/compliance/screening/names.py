@@ -289,7 +289,7 @@ def _part(word: str, kind: Kind, *, first: bool) -> Part:
 
 _DIGRAPHS: Final = (
     ("schtsch", "S"), ("shch", "S"), ("tsch", "C"), ("tch", "C"), ("sch", "S"), ("sh", "S"), ("ch", "C"), ("cz", "C"),
-    ("sz", "S"), ("dzh", "Z"), ("zh", "Z"), ("hs", "s"), ("kh", "h"), ("gh", "g"), ("ph", "f"), ("th", "t"), ("dh", "t"),
+    ("sz", "S"), ("dzh", "Z"), ("zh", "Z"), ("kh", "h"), ("gh", "g"), ("ph", "f"), ("th", "t"), ("dh", "t"),
     ("ck", "k"), ("ts", "s"), ("tz", "s"), ("ou", "u"), ("oo", "u"), ("eo", "o"), ("eu", "u"), ("ae", "e"), ("oe", "o"),
     ("ue", "u"),
 )  # fmt: skip
@@ -298,6 +298,7 @@ _CLASSES: Final = str.maketrans({
     "e": "i", "y": "i", "j": "i", "o": "u", "w": "v", "b": "p", "d": "t", "g": "k", "q": "k", "z": "s",
 })  # fmt: skip
 _LAST_F = re.compile(r"(?<=[aeiou])ff?$")
+_HS = re.compile(r"hs(?=[aeiouy])")
 _MUTE_H = re.compile(r"([ae])h(?![aeiouy])")
 _REPEATS = re.compile(r"(.)\1+")
 
@@ -307,6 +308,7 @@ def _fold(text: str) -> str:
     for spelt, heard in _DIGRAPHS:
         if spelt in found:
             found = found.replace(spelt, heard)
+    found = _HS.sub("s", found)
     found = _MUTE_H.sub(r"\1", _LAST_F.sub("v", found))
     found = _SOFT_C.sub("s", found).replace("c", "k")
     return _REPEATS.sub(r"\1", found.translate(_CLASSES))

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from market.compliance.screening.rules import Alert, AlertState, Disclosed, ListState, Occasion, SubjectRole, Verdict
 from market.compliance.screening.service import Status
-from market.compliance.screening.store import ScreeningRunRow
+from market.compliance.screening.store import Run
 
 _Name = Annotated[str, Meta(min_length=1, max_length=400)]
 _Reason = Annotated[str, Meta(min_length=10, max_length=2000)]
@@ -130,7 +130,7 @@ class RunView(Struct, frozen=True):
     results: Annotated[list[Any], Meta(description="each name by its hash, with its best matches and their traces")]
 
     @classmethod
-    def of(cls, run: ScreeningRunRow) -> "RunView":
+    def of(cls, run: Run) -> "RunView":
         return cls(
             run.run_id, Occasion(run.occasion), run.screened_at, run.algorithm, run.config_hash, run.party_hash,
             run.version_ids, run.is_full, run.subject_count, run.alert_ids, run.suspect_share_bps, run.results,

@@ -87,6 +87,8 @@ def compare(left: Name, right: Name, config: Config = TUNED) -> Compared:
     token_sort = fuzz.token_sort_ratio(left.plain, right.plain)
     if left.script is right.script is Script.HAN:
         return _by_characters(left, right, token_sort)
+    if (left.plain, left.native) == (right.plain, right.native):
+        return Compared(1.0, token_sort, (), {})
     one, other = _comparable(left, right)
     known = common_names() if left.kind is Kind.PERSON else {}
     aligned = align(one, other, by_consonants=_without_vowels(left) is not _without_vowels(right), known=known)

@@ -177,7 +177,7 @@ async def read_status(tx: AsyncSession, actor: Actor, now: datetime) -> Status:
     )
 
 
-async def list_runs(tx: AsyncSession, actor: Actor, org_id: UUID, limit: int) -> Sequence[store.ScreeningRunRow]:
+async def list_runs(tx: AsyncSession, actor: Actor, org_id: UUID, limit: int) -> Sequence[store.Run]:
     """The organisation's newest screenings with their traces. For officers only."""
     require(actor, role=Role.OFFICER)
     return await store.runs_of(tx, org_id, limit)

@@ -3,12 +3,12 @@
 import json
 import zlib
 from collections.abc import Collection, Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import Select, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.compliance.screening.lists import ListEntry, ListVersion
@@ -37,6 +37,8 @@ from market.db.tables.screening import (
 from market.db.tables.settlement import BankAccountRow
 from market.kit.pages import PageRequest
 
+Run: TypeAlias = ScreeningRunRow
+"""A screening as it is kept; read by the wire and the worker, changed by nobody."""
 _NAMES_COUNT = 500
 _ALERTS_COUNT = 1_000
 
@@ -190,7 +192,7 @@ async def watched_orgs(tx: AsyncSession, now: datetime) -> list[tuple[UUID, Scre
     last = await tx.scalars(
         select(ScreeningRunRow)
         .where(ScreeningRunRow.org_id.in_(orgs))
-        .distinct(ScreeningRunRow.org_id)
+        .ext(distinct_on(ScreeningRunRow.org_id))
         .order_by(ScreeningRunRow.org_id, ScreeningRunRow.screened_at.desc(), ScreeningRunRow.run_id.desc())
     )
     runs = {run.org_id: run for run in last}
@@ -208,12 +210,12 @@ async def overdue_orgs(tx: AsyncSession, now: datetime, before: datetime) -> lis
     return [org_id for org_id, run, _ in await watched_orgs(tx, now) if run is None or run.screened_at < before]
 
 
-async def was_called_overdue(tx: AsyncSession, org_id: UUID, after: datetime) -> bool:
-    """Whether the journal says since then that the organisation is overdue."""
+async def was_called_overdue(tx: AsyncSession, org_id: UUID, within: timedelta) -> bool:
+    """Whether the journal said so long ago or less that the organisation is overdue."""
     found = await tx.scalar(
         text(
-            "SELECT EXISTS (SELECT FROM journal WHERE stream = :stream AND kind = 'screening.overdue' AND at > :after)"
-        ).bindparams(stream=f"screening:{org_id}", after=after)
+            "SELECT EXISTS (SELECT FROM journal WHERE stream = :stream AND kind = 'screening.overdue' AND at > clock_timestamp() - :within)"
+        ).bindparams(stream=f"screening:{org_id}", within=within)
     )
     return bool(found)
 
