@@ -14,8 +14,11 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 BENCHMARKS = {
+    "screening": ["-m", "bench.screening"],
     "masking": ["-m", "bench.masking", "--rows", "200000"],
     "bids": ["-m", "bench.bids", "--seconds", "3"],
+    "gate": ["-m", "bench.gate"],
+    "settlement": ["-m", "bench.settlement", "--seconds", "3"],
 }
 _PACKAGES = (
     "litestar",
