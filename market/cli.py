@@ -13,6 +13,7 @@ from auctions.__main__ import main as auctions_main
 from market import process
 from market.bidding.ceremony import ceremony
 from market.bidding.signatures import is_signed_by
+from market.compliance.commands import audit_group, rules
 from market.compliance.screening.commands import screening
 from market.db.cluster import ClusterError
 from market.db.context import Context
@@ -188,4 +189,10 @@ def auction(arguments: tuple[str, ...]) -> None:
 
 
 cli.add_command(screening)
+
+
 cli.add_command(keys_group(lambda: process.opened(_settings())))
+
+
+cli.add_command(audit_group(lambda: process.opened(_settings())))
+cli.add_command(rules)

@@ -25,6 +25,7 @@ from auctions.messages import (
 )
 from auctions.presets import FORMATS
 from market.bidding import schemas, service
+from market.bidding.admission_routes import HANDLERS as ADMISSION
 from market.bidding.content import BidderOrder
 from market.bidding.door import Key, bid, rule
 from market.bidding.lane import Lane
@@ -287,6 +288,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     pause_auction,
     resume_auction,
     *MOVES,
+    *ADMISSION,
 ]
 
 

@@ -15,6 +15,7 @@ from market.bidding.service.looking import (
 from market.bidding.service.proving import checkpoints_of, receipt_for, take_due_checkpoints
 from market.bidding.service.publishing import PublishOrder, publish
 from market.bidding.service.registering import (
+    blocking_states,
     end_registration,
     has_registered,
     register_bidder,
@@ -26,6 +27,7 @@ from market.bidding.service.sealing import sealed_bids
 __all__ = [
     "PublishOrder",
     "awards_of",
+    "blocking_states",
     "calendar",
     "checkpoints_of",
     "end_registration",
