@@ -31,6 +31,7 @@ _OCCASIONS = {
     "auction.published": Occasion.LISTING,
     "auction.bidder_registered": Occasion.REGISTRATION,
     "auction.awarded": Occasion.AWARD,
+    "settlement.release_prepared": Occasion.RELEASE,
     "bank_account.changed": Occasion.CHANGE,
 }
 _indexes: dict[tuple[UUID, ...], Index] = {}
@@ -91,10 +92,18 @@ async def _order(tx: AsyncSession, context: Context, entry: Entry) -> None:
     occasion = _OCCASIONS.get(entry.kind)
     if occasion is None:
         return
-    winner = entry.body.get("winner_org_id")
-    orgs = {UUID(winner)} if winner else {entry.actor_org_id} if entry.actor_org_id else set()
-    for org_id in orgs:
+    for org_id in await _concerned(tx, entry, occasion):
         await service.order(tx, org_id, occasion, now=context.clock.now(), chance=context.chance)
+
+
+async def _concerned(tx: AsyncSession, entry: Entry, occasion: Occasion) -> set[UUID]:
+    """Whom to screen: who won, both sides of a sale that is to be released, else the organisation that acted."""
+    if occasion is Occasion.AWARD:
+        winner = entry.body.get("winner_org_id")
+        return {UUID(winner)} if winner else set()
+    if occasion is Occasion.RELEASE:
+        return await store.parties_of_settlement(tx, UUID(entry.stream.removeprefix("settlement:")))
+    return {entry.actor_org_id} if entry.actor_org_id else set()
 
 
 async def order_what_is_due(context: Context) -> bool:

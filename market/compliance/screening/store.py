@@ -34,7 +34,7 @@ from market.db.tables.screening import (
     ScreeningOrderRow,
     ScreeningRunRow,
 )
-from market.db.tables.settlement import BankAccountRow
+from market.db.tables.settlement import BankAccountRow, SettlementRow
 from market.kit.pages import PageRequest
 
 Run: TypeAlias = ScreeningRunRow
@@ -171,6 +171,12 @@ async def add_name(
             added_by=added_by, added_at=now,
         )
     )  # fmt: skip
+
+
+async def parties_of_settlement(tx: AsyncSession, settlement_id: UUID) -> set[UUID]:
+    """Seller and buyer."""
+    row = await tx.get(SettlementRow, settlement_id)
+    return set() if row is None else {row.seller_org_id, row.buyer_org_id}
 
 
 async def is_trading(tx: AsyncSession, org_id: UUID) -> bool:
