@@ -265,11 +265,16 @@ async def new_auctions(place: Place, auction_count: int) -> list[UUID]:
         (await factories.published_auction(place.context, place.seller, terms=terms)).auction_id
         for _ in range(auction_count)
     ]
+    await admit(place, made)
+    return made
+
+
+async def admit(place: Place, auction_ids: list[UUID]) -> None:
+    """Every buyer may bid in these auctions."""
     async with place.context.db.begin(SYSTEM) as tx:
         for buyer in place.buyers:
             facts = {"org_id": buyer.org_id, "user_id": buyer.user_id, "clearance_id": buyer.clearances["bid"]}
-            await tx.execute(_REGISTER, {**facts, "seller_org_id": place.seller.org_id, "auction_ids": made})
-    return made
+            await tx.execute(_REGISTER, {**facts, "seller_org_id": place.seller.org_id, "auction_ids": auction_ids})
 
 
 _REGISTER = text("""INSERT INTO registration

@@ -24,7 +24,7 @@ from uuid import UUID
 import uvloop
 from sqlalchemy import text
 
-from bench.bids import Place, new_auctions, prepared
+from bench.bids import Place, admit, new_auctions, prepared
 from market.client.live import LiveClient
 from market.client.messages import LiveClosed, LiveError, OutcomeUnknown
 from market.kit.actor import SYSTEM
@@ -33,7 +33,7 @@ from tests.running import free_port
 
 _OPEN_AUCTIONS = 4
 _ACKS_A_TRIAL = 40
-_SHORT_S = 2.0
+_SHORT_S = 5.0
 _PATIENCE_S = 120.0
 
 
@@ -123,8 +123,7 @@ async def short_auction(place: Place) -> UUID:
         "soft_close_extension_s": 0,
     }
     auction = await factories.published_auction(place.context, place.seller, terms=terms)
-    for buyer in place.buyers:
-        await factories.register_for(place.context, buyer, auction)
+    await admit(place, [auction.auction_id])
     return auction.auction_id
 
 

@@ -113,8 +113,8 @@ def _flaw(said: dict[str, Any], lines: Sequence[bytes]) -> str | None:
     if head_then.hex() != said["head"]:
         return "the transcript was not made at the log's head that it names"
     for bid, content in zip(said["bids"], said["opened"], strict=True):
-        event, told = sealed.get(bid["bid_seq"]), opened.get(bid["bid_seq"])
-        if event is None or any(getattr(event, name) != bid[name] for name in ("bidder", "sealed", "commitment")):
+        kept, told = sealed.get(bid["bid_seq"]), opened.get(bid["bid_seq"])
+        if kept is None or any(getattr(kept, name) != bid[name] for name in ("bidder", "sealed", "commitment")):
             return f"bid {bid['bid_seq']} is not the one in the log"
         if told is None or told.amount_cents != content["amount_cents"]:
             return f"bid {bid['bid_seq']} was opened otherwise in the log"

@@ -1,9 +1,10 @@
 """Opening and closing on time: sleep until something is due, then say so through the lane, like everybody else."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from uuid import UUID
 
 import structlog
 
@@ -50,6 +51,7 @@ class Closer:
         while True:
             async with self._context.db.begin(SYSTEM) as tx:
                 due = await store.due(tx, drain)
+            todo: list[tuple[Open | Tick | Close, Sequence[UUID]]]
             todo = [(Open(), due.to_open), (Tick(), due.to_tick), (Close(), due.to_close)]
             now = self._context.clock.now()
             orders = [BidOrder(SYSTEM, auction_id, command, now) for command, ids in todo for auction_id in ids]

@@ -7,7 +7,7 @@ from uuid import UUID
 from litestar import Response, delete, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ControllerRouterHandler
 from msgspec import Meta
 
@@ -288,13 +288,13 @@ async def list_checkpoints(context: Here, actor: Who, auction_id: FromPath[UUID]
 
 
 @get(
-    "/v1/auctions/{auction_id:uuid}/receipts/{seq:int}",
+    "/v1/auctions/{auction_id:uuid}/receipt",
     tags=_BIDS,
     summary="Receipt for your bid",
     operation_id="get_receipt",
 )
 async def get_receipt(
-    context: Here, actor: Who, auction_id: FromPath[UUID], seq: FromPath[Annotated[int, Meta(ge=1, le=2**53)]]
+    context: Here, actor: Who, auction_id: FromPath[UUID], seq: FromQuery[Annotated[int, Meta(ge=1, le=2**53)]]
 ) -> schemas.ReceiptView:
     """That your bid `seq` was in the log when a checkpoint was signed; at hand within a minute of the bid."""
     signer = await asyncio.to_thread(Signer.of, context)

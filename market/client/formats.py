@@ -100,7 +100,7 @@ class FormatsClient(Caller):
 
     async def receipt(self, auction_id: UUID, *, seq: int) -> Receipt:
         """The receipt for the own bid that was accepted as event `seq`."""
-        return await self._call("GET", f"/v1/auctions/{auction_id}/receipts/{seq}", Receipt)
+        return await self._call("GET", f"/v1/auctions/{auction_id}/receipt", Receipt, query={"seq": seq})
 
     async def accept_step(self, auction_id: UUID, *, step: int, price_cents: int, key: str) -> Answer:
         """Buy at the falling price."""

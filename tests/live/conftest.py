@@ -200,6 +200,7 @@ async def hold(context, cluster, urls):
             *[await factories.buyer(context, officers) for _ in "ab"],
         ]
         seller, ada, bob = found
+        pool_id = await factories.bare_pool(context, seller)
         now = context.clock.now()
         auction_id = context.chance.new_id()
         terms = EnglishTerms(
@@ -218,8 +219,8 @@ async def hold(context, cluster, urls):
             await admin.execute("SET session_replication_role = replica")
             await admin.execute(
                 "INSERT INTO auction VALUES ($1, $2, $3, 'english', $4, 'USD', '{CA}', 0, '{}', '2026-11', $5, $6, $7, $8,"
-                " 'scheduled', 1, $9, NULL, NULL, 0, $10)",
-                auction_id, context.chance.new_id(), seller.org_id, json.dumps(published),
+                " 'scheduled', 1, $9, NULL, NULL, 0, $10, $7)",
+                auction_id, pool_id, seller.org_id, json.dumps(published),
                 "open" if invited is None else "invited", terms.opens_at, seller.user_id, now, head, terms.closes_at,
             )  # fmt: skip
             await admin.execute(

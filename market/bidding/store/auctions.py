@@ -53,6 +53,7 @@ async def due(tx: AsyncSession, drain: timedelta) -> Due:
     )
     to_open, to_tick, to_close, later = [], [], [], []
     for auction_id, phase, closes_at, due_at in rows:
+        assert due_at is not None
         if closes_at <= now - drain:
             to_close.append(auction_id)
         elif phase == "scheduled":
