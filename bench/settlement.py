@@ -52,7 +52,6 @@ from tests.settlement.wires import Wire, statement
 _CONNECTIONS = 16
 _PAIRS = 1_000
 _RUNS = 3
-_ENTRIES = 100_000
 
 _BASELINE = """
     CREATE SCHEMA bench;
@@ -235,7 +234,7 @@ async def large_import(folder: Path, urls: RoleUrls, entries: int) -> None:
     await context.db.close()
 
 
-async def main(seconds: float) -> None:
+async def main(seconds: float, entries: int) -> None:
     with tempfile.TemporaryDirectory(prefix="market-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o711)
@@ -245,15 +244,17 @@ async def main(seconds: float) -> None:
             urls = await prepare(postgres.admin_url, database="market_bench", passwords=words)
             await migrate(urls.migrator)
             await transfers(urls, postgres.admin_url, seconds)
-            agreements(folder)
+            await asyncio.to_thread(agreements, folder)
             sys.stdout.flush()
             command = [sys.executable, "-m", "bench.settlement", "--import", str(folder), urls.app, urls.officer]
+            command += ["--entries", str(entries)]
             await asyncio.to_thread(subprocess.run, command, check=True)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=3.0, help="length of one run of transfers")
+    parser.add_argument("--entries", type=int, default=100_000, help="entries of the large statement")
     parser.add_argument("--import", dest="place", nargs=3, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -263,6 +264,6 @@ if __name__ == "__main__":
     if given.place:
         where, app_url, officer_url = given.place
         found_urls = RoleUrls(migrator="", app=app_url, officer=officer_url, auditor="")
-        asyncio.run(large_import(Path(where), found_urls, _ENTRIES))
+        asyncio.run(large_import(Path(where), found_urls, given.entries))
     else:
-        uvloop.run(main(given.seconds))
+        uvloop.run(main(given.seconds, given.entries))

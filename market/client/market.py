@@ -13,6 +13,7 @@ from market.client.live import LiveClient
 from market.client.officers import OfficersClient
 from market.client.parties import PartiesClient
 from market.client.portfolios import PortfoliosClient
+from market.client.rails import RailsClient
 from market.client.settlement import SettlementClient
 from market.kit.clock import Clock, SystemClock
 from market.kit.ids import Chance, SystemChance
@@ -28,6 +29,7 @@ class MarketClient(
     AuctionsClient,
     FormatsClient,
     SettlementClient,
+    RailsClient,
 ):
     """Use as an async context manager. One per user: it keeps the session of `sign_in`, or uses an API key.
 

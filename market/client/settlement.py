@@ -234,7 +234,7 @@ class SettlementClient(Caller):
         return await self._call("PUT", "/v1/bank-account", BankAccount, body=body)
 
     async def import_statement(self, statement: bytes) -> Imports:
-        """As the operator, import a camt.053 file (XML)."""
+        """As the operator, import a file of the bank: camt.053, camt.054, MT940 or BAI2."""
         return await self._send("/v1/bank-statements", Imports, content=statement, media_type="application/xml")
 
     async def statements(self, *, limit: int = 50, cursor: str | None = None) -> StatementPage:

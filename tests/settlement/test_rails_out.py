@@ -1,6 +1,10 @@
 """Files for the bank: laid out as published, the same every time, and no payout in two of them."""
 
+import asyncio
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID, uuid4
@@ -308,3 +312,50 @@ async def test_an_operator_makes_and_takes_a_file_through_the_doors(bank, doors)
     problem(await operator.post("/v1/bank-files", json=said), 422, "malformed")
     for client in there.open:
         await client.aclose()
+
+
+async def test_people_see_where_to_pay_once_the_settings_say_it(bank, doors):  # noqa: F811
+    party = bank.buyers[0]
+    before = (await (await doors.as_(party)).get("/v1/bank-account")).json()
+    assert before["pay_to"] is None
+    there = type(doors)(replace(bank, context=escrow_settings(bank)))
+    client = await there.as_(party)
+    pay_to = (await client.get("/v1/bank-account")).json()["pay_to"]
+    assert (pay_to["holder"], pay_to["iban"], pay_to["routing_number"]) == ("Escrow Co", SEPA.iban, "091000019")
+    await client.aclose()
+
+
+async def test_an_operator_makes_and_remakes_a_file_from_the_command_line(bank, tmp_path):
+    party = await factories.buyer(bank.context, bank.officers)
+    await to_us_account(bank, party)
+    payout = await withdrawal(bank, party, 3_210)
+    env = os.environ | {
+        "MARKET_DATABASE_URL": bank.urls.app, "MARKET_OFFICER_DATABASE_URL": bank.urls.officer,
+        "MARKET_DATA_DIR": str(bank.context.settings.data_dir), "MARKET_ESCROW_HOLDER": "Escrow Co",
+        "MARKET_ESCROW_BANK_NAME": "First Bank", "MARKET_ESCROW_ROUTING_NUMBER": "091000019",
+        "MARKET_ESCROW_ACCOUNT_NUMBER": "1234", "MARKET_ACH_COMPANY_ID": "1234567890",
+        "PYTHONPATH": os.pathsep.join(part for part in sys.path if part),
+    }  # fmt: skip
+
+    async def run(*words):
+        command = [sys.executable, "-m", "market", *words]
+        return await asyncio.to_thread(
+            subprocess.run, command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=90, check=False
+        )
+
+    send = ("payouts", "send", "--format", "nacha", "--currency", "USD", "--execute-on", f"{a_day(bank)}")
+    by = ("--operator", f"{bank.operator.actor.user_id}")
+    made = await run(*send, *by, "--out", "pay.ach")
+    assert made.returncode == 0, made.stderr
+    content = (tmp_path / "pay.ach").read_bytes()
+    assert payout.reference.encode() in content
+    assert (tmp_path / "pay.ach").stat().st_mode & 0o777 == 0o600
+    nothing = await run(*send, *by, "--out", "more.ach")
+    assert (nothing.returncode, (tmp_path / "more.ach").exists()) == (1, False)
+    again = await run("payouts", "again", made.stdout.split()[0], "--out", "again.ach")
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "again.ach").read_bytes() == content
+    exported = await run("ledger", "export", "--out", "books.journal")
+    assert exported.returncode == 0, exported.stderr
+    assert f"payout:{payout.payout_id}" not in (tmp_path / "books.journal").read_text(), "reserved, not posted yet"
+    assert "assets:bank:fbo" in (tmp_path / "books.journal").read_text()

@@ -34,7 +34,7 @@ async def place_deposit(
 @get("/v1/bank-account", tags=MONEY, summary="How to pay in, and where one is paid to", operation_id="getBankAccount")
 async def get_bank_account(context: Here, actor: Who) -> schemas.BankAccountView:
     async with context.db.begin(actor) as tx:
-        return schemas.BankAccountView.from_account(*await service.own_bank(tx, actor))
+        return schemas.BankAccountView.from_account(*await service.own_bank(tx, actor), context.settings)
 
 
 @put("/v1/bank-account", tags=MONEY, summary="Say where to be paid to", operation_id="putBankAccount", opt=STEP_UP)
@@ -45,7 +45,7 @@ async def put_bank_account(context: Here, actor: Who, data: JSONBody[schemas.Ban
             tx, actor, data.details(), now=context.clock.now(), chance=context.chance, vault=context.vault
         )
         pay_with, _ = await service.own_bank(tx, actor)
-    return schemas.BankAccountView.from_account(pay_with, account)
+    return schemas.BankAccountView.from_account(pay_with, account, context.settings)
 
 
 @post("/v1/withdrawals", tags=MONEY, summary="Have free cash paid out", operation_id="withdraw")

@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from market.kit.pages import Page
+from market.settings import Settings
 from market.settlement.proof import Checked
 from market.settlement.rules import PayoutState
 from market.settlement.service import BankDetails, Deposit, Proof
@@ -38,22 +39,47 @@ class BankAccountIn(Struct, frozen=True, forbid_unknown_fields=True):
         return BankDetails(self.holder_name, self.iban, self.routing_number, self.account_number)
 
 
+class EscrowAccountView(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where wires go: the account that a licensed agent or bank holds for the clients. Call back before the first payment."""
+
+    holder: str
+    iban: str | None
+    bic: str | None
+    bank_name: str | None
+    routing_number: str | None
+    account_number: str | None
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self | None:
+        """None as long as the settings do not name it."""
+        if not settings.escrow_holder or not (settings.escrow_iban or settings.escrow_account_number):
+            return None
+        return cls(
+            settings.escrow_holder, settings.escrow_iban, settings.escrow_bic, settings.escrow_bank_name,
+            settings.escrow_routing_number, settings.escrow_account_number,
+        )  # fmt: skip
+
+
 class BankAccountView(Struct, frozen=True, forbid_unknown_fields=True):
-    """An organisation states `payment_reference` on every wire to the escrow account. It is paid to the account shown,
-    from `usable_from_at` on; all null until it has named one.
+    """An organisation states `payment_reference` on every wire to the account `pay_to` (null: not set up yet). It is paid
+    to the account shown, from `usable_from_at` on; all null until it has named one.
     """
 
     payment_reference: str
+    pay_to: EscrowAccountView | None
     holder_name: str | None = None
     scheme: str | None = None
     last_four: str | None = None
     usable_from_at: datetime | None = None
 
     @classmethod
-    def from_account(cls, payment_reference: str, account: BankAccount | None) -> Self:
+    def from_account(cls, payment_reference: str, account: BankAccount | None, settings: Settings) -> Self:
+        pay_to = EscrowAccountView.from_settings(settings)
         if account is None:
-            return cls(payment_reference)
-        return cls(payment_reference, account.holder_name, account.scheme, account.last_four, account.usable_from_at)
+            return cls(payment_reference, pay_to)
+        return cls(
+            payment_reference, pay_to, account.holder_name, account.scheme, account.last_four, account.usable_from_at
+        )
 
 
 class WithdrawalIn(Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,0 +1,188 @@
+"""Rails, documents and statements of the settlement: what is imported, matched, ordered, sealed and reported."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from msgspec import Raw, Struct
+
+from market.client.http import Caller
+
+
+class Match(Struct, frozen=True):
+    """One person's word on whose an entry in suspense is; `org_id` None is the platform itself."""
+
+    proposal_id: UUID
+    entry_id: UUID
+    org_id: UUID | None
+    reason: str
+    proposed_by: UUID
+    at: datetime
+
+
+class MatchPage(Struct, frozen=True):
+    items: tuple[Match, ...]
+    next_cursor: str | None = None
+
+
+class BankFile(Struct, frozen=True):
+    """A file of payouts for the bank, by its digest."""
+
+    bank_file_id: UUID
+    format: str
+    currency: str
+    file_ref: str
+    execute_on: date
+    payout_count: int
+    total_cents: int
+    sha256: str
+    created_at: datetime
+
+
+class BankFilePage(Struct, frozen=True):
+    items: tuple[BankFile, ...]
+    next_cursor: str | None = None
+
+
+class Divergence(Struct, frozen=True):
+    kind: str
+    currency: str
+    subject: str
+    expected_cents: int
+    found_cents: int
+    words: str
+
+
+class CheckedCurrency(Struct, frozen=True):
+    """Recomputed from the log; in order, statement = bank = claims + income."""
+
+    currency: str
+    account_count: int
+    transfer_count: int
+    statement_count: int
+    statement_cents: int
+    bank_cents: int
+    claims_cents: int
+    income_cents: int
+
+
+class LedgerCheck(Struct, frozen=True):
+    holds: bool
+    currencies: tuple[CheckedCurrency, ...]
+    divergences: tuple[Divergence, ...]
+
+
+class SealedDocument(Struct, frozen=True):
+    """`sha256` is of the file as delivered; `level` its PAdES level."""
+
+    kind: str
+    sha256: str
+    base_sha256: str
+    level: str
+    sealed_at: datetime
+
+
+class SealedDocuments(Struct, frozen=True):
+    items: tuple[SealedDocument, ...]
+
+
+class ReportLine(Struct, frozen=True):
+    on: date | None
+    what: str
+    of: str
+    amount_cents: int
+    currency: str
+
+
+class ReportSum(Struct, frozen=True):
+    what: str
+    amount_cents: int
+    currency: str
+
+
+class Report(Struct, frozen=True):
+    """Amounts are signed as the reader sees them."""
+
+    title: str
+    about: dict[str, str]
+    lines: tuple[ReportLine, ...]
+    sums: tuple[ReportSum, ...]
+    made_at: datetime
+
+
+class WebhookAnswer(Struct, frozen=True):
+    event_id: str
+    duplicate: bool
+
+
+class RailsClient(Caller):
+    """Beside `SettlementClient`: what operators do with the bank, and the papers that everybody takes home."""
+
+    async def propose_match(self, entry_id: UUID, *, org_id: UUID | None, reason: str) -> Match:
+        """As officer or operator, say whose an entry in suspense is; another person confirms."""
+        body = {"org_id": org_id, "reason": reason}
+        return await self._call("POST", f"/v1/bank-entries/{entry_id}/matches", Match, body=body)
+
+    async def matches(self, *, limit: int = 50, cursor: str | None = None) -> MatchPage:
+        """Matches that await a second person."""
+        return await self._call("GET", "/v1/matches", MatchPage, query={"limit": limit, "cursor": cursor})
+
+    async def confirm_match(self, proposal_id: UUID) -> Match:
+        """As the second person, agree; the money moves."""
+        return await self._call("POST", f"/v1/matches/{proposal_id}/confirmation", Match)
+
+    async def reject_match(self, proposal_id: UUID) -> Match:
+        """The entry waits on."""
+        return await self._call("POST", f"/v1/matches/{proposal_id}/rejection", Match)
+
+    async def make_bank_file(
+        self, *, format_: str, currency: str, execute_on: date, payout_ids: list[UUID] | None = None
+    ) -> BankFile:
+        """As the operator, write ordered payouts into a file (`pain.001` or `nacha`) and mark them as sent."""
+        body = {"format": format_, "currency": currency, "execute_on": execute_on, "payout_ids": payout_ids}
+        return await self._call("POST", "/v1/bank-files", BankFile, body=body)
+
+    async def bank_files(self, *, limit: int = 50, cursor: str | None = None) -> BankFilePage:
+        """Files that were made, newest first."""
+        return await self._call("GET", "/v1/bank-files", BankFilePage, query={"limit": limit, "cursor": cursor})
+
+    async def download_bank_file(self, bank_file_id: UUID) -> bytes:
+        """As the operator, the file itself: the same bytes every time."""
+        return await self._download(f"/v1/bank-files/{bank_file_id}/content")
+
+    async def check_ledger(self) -> LedgerCheck:
+        """As the platform, every balance recomputed from the log."""
+        return await self._call("GET", "/v1/ledger/check", LedgerCheck)
+
+    async def accounting_journal(self) -> bytes:
+        """As the platform, the books in the syntax of hledger."""
+        return await self._download("/v1/ledger/journal")
+
+    async def documents(self, settlement_id: UUID) -> SealedDocuments:
+        """The delivered documents of a sale."""
+        return await self._call("GET", f"/v1/settlements/{settlement_id}/documents", SealedDocuments)
+
+    async def document(self, settlement_id: UUID, kind: str) -> bytes:
+        """One delivered document with its seals: `agreement`, `bill_of_sale` or `affidavit`."""
+        return await self._download(f"/v1/settlements/{settlement_id}/documents/{kind}")
+
+    async def document_authority(self) -> bytes:
+        """The certificate to trust when checking documents, as PEM."""
+        return await self._download("/v1/document-authority")
+
+    async def sale_statement(self, settlement_id: UUID, of: str) -> Report:
+        """`seller`: the statement of proceeds; `buyer`: the closing statement."""
+        return await self._call("GET", f"/v1/settlements/{settlement_id}/statements/{of}", Report)
+
+    async def fee_report(self, *, first_on: date, last_on: date) -> Report:
+        """As the platform, what was earned and given back in a period."""
+        query = {"first_on": f"{first_on}", "last_on": f"{last_on}"}
+        return await self._call("GET", "/v1/reports/fees", Report, query=query)
+
+    async def escrow_ageing(self) -> Report:
+        """As the platform, what is held for whom since when."""
+        return await self._call("GET", "/v1/reports/escrow-ageing", Report)
+
+    async def tell_stripe_event(self, event: bytes, signature: str) -> WebhookAnswer:
+        """What Stripe itself sends; `signature` is the header `Stripe-Signature`. To try a set-up out."""
+        headers = {"Stripe-Signature": signature}
+        return await self._call("POST", "/v1/webhooks/stripe", WebhookAnswer, body=Raw(event), headers=headers)
