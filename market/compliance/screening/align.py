@@ -32,6 +32,7 @@ WEIGHT: Final = {
     Part.TITLE: 0.05,
     Part.FORM: 0.05,
     Part.GENERIC: 0.55,
+    Part.FILLER: 0.35,
     Part.NUMBER: 0.6,
 }
 _ADDED: Final = (Part.PARTICLE, Part.TITLE, Part.FORM)
@@ -133,7 +134,7 @@ def _units(tokens: Sequence[Token]) -> list[_Unit]:
         for at in range(len(tokens) - length + 1):
             run = tokens[at : at + length]
             text = "".join(token.text for token in run)
-            if len(text) >= _SHORTEST_JOINED and any(t.part in (Part.NAME, Part.GENERIC) for t in run):
+            if len(text) >= _SHORTEST_JOINED and any(t.part in (Part.NAME, Part.GENERIC, Part.FILLER) for t in run):
                 runs.append(_Unit(at, length, text, sounds(text), Part.NAME, sum(WEIGHT[t.part] for t in run)))
     return singles + runs
 
@@ -141,10 +142,11 @@ def _units(tokens: Sequence[Token]) -> list[_Unit]:
 def _pair(one: _Unit, other: _Unit, *, by_consonants: bool, known: Mapping[str, int]) -> Pair | None:
     """How these two stand for each other, or None if they are too unlike."""
     chars = (len(one.text) + len(other.text)) / 2
-    weight = max(one.weight, other.weight)
+    joined = one.length + other.length > 2
+    weight = (min if joined else max)(one.weight, other.weight)
     if one.text == other.text:
         return Pair(one.text, other.text, 0.0, chars, weight, "same")
-    if one.length + other.length > 2:
+    if joined:
         return _joined_pair(one, other, chars, weight)
     if Part.NUMBER in (one.part, other.part):
         return None

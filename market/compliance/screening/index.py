@@ -20,7 +20,7 @@ CANDIDATE_COUNT: Final = 120
 _WHOLE_ALIKE: Final = 78.0
 _RUN_ALIKE: Final = 0.8
 _LONG_WORD: Final = 9
-_SEARCHED: Final = (Part.NAME, Part.GENERIC, Part.NUMBER, Part.PARTICLE)
+_SEARCHED: Final = (Part.NAME, Part.GENERIC, Part.FILLER, Part.NUMBER, Part.PARTICLE)
 _Rows = npt.NDArray[np.int32]
 
 
@@ -150,7 +150,9 @@ def _shorter(sound: str) -> set[str]:
 
 
 def _weight(token: Token) -> float:
-    return {Part.PARTICLE: 0.2, Part.GENERIC: 0.6, Part.NUMBER: 0.5, Part.INITIAL: 0.5}.get(token.part, 1.0)
+    return {Part.PARTICLE: 0.2, Part.GENERIC: 0.6, Part.FILLER: 0.4, Part.NUMBER: 0.5, Part.INITIAL: 0.5}.get(
+        token.part, 1.0
+    )
 
 
 def _size(tokens: Sequence[Token]) -> float:

@@ -60,6 +60,7 @@ class Part(StrEnum):
     TITLE = "title"
     FORM = "form"
     GENERIC = "generic"
+    FILLER = "filler"
     NUMBER = "number"
 
 
@@ -284,6 +285,8 @@ def _part(word: str, kind: Kind, *, first: bool) -> Part:
         return Part.FORM
     if kind is Kind.OBJECT and word in words.VESSEL_PREFIXES:
         return Part.TITLE
+    if word in words.FILLERS:
+        return Part.FILLER
     return Part.GENERIC if word in words.GENERIC else Part.NAME
 
 

@@ -75,6 +75,11 @@ GENERIC: Final = frozenset(
 )
 """Words that many organisations share, so that they carry little of an organisation's identity."""
 
+FILLERS: Final = frozenset(
+    "group gruppe groupe grupo gruppa grupp holding holdings international general trading".split()
+)
+"""Words that come and go in the name of one and the same organisation."""
+
 VESSEL_PREFIXES: Final = frozenset("mv mt ms ss my fv sv motor vessel tanker ship".split())
 
 NICKNAMES: Final = _groups(
