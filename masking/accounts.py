@@ -91,67 +91,21 @@ class _Seen:
             self._runs.append(np.sort(run))
 
 
-@dataclass
-class Validator:
-    """Types and checks a tape chunk by chunk. Raises PolicyError or ValueError when built on a bad mapping or currency."""
+@dataclass(frozen=True, slots=True)
+class Typist:
+    """Types chunks by one mapping, and says what is wrong with their rows; pure, so that any thread or machine may do it."""
 
     mapping: Mapping
     cut_off_on: date
     currency: str
-    limits: Limits = field(default_factory=Limits)
-    refused: list[RefusedRow] = field(default_factory=list)
-    totals: Totals = field(default_factory=Totals)
-    _seen: _Seen = field(default_factory=_Seen)
+    exponent: int
 
-    def __post_init__(self) -> None:
-        self.mapping.require_mandatory()
-        self.exponent = exponent_of(self.currency)
-
-    def refuse_ragged(self, row: RefusedRow) -> None:
-        """The `on_ragged` of `intake.read_chunks`: the row counts as read and refused."""
-        self.totals.read_count += 1
-        self.totals.refused_count += 1
-        self._list([row])
-
-    def accept(self, chunk: pa.Table) -> Accepted:
-        """One chunk typed and admitted."""
-        return self.admit(self.typed(chunk))
-
-    def accept_all(self, chunks: Iterable[pa.Table]) -> Iterator[Accepted]:
-        """Every chunk, typed in a few threads and admitted in order."""
-        return map(self.admit, in_order(self.typed, chunks))
-
-    def typed(self, chunk: pa.Table) -> Typed:
-        """Every mapped field typed, and the problems in order of precedence; changes nothing here."""
+    def __call__(self, chunk: pa.Table) -> Typed:
+        """Every mapped field typed, and the problems in order of precedence."""
         chunk = chunk.combine_chunks()
         accounts, problems = self._type(chunk)
         digests = prf(SEEN_KEY, accounts.column("key").chunk(0))
         return Typed(chunk, accounts, problems, np.ascontiguousarray(digests[:, :8]).view(np.uint64).reshape(-1))
-
-    def admit(self, made: Typed) -> Accepted:
-        """(the accepted rows as they were, the same rows as typed accounts); refused rows are added to `refused`."""
-        numbers = self._numbers(made.rows)
-        chunk = made.rows if ROW in made.rows.column_names else made.rows.append_column(ROW, pa.array(numbers))
-        fine = np.ones(chunk.num_rows, np.bool_)
-        for header, reason, bad in made.problems:
-            self._refuse(numbers, header, reason, bad & fine)
-            fine &= ~bad
-        key = self.mapping.columns_of(self.mapping.key_field)[0]
-        repeated = self._seen.repeated(made.hashes, fine)
-        self._refuse(numbers, key, "the account number occurs before", repeated)
-        fine &= ~repeated
-        accounts = made.accounts.add_column(0, ROW, pa.array(numbers))
-        self._count(accounts, fine)
-        if fine.all():
-            return chunk, accounts
-        keep = pa.array(fine)
-        return chunk.filter(keep), accounts.filter(keep)
-
-    def _numbers(self, rows: pa.Table) -> Whole:
-        if ROW in rows.column_names:
-            return whole(rows.column(ROW))
-        first = self.totals.read_count + 2
-        return np.arange(first, first + rows.num_rows)
 
     def _type(self, chunk: pa.Table) -> tuple[pa.Table, list[Problem]]:
         key_column = self.mapping.columns_of(self.mapping.key_field)[0]
@@ -194,6 +148,63 @@ class Validator:
             late = flags(pc.greater(days, pa.scalar(self.cut_off_on)))
             problems.append((header, "the date lies after the cut-off date", late))
         return days, problems
+
+
+@dataclass
+class Validator:
+    """Types and checks a tape chunk by chunk. Raises PolicyError or ValueError when built on a bad mapping or currency."""
+
+    mapping: Mapping
+    cut_off_on: date
+    currency: str
+    limits: Limits = field(default_factory=Limits)
+    refused: list[RefusedRow] = field(default_factory=list)
+    totals: Totals = field(default_factory=Totals)
+    _seen: _Seen = field(default_factory=_Seen)
+
+    def __post_init__(self) -> None:
+        self.mapping.require_mandatory()
+        self.exponent = exponent_of(self.currency)
+        self.typed = Typist(self.mapping, self.cut_off_on, self.currency, self.exponent)
+
+    def refuse_ragged(self, row: RefusedRow) -> None:
+        """The `on_ragged` of `intake.read_chunks`: the row counts as read and refused."""
+        self.totals.read_count += 1
+        self.totals.refused_count += 1
+        self._list([row])
+
+    def accept(self, chunk: pa.Table) -> Accepted:
+        """One chunk typed and admitted."""
+        return self.admit(self.typed(chunk))
+
+    def accept_all(self, chunks: Iterable[pa.Table]) -> Iterator[Accepted]:
+        """Every chunk, typed in a few threads and admitted in order."""
+        return map(self.admit, in_order(self.typed, chunks))
+
+    def admit(self, made: Typed) -> Accepted:
+        """(the accepted rows as they were, the same rows as typed accounts); refused rows are added to `refused`."""
+        numbers = self._numbers(made.rows)
+        chunk = made.rows if ROW in made.rows.column_names else made.rows.append_column(ROW, pa.array(numbers))
+        fine = np.ones(chunk.num_rows, np.bool_)
+        for header, reason, bad in made.problems:
+            self._refuse(numbers, header, reason, bad & fine)
+            fine &= ~bad
+        key = self.mapping.columns_of(self.mapping.key_field)[0]
+        repeated = self._seen.repeated(made.hashes, fine)
+        self._refuse(numbers, key, "the account number occurs before", repeated)
+        fine &= ~repeated
+        accounts = made.accounts.add_column(0, ROW, pa.array(numbers))
+        self._count(accounts, fine)
+        if fine.all():
+            return chunk, accounts
+        keep = pa.array(fine)
+        return chunk.filter(keep), accounts.filter(keep)
+
+    def _numbers(self, rows: pa.Table) -> Whole:
+        if ROW in rows.column_names:
+            return whole(rows.column(ROW))
+        first = self.totals.read_count + 2
+        return np.arange(first, first + rows.num_rows)
 
     def _refuse(self, numbers: Whole, header: str, reason: str, bad: Flags) -> None:
         if bad.any():

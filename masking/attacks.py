@@ -97,7 +97,8 @@ def _hashes(values: pa.Array, number: int) -> Sums:
     encoded = values.fill_null("").dictionary_encode()
     words = pa.array([f"{number}\x1f{word}" for word in encoded.dictionary.to_pylist()], pa.string())
     hashes: Sums = np.ascontiguousarray(prf(KEY, words)[:, :8]).view(np.uint64).reshape(-1)
-    return hashes[encoded.indices.to_numpy()]
+    result: Sums = hashes[encoded.indices.to_numpy()]
+    return result
 
 
 def _joined(parts: list[Sums]) -> Sums:

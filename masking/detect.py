@@ -16,6 +16,7 @@ from masking.forms import is_card_number, share
 from masking.headers import by_header
 from masking.limits import IntakeError, TapeInfo
 from masking.nationals import national_scheme
+from masking.people import is_full_name, is_known_name
 from masking.policy import Mapping, Stage, default_policy
 from masking.values import minor_units, one_date
 
@@ -216,7 +217,7 @@ def _by_hint(column: str, cells: list[str]) -> Guess | None:
     measured = share(cells, forms.has_decimals) >= 0.5 or share(cells, forms.is_date) >= 0.5
     if filed and not measured and share(cells, _is_code) >= LIKELY:
         return CODES, GUESS, "a header of numbers, and values that are nearly all different", "I"
-    if _PARTNER.search(words) and share(cells, forms.is_full_name) < 0.3 and not forms.strong_form(cells):
+    if _PARTNER.search(words) and share(cells, is_full_name) < 0.3 and not forms.strong_form(cells):
         return None, 0.0, "a header of business partners: dropped until mapped", "A"
     return None
 
@@ -235,9 +236,8 @@ def _contradicted(entry: Field, cells: list[str]) -> Guess | None:
         if entry.kind is Kind.AMOUNT and held != "email" and not _filed_under(cells):
             return None  # round amounts may look like numbers of all kinds
         return held, LIKELY, f"the form of the values says {held}", FIELDS[held].cls.value
-    readable = {Kind.AMOUNT: forms.is_amount, Kind.DATE: lambda cell: forms.is_date(cell) or forms.is_short_date(cell)}
-    if entry.kind in readable:
-        if share(cells, readable[entry.kind]) < 0.5:
+    if entry.kind in {Kind.AMOUNT, Kind.DATE}:
+        if share(cells, forms.is_amount if entry.kind is Kind.AMOUNT else _is_day) < 0.5:
             return _other_kind(cells)
         return (
             (CODES, GUESS, "the values are numbers that something is filed under", "I") if _filed_under(cells) else None
@@ -245,6 +245,10 @@ def _contradicted(entry: Field, cells: list[str]) -> Guess | None:
     if entry.kind is Kind.TEXT and len(set(cells)) > 12 and not _category_header_holds(cells):
         return _other_kind(cells)
     return None
+
+
+def _is_day(cell: str) -> bool:
+    return forms.is_date(cell) or forms.is_short_date(cell)
 
 
 def _other_kind(cells: list[str]) -> Guess:
@@ -255,10 +259,10 @@ def _other_kind(cells: list[str]) -> Guess:
 def _category_header_holds(cells: list[str]) -> bool:
     """Whether values may be those of a category: shared by many, or no names, codes, sentences, days or amounts."""
     if forms.looks_like_category(cells):
-        return not (share(cells, forms.is_full_name) >= 0.5)
+        return not (share(cells, is_full_name) >= 0.5)
     if share(cells, forms.has_decimals) >= LIKELY or share(cells, forms.is_date) >= LIKELY:
         return False
-    if share(cells, forms.is_known_name) >= 0.6 or share(cells, forms.is_full_name) >= 0.3:
+    if share(cells, is_known_name) >= 0.6 or share(cells, is_full_name) >= 0.3:
         return False
     return len(set(cells)) < 0.95 * len(cells) or not (forms.looks_like_codes(cells) or share(cells, _is_long) >= 0.5)
 
@@ -333,7 +337,7 @@ def _by_figures(cells: list[str]) -> Guess | None:
     """Answers, days and amounts."""
     if forms.looks_like_yes_no(cells):
         return None, 0.0, "yes or no, but to what: dropped until mapped", "A"
-    if share(cells, lambda cell: forms.is_date(cell) or forms.is_short_date(cell)) >= LIKELY:
+    if share(cells, _is_day) >= LIKELY:
         if _births(forms.years_of(cells)):
             return "date_of_birth", GUESS, "days as those of births", "Q"
         return None, 0.0, "days, but of what: dropped until mapped", "A"
@@ -371,7 +375,7 @@ def _leftover(cells: list[str]) -> Guess:
         return None, 0.0, "few values that many rows share, but of what: dropped until mapped", "A"
     if forms.looks_like_sentences(cells):
         return "notes", GUESS, "sentences", "F"
-    mostly_names = share(cells, forms.is_known_name) >= 0.5
+    mostly_names = share(cells, is_known_name) >= 0.5
     return (
         ("debtor_name", GUESS, "words of which most are names", "I")
         if mostly_names

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +17,12 @@ from masking.masks import Masker, plan
 from masking.policy import Mapping, Policy, Stage
 from masking.report import MaskReport
 from masking.spool import Spool
+
+
+def _draft(
+    accepted: tuple[pa.Table, pa.Table], *, mapping: Mapping, policy: Policy, token_key: bytes, cut_off_on: date
+) -> pa.Table:
+    return draft(*accepted, mapping, policy, token_key=token_key, cut_off_on=cut_off_on)
 
 
 class Drafting:
@@ -48,13 +55,16 @@ class Drafting:
 
     def keep(self, accepted: Iterable[tuple[pa.Table, pa.Table]]) -> None:
         """Draft and keep accepted rows, each chunk with the same rows typed."""
-        for made in in_order(self._draft, accepted):
+        made_of = partial(
+            _draft,
+            mapping=self.validator.mapping,
+            policy=self._policy,
+            token_key=self._token_key,
+            cut_off_on=self.validator.cut_off_on,
+        )
+        for made in in_order(made_of, accepted):
             self.survey.add(made, self.validator.mapping)
             self.spool.add(made)
-
-    def _draft(self, accepted: tuple[pa.Table, pa.Table]) -> pa.Table:
-        mapping, cut_off_on = self.validator.mapping, self.validator.cut_off_on
-        return draft(*accepted, mapping, self._policy, token_key=self._token_key, cut_off_on=cut_off_on)
 
     def masker(self, *, stage: Stage, k: int) -> Masker:
         """What masks one stage; raises RiskRefused if k cannot hold, PolicyError for a stage without rows."""

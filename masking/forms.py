@@ -181,12 +181,10 @@ def is_date(cell: str) -> bool:
 def is_short_date(cell: str) -> bool:
     """A day whose year has two digits; intake does not guess its century, detection need not."""
     found = SHORT_DAY.fullmatch(cell)
-    return (
-        bool(found)
-        and 1 <= int(found[1]) <= 31
-        and 1 <= int(found[2]) <= 31
-        and min(int(found[1]), int(found[2])) <= 12
-    )
+    if found is None:
+        return False
+    first, second = int(found[1]), int(found[2])
+    return 1 <= first <= 31 and 1 <= second <= 31 and min(first, second) <= 12
 
 
 def stray(cell: str) -> bool:
@@ -226,7 +224,7 @@ def looks_like_names(cells: Sequence[str]) -> bool:
     if known >= 0.5 and lenders < 0.3 and len(distinct) >= 5 and not _shared_by_many(cells, distinct, known):
         return True
     ratio = len(distinct) / len(cells)
-    if len(distinct) >= 10 and known >= 0.25 and lenders < 0.1:
+    if len(distinct) >= 10 and known >= 0.12 and lenders < 0.1:
         return True
     if len(distinct) < 12 or ratio < 0.15:
         return False

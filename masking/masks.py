@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -201,7 +202,7 @@ class Masker:
 
     def mask_all(self, drafts: Iterable[pa.Table]) -> Iterator[pa.Table]:
         """The masked rows of every draft, made in a few threads."""
-        return map(self._note, in_order(lambda draft: Part.of(draft, self.made), drafts))
+        return map(self._note, in_order(partial(Part.of, made=self.made), drafts))
 
     def _note(self, part: Part) -> pa.Table:
         self.rows_in += part.rows_in

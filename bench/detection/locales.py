@@ -1,5 +1,7 @@
 """Countries of the harder tapes: how names, numbers, addresses and headers look there. `OPEN` may be looked at while detection is improved."""
 
+# ruff: noqa: RUF001  # the dotless i is a letter of Turkish
+
 import random
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,10 +1,11 @@
 """Making files: apply masks a tape, rekey gives a buyer tokens of its own, trace names whose copy was leaked."""
 
 import argparse
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-from masking import buyers, tape
+from masking import buyers, cluster, tape
 from masking.commands.arguments import Verbs, add_keys, add_masking, add_verb, load_keys, mapping_of, say
 from masking.outputs import filled, written
 from masking.progress import watched
@@ -23,6 +24,9 @@ def add_to(verbs: Verbs) -> None:
     add_keys(verb)
     verb.add_argument("out", type=Path, help="the output folder, new or empty")
     verb.add_argument("--portfolio", default="local", help="the portfolio's name in the sealed file's header")
+    verb.add_argument(
+        "--cluster", metavar="HOST:PORT", help="a Dask scheduler whose workers mask the chunks; the output is the same"
+    )
     verb.add_argument("--seller", default="local", help="the seller's name in the sealed file's header")
     verb = add_verb(verbs, rekey, REKEY)
     verb.add_argument("masked", type=Path, help="a masked file")
@@ -38,7 +42,11 @@ def add_to(verbs: Verbs) -> None:
 
 def apply(chosen: argparse.Namespace) -> None:
     keys = load_keys(chosen.key_file)
-    with watched(chosen.tape, readings=6) as source, filled(chosen.out) as folder:
+    with ExitStack() as held:
+        if chosen.cluster:
+            held.enter_context(cluster.on(chosen.cluster))
+        source = held.enter_context(watched(chosen.tape, readings=6))
+        folder = held.enter_context(filled(chosen.out))
         mapping, info = mapping_of(chosen, source)
         made = tape.publish_pool(
             source,

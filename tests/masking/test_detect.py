@@ -177,7 +177,7 @@ def test_without_a_header_the_values_tell_the_class(cells, cls):
         ("Email Opt In", ["Y", "N"] * 10),
         ("Customer Score", [str(300 + i * i * 7 % 499) for i in range(40)]),
         ("Debtor Type", ["Individual", "Company"] * 10),
-        ("Days Past Due", [str(i * i % 900) for i in range(40)]),
+        ("Days Past Due", [str(i * i * 13 % 907) for i in range(40)]),
         ("LTV", [f"0.{i:04}" for i in range(40)]),
     ],
 )
