@@ -93,7 +93,7 @@ def _is_known(command: click.Command, words: list[str]) -> bool:
         if found is None:
             return False
         command, words = found, words[1:]
-    if command.ignore_unknown_options:
+    if command.context_settings.get("ignore_unknown_options"):  # hands its words on to a program of its own
         return True
     known = {option for each in command.params for option in (*each.opts, *each.secondary_opts)}
     asked = {word.split("=")[0] for word in words if word.startswith("-")}
