@@ -180,7 +180,7 @@ _PROPOSAL = select(ProposalRow, ProposalDecisionRow).outerjoin(
 )
 
 
-def _proposal(found: Row[tuple[ProposalRow, ProposalDecisionRow]]) -> Proposal:
+def _proposal(found: Row[ProposalRow, ProposalDecisionRow]) -> Proposal:
     row, decided = found[0], cast("ProposalDecisionRow | None", found[1])
     proposed = (
         row.proposal_id, Kind(row.kind), row.org_id, row.subject_id, row.reason, row.proposed_by, row.proposed_at,

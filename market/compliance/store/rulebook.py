@@ -91,7 +91,7 @@ _PACK = (
 )
 
 
-async def _one(tx: AsyncSession, query: Select[tuple[RulePackRow, UUID, datetime]]) -> Pack | None:
+async def _one(tx: AsyncSession, query: Select[RulePackRow, UUID, datetime]) -> Pack | None:
     found = (await tx.execute(query.limit(1))).first()
     return None if found is None else _pack(found[0], found[1], found[2], await _rules(tx, found[0].pack_id))
 
