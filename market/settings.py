@@ -70,6 +70,13 @@ class Settings:
         "staff", "who must have a second factor: everybody, staff or nobody; whoever has one always needs it"
     )
     upload_max_bytes: int = _setting(2 * 1024**3, "largest tape", low=1024, high=64 * 1024**3)
+    upload_places_count: int = _setting(5, "unfinished uploads in parts of one organisation", low=1, high=1000)
+    upload_quota_bytes: int = _setting(
+        8 * 1024**3, "bytes that an organisation's unfinished uploads may announce together", low=1024, high=1024**4
+    )
+    upload_hours: int = _setting(
+        24, "an upload in parts that is not finished in this time is forgotten", low=1, high=720
+    )
     mask_memory_mib: int = _setting(
         4096, "address space of one process that reads tapes; a file that takes more is refused", low=1024, high=262_144
     )

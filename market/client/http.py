@@ -72,6 +72,11 @@ class Caller:
         """Send a body that is not JSON. Raises `ProblemError`."""
         return _decoded(await self._http.post(path, content=content, headers={"Content-Type": media_type}), answer)
 
+    async def _patch(self, path: str, answer: type[T], *, content: bytes, query: Fields) -> T:
+        """Send the next bytes of something. Raises `ProblemError`."""
+        headers = {"Content-Type": "application/octet-stream"}
+        return _decoded(await self._http.patch(path, content=content, params=_present(query), headers=headers), answer)
+
     async def _download(self, path: str, *, query: Fields | None = None) -> bytes:
         """The bytes of a file. Raises `ProblemError`."""
         found = await self._http.get(path, params=_present(query))

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from market.client.http import Upload
 from market.client.saleability import SaleabilityClient
+from market.client.uploads import UploadsClient
 
 
 class TapeRefusal(Struct, frozen=True):
@@ -136,7 +137,7 @@ class TemplatePage(Struct, frozen=True):
     next_cursor: str | None = None
 
 
-class PortfoliosClient(SaleabilityClient):
+class PortfoliosClient(SaleabilityClient, UploadsClient):
     async def upload_portfolio(self, *, name: str, currency: str, cut_off_on: date, tape: Upload) -> Portfolio:
         """Upload a tape (CSV or XLSX). Reading and masking happen afterwards: see `wait_for_portfolio`."""
         fields = {"name": name, "currency": currency, "cut_off_on": cut_off_on.isoformat()}

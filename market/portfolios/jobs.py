@@ -172,6 +172,8 @@ async def cut_pool(context: Context) -> bool:
         portfolio = await store.find_portfolio(tx, pool.portfolio_id)
         pools = {other.pool_id: other for other in await pool_store.pools_of(tx, pool.portfolio_id)}
         found = await saleability_store.carve_outs(tx, pool.portfolio_id)
+    if portfolio is None:
+        raise AssertionError("a pool has a portfolio")
     job = await _mask_job(context, portfolio, pool.pool_id, turns_of(pool, pools), found)
     made = await compute(claim, work.cut_pool, job)
     if made is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from litestar import Request, get, post, put
+from litestar import Request, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
@@ -22,7 +22,7 @@ from market.db.context import Context
 from market.kit.actor import Actor
 from market.kit.pages import MAX_LIMIT, PageRequest
 from market.parties import service as parties
-from market.portfolios import saleability_routes, schemas, service, shred_routes, upload
+from market.portfolios import saleability_routes, schemas, service, shred_routes, upload, upload_routes
 from market.portfolios.nda import NDA_SHA256, NDA_TEXT, NDA_VERSION
 from market.portfolios.rules import Disclosure, KeptFile
 
@@ -210,6 +210,19 @@ async def save_template(
     return schemas.TemplateView.from_template(template)
 
 
+@delete(
+    "/v1/mapping-templates/{template_id:uuid}",
+    tags=_PORTFOLIOS,
+    summary="Delete a mapping template",
+    operation_id="deleteMappingTemplate",
+)
+async def delete_template(
+    context: NamedDependency[Context], actor: NamedDependency[Actor], template_id: FromPath[UUID]
+) -> None:
+    async with context.db.begin(actor) as tx:
+        await service.delete_template(tx, actor, template_id)
+
+
 @post(
     "/v1/portfolios/{portfolio_id:uuid}/pools",
     status_code=202,
@@ -360,6 +373,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     download_own,
     list_templates,
     save_template,
+    delete_template,
     cut_pools,
     list_pools,
     get_pool,
@@ -369,4 +383,5 @@ HANDLERS: list[ControllerRouterHandler] = [
     list_downloads,
     *saleability_routes.HANDLERS,
     *shred_routes.HANDLERS,
+    *upload_routes.HANDLERS,
 ]

@@ -103,6 +103,10 @@ class ResolutionView(Struct, frozen=True):
     resolved_by: UUID
     resolved_at: datetime
 
+    @classmethod
+    def of(cls, made: doubles.Resolution) -> "ResolutionView":
+        return cls(made.outcome.value, made.reason, made.resolved_by, made.resolved_at)
+
 
 class FlagView(Struct, frozen=True):
     """`organisation` lists accounts that are on offer or sold in `other_pool_id`; counts only."""
@@ -119,7 +123,7 @@ class FlagView(Struct, frozen=True):
 
     @classmethod
     def of(cls, flag: doubles.Flag, names: Mapping[UUID, str]) -> "FlagView":
-        made = flag.resolution
+        resolved = None if flag.resolution is None else ResolutionView.of(flag.resolution)
         return cls(
             flag_id=flag.flag_id,
             organisation=names.get(flag.org_id, "(unknown)"),
@@ -129,7 +133,7 @@ class FlagView(Struct, frozen=True):
             other_pool_id=flag.other_pool_id,
             account_count=flag.account_count,
             raised_at=flag.raised_at,
-            resolution=made and ResolutionView(made.outcome.value, made.reason, made.resolved_by, made.resolved_at),
+            resolution=resolved,
         )
 
 

@@ -123,6 +123,13 @@ async def list_templates(tx: AsyncSession, actor: Actor, request: PageRequest) -
     return Page.cut(found, request, lambda template: template.template_id)
 
 
+async def delete_template(tx: AsyncSession, actor: Actor, template_id: UUID) -> None:
+    """Forget one of the organisation's mapping templates. Raises `NotFound`."""
+    require(actor, role=Role.MEMBER, scope=_WRITE)
+    if not await store.delete_template(tx, template_id):
+        raise NotFound("no mapping template of yours has this id")
+
+
 async def refused_accounts(
     tx: AsyncSession, actor: Actor, portfolio_id: UUID, request: PageRequest
 ) -> Page[RefusedAccount]:

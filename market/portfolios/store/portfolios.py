@@ -212,6 +212,16 @@ async def save_template(tx: AsyncSession, template: Template, created_by: UUID) 
     return _template(row)
 
 
+async def delete_template(tx: AsyncSession, template_id: UUID) -> bool:
+    """Whether there was one of the organisation's own."""
+    result = await tx.execute(
+        delete(MappingTemplateRow)
+        .where(MappingTemplateRow.template_id == template_id)
+        .returning(MappingTemplateRow.template_id)
+    )
+    return result.scalar_one_or_none() is not None
+
+
 async def find_template(tx: AsyncSession, org_id: UUID, digest: str) -> Template | None:
     """The newest template of the organisation for this set of headers."""
     row = await tx.scalar(
