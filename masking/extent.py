@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from masking.limits import IntakeError, Limits
 
 _PLACE = re.compile(rb"\b(?:r|ref)\s*=\s*[\"'](?:[A-Z]{1,3}[0-9]{1,7}:)?([A-Z]{0,3})([0-9]{1,7})[\"']")
-_CELL = re.compile(rb"<(?:\w+:)?c[\s>/]")
+_ENDS = (b" ", b">", b"/", b"\n", b"\r", b"\t", b"\v", b"\f")
+_PREFIXED_CELL = re.compile(rb"<\w+:c[\s>/]")
 _SPARE_CELLS = 1_000_000
 _SPARSITY = 8
 
@@ -23,7 +24,9 @@ class Extent:
         for letters, digits in _PLACE.findall(window):
             self.rows = max(self.rows, int(digits))
             self.columns = max(self.columns, _column_number(letters))
-        self.cells += len(_CELL.findall(window))
+        self.cells += sum(window.count(b"<c" + end) for end in _ENDS)
+        if b":c" in window:
+            self.cells += len(_PREFIXED_CELL.findall(window))
 
     def check(self, limits: Limits) -> None:
         """Raises `IntakeError` for a sheet whose few cells span a space that no memory should be asked for."""

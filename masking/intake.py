@@ -1,5 +1,6 @@
 """Reading hostile files: every column arrives as text, or the file is refused with a remedy."""
 
+import hashlib
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -146,13 +147,20 @@ def _inspect_workbook(file: BinaryIO, limits: Limits, name: str, headless: Headl
         (*hidden, *sheet.warnings),
         sheet=sheet.name,
         headed=has_headers,
+        checked_sha256=_digest(file),
     )
+
+
+def _digest(file: BinaryIO) -> str:
+    file.seek(0)
+    return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_workbook(
     file: BinaryIO, info: TapeInfo, chunk_rows: int, report: Callable[[RefusedRow], None], limits: Limits
 ) -> Iterator[pa.Table]:
-    workbook.check(file, limits)
+    if info.checked_sha256 != _digest(file):  # the very bytes that `inspect` searched need not be searched again
+        workbook.check(file, limits)
     rows = enumerate(workbook.open_sheet(file, info.sheet).rows(), start=1)
     width = len(info.columns)
     if info.headed:

@@ -84,6 +84,7 @@ class TapeInfo:
     quoted: bool = True
     sheet: str = ""
     headed: bool = True
+    checked_sha256: str = ""
 
     @property
     def first_row(self) -> int:

@@ -108,8 +108,10 @@ def _search(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], limits: Li
                 if is_xml:
                     window = tail + piece
                     _forbid(window, first=not tail)
-                    hidden.update(found[1] for found in HIDDEN_CELLS.finditer(window))
-                    unreckoned.update(int(found[1]) for found in UNRECKONED.finditer(window))
+                    if b"hidden" in window:
+                        hidden.update(found[1] for found in HIDDEN_CELLS.finditer(window))
+                    if b"<f" in window or b":f" in window:
+                        unreckoned.update(int(found[1]) for found in UNRECKONED.finditer(window))
                     extent.feed(window)
                     tail = window[-OVERLAP_BYTES:]
         extent.check(limits)
