@@ -81,9 +81,14 @@ async def accounting_journal(context: Here, actor: Who) -> Stream:
 
 
 async def _journal(context: Context, actor: Actor) -> AsyncIterator[str]:
-    async with context.db.begin(actor) as tx:
-        async for text in service.accounting_journal(tx, actor):
-            yield text
+    """A transaction for each page: whoever stops reading leaves no connection behind."""
+    after: UUID | None = None
+    while True:
+        async with context.db.begin(actor) as tx:
+            text, after = await service.journal_page(tx, actor, after)
+        yield text
+        if after is None:
+            return
 
 
 async def _answer(report: Report, form: As, name: str) -> Response[schemas.ReportView | bytes | str]:

@@ -77,7 +77,13 @@ from market.settlement.service.second_offers import (
     offer_second,
     open_accepted,
 )
-from market.settlement.service.statements import accounting_journal, escrow_ageing, fee_report, party_statement
+from market.settlement.service.statements import (
+    accounting_journal,
+    escrow_ageing,
+    fee_report,
+    journal_page,
+    party_statement,
+)
 from market.settlement.service.suspense import (
     confirm_match,
     keep_notices,
@@ -124,6 +130,7 @@ __all__ = [
     "free_pool",
     "import_statements",
     "issue",
+    "journal_page",
     "keep_event",
     "keep_notices",
     "keep_reference",

@@ -8,15 +8,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.kit.actor import Actor, Role
 from market.kit.errors import Malformed, NotFound
+from market.kit.pages import MAX_LIMIT, Page, PageRequest
 from market.parties.rules import require
 from market.settlement import reports
 from market.settlement.moves import cash
 from market.settlement.reports import Report
 from market.settlement.rules import Party
-from market.settlement.service.books import READ, STAFF, ledger_rows
+from market.settlement.service.books import READ, STAFF
 from market.settlement.store import ledger, settlements
 from market.settlement.store import reports as store
 
+_JOURNAL_HEAD = "; The ledger of this marketplace. Amounts are exact; liabilities are what clients are owed.\n\n"
 _LONGEST_PERIOD = timedelta(days=400)
 
 
@@ -52,13 +54,24 @@ async def escrow_ageing(tx: AsyncSession, actor: Actor, *, now: datetime) -> Rep
     return reports.ageing(await store.held(tx), now)
 
 
-async def accounting_journal(tx: AsyncSession, actor: Actor) -> AsyncIterator[str]:
-    """The whole ledger as a plain-text accounting journal (hledger), transaction by transaction, oldest first.
-
-    For the platform's people: every account is named. Each transaction balances.
+async def journal_page(tx: AsyncSession, actor: Actor, after: UUID | None) -> tuple[str, UUID | None]:
+    """A page of the ledger as a plain-text accounting journal (hledger), oldest first, and after which transfer the next
+    begins (None: that was the last). For the platform's people: every account is named. Each transaction balances.
     """
     require(actor, role=STAFF, scope=READ)
-    yield "; The ledger of this marketplace. Amounts are exact; liabilities are what clients are owed.\n\n"
-    async for entry in ledger_rows(tx, actor):
-        if text := reports.journal_entry(entry):
-            yield text
+    request = PageRequest(MAX_LIMIT, after)
+    found = await ledger.list_entries(tx, request)
+    page = Page.cut(found, request, lambda entry: entry.transfer_id)
+    text = "".join(reports.journal_entry(entry) for entry in page.items)
+    head = _JOURNAL_HEAD if after is None else ""
+    return head + text, page.items[-1].transfer_id if page.next_cursor else None
+
+
+async def accounting_journal(tx: AsyncSession, actor: Actor) -> AsyncIterator[str]:
+    """The whole of it, in one transaction."""
+    after: UUID | None = None
+    while True:
+        text, after = await journal_page(tx, actor, after)
+        yield text
+        if after is None:
+            return
