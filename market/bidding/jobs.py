@@ -1,6 +1,7 @@
 """What happens after an auction's end: a pool that found no buyer goes back to its seller."""
 
 import asyncio
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -36,10 +37,18 @@ async def _return_pool(tx: AsyncSession, entry: Entry) -> None:
             await portfolios.mark_unsold(tx, SYSTEM, pool.pool_id)
 
 
+_LOOK_EVERY = timedelta(seconds=5)
+
+
 async def take_checkpoints(context: Context) -> bool:
-    """Each minute, and when an auction has ended, sign where its log stands. True if there may be more."""
+    """Each minute, and soon after an auction has ended, sign where its log stands. Never calls for another turn at once."""
+    async with context.db.begin(SYSTEM) as tx:
+        if not await journal.on_duty(tx, "bidding.checkpoints", context.clock.now(), _LOOK_EVERY):
+            return False
     signer = await asyncio.to_thread(Signer.of, context)
-    return await service.take_due_checkpoints(context, signer) > 0
+    while await service.take_due_checkpoints(context, signer):
+        pass
+    return False
 
 
 TICKS = (return_unsold_pools, take_checkpoints)

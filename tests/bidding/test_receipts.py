@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import text
 
+from auctions.messages import Cancel
 from auctions.receipts import Checkpoint
 from market.bidding import service as bidding
 from market.bidding.jobs import take_checkpoints
@@ -14,7 +17,7 @@ from market.bidding.service.proving import take_checkpoint
 from market.bidding.signatures import Signer, is_signed_by
 from market.cli import cli
 from market.kit.actor import SYSTEM
-from tests.bidding.conftest import bid
+from tests.bidding.conftest import bid, say
 from tests.bidding.test_http import web  # noqa: F401  # the application in this process
 
 
@@ -79,21 +82,37 @@ async def test_checkpoints_come_when_the_log_moved_and_are_the_platforms_to_writ
         assert not is_signed_by(signer_of(hall).public_key, forged.statement, found.signature)
 
 
-async def test_the_worker_signs_what_moved_a_minute_after_the_checkpoint_before_and_at_the_end_at_once(hall, make_lane):
+async def test_what_moved_is_signed_a_minute_after_the_checkpoint_before_and_at_the_end_at_once(hall, make_lane):
     lane = await make_lane(closer=False)
-    room = await hall.room()
-    while await take_checkpoints(hall.context):
-        pass
+    room, signer = await hall.room(), signer_of(hall)
+
+    async def sizes():
+        while await bidding.take_due_checkpoints(hall.context, signer):
+            pass
+        async with hall.context.db.begin(SYSTEM) as tx:
+            return [found.size for found in await bidding.checkpoints_of(tx, SYSTEM, room.auction_id)]
+
+    assert await sizes() == [1]
     await lane.submit(bid(hall.context, room.buyers[0], room.auction_id, 100_000))
-    while await take_checkpoints(hall.context):
-        pass
-    async with hall.context.db.begin(SYSTEM) as tx:
-        (only,) = await bidding.checkpoints_of(tx, SYSTEM, room.auction_id)
-    assert only.size == 1
+    assert await sizes() == [1]
     with pytest.raises(NotCheckpointed):
-        await bidding.receipt_for(hall.context, room.buyers[0].actor, room.auction_id, 3, signer_of(hall))
+        await bidding.receipt_for(hall.context, room.buyers[0].actor, room.auction_id, 3, signer)
     with pytest.raises(NoSuchReceipt):
-        await bidding.receipt_for(hall.context, room.buyers[0].actor, room.auction_id, 1, signer_of(hall))
+        await bidding.receipt_for(hall.context, room.buyers[0].actor, room.auction_id, 1, signer)
+    await say(lane, hall.context, hall.seller.actor, room.auction_id, Cancel(reason="a doubt"))
+    assert await sizes() == [5, 1]
+
+
+async def test_the_worker_signs_what_moved_and_then_lets_some_seconds_pass(hall, make_lane):
+    await make_lane(closer=False)
+    room = await hall.room()
+    began_at = hall.context.clock.now()
+    assert not await take_checkpoints(hall.context)
+    async with hall.context.db.begin(SYSTEM) as tx:
+        (found,) = await bidding.checkpoints_of(tx, SYSTEM, room.auction_id)
+        due_at = await tx.scalar(text("SELECT due_at FROM duty WHERE name = 'bidding.checkpoints'"))
+    assert found.size == 1
+    assert due_at >= began_at + timedelta(seconds=5)
 
 
 def test_the_key_is_drawn_once_and_lies_wrapped(hall):

@@ -73,9 +73,8 @@ async def receipt_for(context: Context, actor: Actor, auction_id: UUID, seq: int
         raise NotCheckpointed("the next checkpoint comes within a minute")
     async with context.db.begin(SYSTEM) as tx:
         heads = (await store.heads(tx, auction_id))[: checkpoint.size]
-    blinds = signer.blinds(str(auction_id), len(heads))
-    leaves = [leaf(blind, head) for blind, head in zip(blinds, heads, strict=True)]
-    return Receipt(auction_id, seq, blinds[seq - 1], path(leaves, seq - 1), checkpoint)
+    blind = signer.blinds(str(auction_id), seq)[-1]
+    return Receipt(auction_id, seq, blind, path(_leaves(signer, auction_id, heads), seq - 1), checkpoint)
 
 
 def _leaves(signer: Signer, auction_id: UUID, heads: list[bytes]) -> list[bytes]:
