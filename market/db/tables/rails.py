@@ -92,6 +92,23 @@ class SuspenseDecisionRow(Base):
     )
 
 
+class BankNoticeRow(Base):
+    """The parts of a batch booking, told before or after the statement that books it."""
+
+    __tablename__ = "bank_notice"
+
+    bank_account: Mapped[str] = mapped_column(primary_key=True)
+    entry_ref: Mapped[str] = mapped_column(primary_key=True)
+    notice_ref: Mapped[str]
+    currency: Mapped[str]
+    direction: Mapped[str]
+    amount_cents: Mapped[int]
+    parts: Mapped[list[Any]]
+    file_sha256: Mapped[str]
+    imported_by: Mapped[UUID] = mapped_column(ForeignKey(_PERSON), index=True)
+    imported_at: Mapped[datetime]
+
+
 class ProviderEventRow(Base):
     """A payment provider's message, once; its body is not kept."""
 
