@@ -10,6 +10,33 @@ from market.db.base import Base
 _PERSON = "person.user_id"
 
 
+class PaymentReferenceRow(Base):
+    """What an organisation writes on a wire so that the money reaches its cash account."""
+
+    __tablename__ = "payment_reference"
+
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.org_id"), primary_key=True)
+    reference: Mapped[str] = mapped_column(unique=True)
+
+
+class BankStatementRow(Base):
+    __tablename__ = "bank_statement"
+
+    statement_id: Mapped[UUID] = mapped_column(primary_key=True)
+    bank_account: Mapped[str]
+    statement_ref: Mapped[str]
+    currency: Mapped[str]
+    chain: Mapped[int]
+    opening_cents: Mapped[int]
+    closing_cents: Mapped[int]
+    entry_count: Mapped[int]
+    file_sha256: Mapped[str]
+    imported_by: Mapped[UUID] = mapped_column(ForeignKey(_PERSON), index=True)
+    imported_at: Mapped[datetime]
+
+    __table_args__ = (UniqueConstraint("bank_account", "statement_ref"), UniqueConstraint("currency", "chain"))
+
+
 class SealedDocumentRow(Base):
     """A document as delivered: `pdf` begins with what `facts` render to, whose digest is `base_sha256`."""
 

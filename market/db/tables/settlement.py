@@ -77,15 +77,6 @@ class LedgerResolutionRow(Base):
     at: Mapped[datetime]
 
 
-class PaymentReferenceRow(Base):
-    """What an organisation writes on a wire so that the money reaches its cash account."""
-
-    __tablename__ = "payment_reference"
-
-    org_id: Mapped[UUID] = mapped_column(ForeignKey(_ORG), primary_key=True)
-    reference: Mapped[str] = mapped_column(unique=True)
-
-
 class BankAccountRow(Base):
     """Where an organisation is paid to. The newest row counts, from `usable_from_at` on."""
 
@@ -100,24 +91,6 @@ class BankAccountRow(Base):
     usable_from_at: Mapped[datetime]
     created_by: Mapped[UUID] = mapped_column(ForeignKey(_PERSON), index=True)
     created_at: Mapped[datetime]
-
-
-class BankStatementRow(Base):
-    __tablename__ = "bank_statement"
-
-    statement_id: Mapped[UUID] = mapped_column(primary_key=True)
-    bank_account: Mapped[str]
-    statement_ref: Mapped[str]
-    currency: Mapped[str]
-    chain: Mapped[int]
-    opening_cents: Mapped[int]
-    closing_cents: Mapped[int]
-    entry_count: Mapped[int]
-    file_sha256: Mapped[str]
-    imported_by: Mapped[UUID] = mapped_column(ForeignKey(_PERSON), index=True)
-    imported_at: Mapped[datetime]
-
-    __table_args__ = (UniqueConstraint("bank_account", "statement_ref"), UniqueConstraint("currency", "chain"))
 
 
 class BankEntryRow(Base):

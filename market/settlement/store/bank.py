@@ -10,12 +10,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from market.db.tables.rails import SuspenseDecisionRow
+from market.db.tables.rails import BankStatementRow, PaymentReferenceRow, SuspenseDecisionRow
 from market.db.tables.settlement import (
     BankAccountRow,
     BankEntryRow,
-    BankStatementRow,
-    PaymentReferenceRow,
     PayoutRow,
 )
 from market.kit.pages import PageRequest
