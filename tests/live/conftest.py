@@ -219,7 +219,7 @@ async def hold(context, cluster, urls):
             await admin.execute("SET session_replication_role = replica")
             await admin.execute(
                 "INSERT INTO auction VALUES ($1, $2, $3, 'english', $4, 'USD', '{CA}', 0, '{}', '2026-11', $5, $6, $7, $8,"
-                " 'scheduled', 1, $9, NULL, NULL, 0, $10, $7)",
+                " 'scheduled', 1, $9, NULL, NULL, 0, $10, $6)",
                 auction_id, pool_id, seller.org_id, json.dumps(published),
                 "open" if invited is None else "invited", terms.opens_at, seller.user_id, now, head, terms.closes_at,
             )  # fmt: skip
