@@ -1,6 +1,29 @@
 """All tables at once, for the migration history and the test that compares the two."""
 
 from market.db.base import Base
-from market.db.tables import bidding, compliance, journal, keys, parties, portfolios, rails, screening, settlement
+from market.db.tables import (
+    afterwards,
+    bidding,
+    compliance,
+    journal,
+    keys,
+    parties,
+    portfolios,
+    rails,
+    screening,
+    settlement,
+)
 
-__all__ = ["Base", "bidding", "compliance", "journal", "keys", "parties", "portfolios", "rails", "screening", "settlement"]
+__all__ = [
+    "Base",
+    "afterwards",
+    "bidding",
+    "compliance",
+    "journal",
+    "keys",
+    "parties",
+    "portfolios",
+    "rails",
+    "screening",
+    "settlement",
+]

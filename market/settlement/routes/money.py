@@ -48,7 +48,7 @@ async def put_bank_account(context: Here, actor: Who, data: JSONBody[schemas.Ban
     return schemas.BankAccountView.from_account(pay_with, account, context.settings)
 
 
-@post("/v1/withdrawals", tags=MONEY, summary="Have free cash paid out", operation_id="withdraw")
+@post("/v1/withdrawals", tags=MONEY, summary="Have free cash paid out", operation_id="withdraw", opt=STEP_UP)
 async def withdraw(
     context: Here,
     actor: Who,

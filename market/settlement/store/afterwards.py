@@ -8,7 +8,8 @@ from uuid import UUID
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from market.db.tables.settlement import PutBackRow, SettlementHoldRow, SettlementRow, TitleLinkRow
+from market.db.tables.afterwards import PutBackRow, SettlementHoldRow, TitleLinkRow
+from market.db.tables.settlement import SettlementRow
 from market.kit.pages import PageRequest
 from market.settlement.refunds import OPEN, Ground, PutBack, PutBackState
 

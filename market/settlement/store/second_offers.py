@@ -9,7 +9,7 @@ from sqlalchemy import select as pick
 from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from market.db.tables.settlement import SecondOfferRow
+from market.db.tables.afterwards import SecondOfferRow
 from market.kit.pages import PageRequest
 
 _BATCH = 50
