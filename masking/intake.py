@@ -153,7 +153,10 @@ def _inspect_workbook(file: BinaryIO, limits: Limits, name: str, headless: Headl
 
 def _digest(file: BinaryIO) -> str:
     file.seek(0)
-    return hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    while block := file.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 def _read_workbook(
