@@ -15,7 +15,6 @@ from pathlib import Path
 HERE = Path(__file__).parent
 BENCHMARKS = {
     "screening": ["-m", "bench.screening"],
-    "screening": ["-m", "bench.screening"],
     "masking": ["-m", "bench.masking", "--rows", "200000"],
     "bids": ["-m", "bench.bids", "--seconds", "3"],
     "gate": ["-m", "bench.gate"],
