@@ -6,6 +6,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
+from market.client.afterwards import AfterwardsClient
 from market.client.auctions import AuctionsClient
 from market.client.compliance import ComplianceClient
 from market.client.formats import FormatsClient
@@ -30,6 +31,7 @@ class MarketClient(
     FormatsClient,
     SettlementClient,
     RailsClient,
+    AfterwardsClient,
 ):
     """Use as an async context manager. One per user: it keeps the session of `sign_in`, or uses an API key.
 
