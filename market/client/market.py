@@ -15,6 +15,7 @@ from market.client.officers import OfficersClient
 from market.client.parties import PartiesClient
 from market.client.portfolios import PortfoliosClient
 from market.client.rails import RailsClient
+from market.client.screening import ScreeningClient
 from market.client.settlement import SettlementClient
 from market.kit.clock import Clock, SystemClock
 from market.kit.ids import Chance, SystemChance
@@ -32,6 +33,7 @@ class MarketClient(
     SettlementClient,
     RailsClient,
     AfterwardsClient,
+    ScreeningClient,
 ):
     """Use as an async context manager. One per user: it keeps the session of `sign_in`, or uses an API key.
 
