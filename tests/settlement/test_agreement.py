@@ -75,6 +75,7 @@ def test_a_name_is_text_and_never_markup(names):
         replace(GOODS, name=names[1]),
         SCHEDULE,
         replace(DEAL, buyer=replace(DEAL.buyer, name=names[2])),
+        sale_terms=SaleTerms(),
     )
     assert json.loads(facts)["seller"]["name"] == names[0]
     assert render(facts).pdf.startswith(b"%PDF-")
