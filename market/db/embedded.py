@@ -63,7 +63,6 @@ _SETTINGS = {
     "unix_socket_permissions": "0700",
     "max_connections": "100",
     "shared_buffers": "128MB",
-    "fsync": "on",
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
