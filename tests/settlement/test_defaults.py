@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from market.compliance.rules import NotCleared
 from market.kit.actor import SYSTEM
 from market.kit.errors import Malformed, NotFound
 from market.portfolios import service as portfolios
@@ -179,7 +180,7 @@ async def test_no_release_to_a_buyer_whose_clearance_ended(bank):
         await factories.compliance.end_clearance(
             tx, officer.actor, buyer.clearances["bid"], "a hit", now=bank.context.clock.now()
         )
-    with pytest.raises(factories.compliance.rules.NotCleared):
+    with pytest.raises(NotCleared):
         await approve(bank.context, officer, settlement.settlement_id)
     assert (await balance(bank.context, moves.escrow(settlement.settlement_id)))[0] == settlement.price_cents
 
