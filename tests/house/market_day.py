@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import httpx
 
@@ -77,7 +78,7 @@ async def open_market(context: Context) -> MarketDay:
     )
     key = await day.key("seller", frozenset({"parties:read"}))
     ids: dict[str, Any] = {
-        "user_id": spare.user_id, "key_id": key[3:35], "case_id": own.case_id, "evidence_id": paper.evidence_id,
+        "user_id": spare.user_id, "key_id": UUID(key[3:35]), "case_id": own.case_id, "evidence_id": paper.evidence_id,
         "clearance_id": seller.clearances[Capability.LIST.value], "portfolio_id": pool.portfolio_id,
         "pool_id": pool.pool_id, "auction_id": auction.auction_id, "settlement_id": sale.settlement_id,
         "kind": "agreement", "org_id": seller.org_id,
