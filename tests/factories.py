@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from email import message_from_bytes, policy
@@ -101,6 +102,19 @@ async def deliver_codes(context: Context, mailbox: Mailbox) -> None:
         pass
 
 
+async def _code_for(context: Context, email: str) -> str:
+    """The code, mailed by this process or by the worker of a server that runs beside it."""
+    mailbox = Mailbox()
+    for _ in range(200):
+        await deliver_codes(context, mailbox)
+        if any(recipient == email for recipient, _, _ in mailbox.messages):
+            return mailbox.code_for(email)
+        with suppress(AssertionError):
+            return mailed_code(context, email)
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"no code was mailed to {email}")
+
+
 def a_registration(**changes: str) -> Registration:
     number = next(_numbers)
     stated = {
@@ -116,9 +130,7 @@ def a_registration(**changes: str) -> Registration:
 
 async def verify(context: Context, email: str) -> Party:
     """Let the worker mail the code, enter it, and tell who that is."""
-    mailbox = Mailbox()
-    await deliver_codes(context, mailbox)
-    await parties.verify_contact(context, email, mailbox.code_for(email), PASSWORD, hasher=CHEAP)
+    await parties.verify_contact(context, email, await _code_for(context, email), PASSWORD, hasher=CHEAP)
     signed_in = await parties.sign_in(context, parties.SignIn(email, PASSWORD, "192.0.2.1"), hasher=CHEAP)
     actor = signed_in.actor
     assert actor.org_id is not None

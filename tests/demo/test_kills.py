@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 
 from market.client.portfolios import Pool
@@ -63,7 +62,6 @@ async def stage(context: Context, urls: RoleUrls) -> AsyncIterator[Stage]:
     await server.stop()
 
 
-@pytest.mark.usefixtures("demos")  # they begin to run meanwhile
 async def test_a_sale_survives_kill_9_at_every_step(stage: Stage, tmp_path: Path) -> None:
     world = stage.world
     await _come_in(world)
@@ -112,7 +110,7 @@ async def _publish(world: World) -> tuple[Pool, Figures]:
     assert pool.state == "ready"
     figures = Figures(opening_cents=10_000_00, increment_cents=100, reserve_cents=10_001_00, deposit_cents=5_000_00)
     opens_at = world.clock.now() + timedelta(seconds=1)
-    await offer.publish(world, pool, figures, opens_at=opens_at, open_for=timedelta(seconds=20), window_s=1)
+    await offer.publish(world, pool, figures, opens_at=opens_at, open_for=timedelta(seconds=30), window_s=1)
     return pool, figures
 
 
