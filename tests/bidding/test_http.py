@@ -377,7 +377,7 @@ async def test_ceilings_strikes_pauses_and_cancellations_have_doors(hall, web):
 
 async def test_an_auction_over_http_runs_from_publication_to_award(hall, web):
     pool = await factories.ready_pool(hall.context, hall.seller)
-    soon = hall.context.clock.now() + timedelta(seconds=2.5)
+    soon = hall.context.clock.now() + timedelta(seconds=8)
     terms = {"closes_at": soon, "soft_close_window_s": 0, "soft_close_extension_s": 0}
     made = await web(hall.seller, "POST", "/auctions", json=publication(hall, pool.pool_id, terms=terms))
     async with hall.context.db.begin(hall.seller.actor) as tx:
@@ -387,7 +387,7 @@ async def test_an_auction_over_http_runs_from_publication_to_award(hall, web):
     room = factories.Room(auction, hall.seller, hall.buyers[:2], hall.officers)
     for party, cents in ((hall.buyers[0], 100_000), (hall.buyers[1], 250_000)):
         assert (await web.bid(party, room, {"kind": "manual", "amount_cents": cents})).status_code == 201
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(25):
         while (seen := (await web(hall.seller, "GET", f"/auctions/{room.auction_id}")).json())["phase"] != "awarded":
             await asyncio.sleep(0.05)
     assert seen["award"]["winner_org_id"] == str(hall.buyers[1].org_id)
