@@ -6,7 +6,7 @@ What arrives while one batch is being committed makes up the next: no timer, so 
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from uuid import UUID
 
 import structlog
@@ -16,6 +16,7 @@ from auctions.shape import flaw_in
 from market.bidding.batch import Draft
 from market.bidding.closing import Closer
 from market.bidding.content import BIDDER_ORDERS
+from market.bidding.held import Held, Ticket
 from market.bidding.orders import CHANNEL, Answer, BidOrder, Committed, OnCommit, Status
 from market.bidding.rules import speaks_for_itself
 from market.bidding.states import States
@@ -30,17 +31,11 @@ __all__ = ["CHANNEL", "Answer", "BidOrder", "Committed", "Lane", "OnCommit", "St
 
 _log = structlog.get_logger()
 _ATTEMPT_COUNT = 3
-"""How often a batch is tried over passing trouble before it is halved, or its only order sent back."""
+"""How often a batch is tried over lost connections before it is halved, or its only order sent back."""
 _RETRY_S = 0.05
 _LONGEST_RETRY_S = 1.0
 _LONGEST_WAIT_S = 30.0
 _BUSY_RETRY_S = 0.25
-
-
-@dataclass(slots=True)
-class _Ticket:
-    order: BidOrder
-    answer: asyncio.Future[Answer]
 
 
 class Lane:
@@ -53,7 +48,8 @@ class Lane:
         self._context = context
         self.on_commit = on_commit
         self.states = States()
-        self._queue: deque[_Ticket] = deque()
+        self._queue: deque[Ticket] = deque()
+        self._held = Held()
         self._arrived = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
@@ -78,7 +74,8 @@ class Lane:
             if not done:
                 self._task.cancel()
                 await asyncio.wait({self._task})
-        self._send_back(list(self._queue), Transient("the node is stopping; send the same key again"))
+        waiting = [*self._held.all(), *self._queue]
+        self._send_back(waiting, Transient("the node is stopping; send the same key again"))
         self._queue.clear()
         await self._writer.close()
 
@@ -90,7 +87,7 @@ class Lane:
         """
         if refused := self._refuse_at_once(order):
             return refused
-        ticket = _Ticket(order, asyncio.get_running_loop().create_future())
+        ticket = Ticket(order, asyncio.get_running_loop().create_future())
         self._queue.append(ticket)
         self._arrived.set()
         return await ticket.answer
@@ -113,8 +110,8 @@ class Lane:
                 return self._no(order, Reason.NOT_ELIGIBLE, "a member bids for its own organisation")
             if wait_s := self._rates.take((order.auction_id, actor.org_id)):
                 return self._no(order, Reason.RATE_LIMITED, "too many commands", retry_after_s=wait_s)
-        is_full = len(self._queue) >= self._context.settings.lane_queue_count and actor.role is not Role.SYSTEM
-        if is_full or self._stopping:
+        is_full = self._held.is_full(order.auction_id) or len(self._queue) >= self._context.settings.lane_queue_count
+        if (is_full and actor.role is not Role.SYSTEM) or self._stopping:
             return self._no(order, Reason.BUSY, "the queue is full; try again", retry_after_s=_BUSY_RETRY_S)
         return None
 
@@ -130,16 +127,13 @@ class Lane:
         )
 
     async def _run(self) -> None:
-        most = self._context.settings.lane_batch_count
-        while True:
-            while not self._queue:
-                if self._stopping:
-                    return
-                self._arrived.clear()
-                await self._arrived.wait()
-            tickets = [self._queue.popleft() for _ in range(min(most, len(self._queue)))]
+        while not (self._stopping and not self._queue and not self._held):
+            await self._arrivals()
+            tickets = self._next_batch()
             try:
-                await self._settle(tickets)
+                if tickets:
+                    await self._settle(tickets)
+                await self._let_go()
             except asyncio.CancelledError:
                 self._send_back(tickets, Transient("the node is stopping; send the same key again"))
                 raise
@@ -147,11 +141,45 @@ class Lane:
                 _log.error("fault in the lane", exc_info=error)
                 self._send_back(tickets, Transient("the outcome is not known; send the same key again"))
 
-    async def _settle(self, tickets: Sequence[_Ticket]) -> None:
+    async def _arrivals(self) -> None:
+        """Until there is something to decide, or to look whether it may be decided by now."""
+        if self._queue:
+            return
+        self._arrived.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._held.next_look_in()):
+                await self._arrived.wait()
+
+    def _next_batch(self) -> list[Ticket]:
+        most = self._context.settings.lane_batch_count
+        return [self._queue.popleft() for _ in range(min(most, len(self._queue)))]
+
+    def _not_held(self, tickets: Sequence[Ticket]) -> list[Ticket]:
+        """What is for an auction that is held waits behind what waits there already; the rest is returned."""
+        if not self._held:
+            return list(tickets)
+        self._hold([ticket for ticket in tickets if ticket.order.auction_id in self._held])
+        return [ticket for ticket in tickets if ticket.order.auction_id not in self._held]
+
+    def _hold(self, tickets: Sequence[Ticket]) -> None:
+        """Put aside what is for auctions whose rows somebody holds. The clock is sent back: it comes again by itself."""
+        self._send_back(self._held.put(tickets), Transient("the auction is held up; nothing was kept, send it again"))
+
+    async def _let_go(self) -> None:
+        """Put what waited for a row that is free by now at the head of the queue, and send back what waited too long."""
+        if not self._held or self._held.next_look_in():
+            return
+        free = await self._writer.free(self._held.auction_ids())
+        freed, late = self._held.look(free)
+        self._queue.extendleft(reversed(freed))
+        self._send_back(late, Transient("the auction is held up; nothing was kept, send it again"))
+
+    async def _settle(self, tickets: Sequence[Ticket]) -> None:
         """Decide the tickets, whatever happens; one that spoils the others' transaction is found by halving."""
+        tickets = self._not_held(tickets)
         orders = [ticket.order for ticket in tickets]
         for attempt in range(_ATTEMPT_COUNT):
-            if not await self._have_database(tickets):
+            if not tickets or not await self._have_database(tickets):
                 return
             try:
                 draft = await self._write(orders)
@@ -164,17 +192,16 @@ class Lane:
                 _log.warning("the lane waits for a lock", orders=len(orders))
                 if _is_many(orders):
                     await self._one_by_one(tickets)
-                    return
-                if attempt:
-                    self._send_back(tickets, Transient("the auction is held up; nothing was kept, send it again"))
-                    return
+                else:
+                    self._hold(tickets)
+                return
             else:
                 self._give(tickets, draft)
                 return
             await asyncio.sleep(_RETRY_S * 2**attempt)
         await self._part(tickets, None)
 
-    async def _have_database(self, tickets: Sequence[_Ticket]) -> bool:
+    async def _have_database(self, tickets: Sequence[Ticket]) -> bool:
         """Wait for the database to come back; after 30 s the tickets are sent back and the answer is False."""
         pause_s, waited_s = _RETRY_S, 0.0
         while True:
@@ -190,15 +217,15 @@ class Lane:
             else:
                 return True
 
-    async def _one_by_one(self, tickets: Sequence[_Ticket]) -> None:
+    async def _one_by_one(self, tickets: Sequence[Ticket]) -> None:
         """Auction by auction, so that a row which somebody holds keeps back its own auction only."""
-        apart: dict[UUID, list[_Ticket]] = {}
+        apart: dict[UUID, list[Ticket]] = {}
         for ticket in tickets:
             apart.setdefault(ticket.order.auction_id, []).append(ticket)
         for together in apart.values():
             await self._settle(together)
 
-    async def _part(self, tickets: Sequence[_Ticket], error: Exception | None) -> None:
+    async def _part(self, tickets: Sequence[Ticket], error: Exception | None) -> None:
         """Halve a batch that cannot be kept, down to the order at fault, which is sent back alone."""
         if len(tickets) == 1:
             if error is not None:
@@ -230,7 +257,7 @@ class Lane:
                 await asyncio.sleep(pause_s)
                 pause_s = min(_LONGEST_RETRY_S, pause_s * 2)
 
-    def _give(self, tickets: Sequence[_Ticket], draft: Draft) -> None:
+    def _give(self, tickets: Sequence[Ticket], draft: Draft) -> None:
         if draft.committed and self.on_commit is not None:
             try:
                 self.on_commit(draft.committed)
@@ -242,7 +269,7 @@ class Lane:
             if not ticket.answer.done():
                 ticket.answer.set_result(answer)
 
-    def _send_back(self, tickets: Sequence[_Ticket], error: Transient) -> None:
+    def _send_back(self, tickets: Sequence[Ticket], error: Transient) -> None:
         for ticket in tickets:
             if not ticket.answer.done():
                 ticket.answer.set_exception(error)

@@ -108,6 +108,15 @@ class Writer:
             raise
         return kept
 
+    async def free(self, auction_ids: Sequence[UUID]) -> set[UUID]:
+        """Those auctions whose rows nobody holds at the moment; none of them if the database cannot be asked."""
+        try:
+            return await store.free_auctions(await self._connected(), auction_ids)
+        except Exception as error:  # noqa: BLE001 - whoever waits for them asks again
+            _log.warning("the lane could not ask which auctions are free", error=type(error).__name__)
+            self._drop()
+            return set()
+
     async def connect(self) -> None:
         """Be connected, prepared and with the clocks compared; nothing is done if that is so. Raises `Lost`."""
         await self._connected()

@@ -8,6 +8,7 @@ import pytest
 from auctions.messages import Reason
 from market.bidding.lane import Status
 from market.kit.errors import Transient
+from tests import factories
 from tests.bidding.conftest import bid, count_of, events_of
 
 
@@ -144,17 +145,45 @@ async def test_a_connection_lost_in_the_commit_is_answered_with_the_truth(hall, 
 
 
 async def test_a_row_that_somebody_holds_keeps_back_its_own_auction_only(hall, make_lane):
-    held, free = await hall.room(), await hall.room()
+    """While it is held, another auction runs from its first bid to its close; then what waited is decided in its order."""
+    held, brief = await hall.room(), await hall.brief_room(3)
     lane = await make_lane()
+    orders = [bid(hall.context, held.buyers[n % 3], held.auction_id, 100_000 + n * 10_000) for n in range(6)]
     holder = await hall.migrator()
     async with holder.transaction():
         await holder.execute("SELECT 1 FROM auction WHERE auction_id = $1 FOR UPDATE", held.auction_id)
-        stuck = asyncio.create_task(lane.submit(bid(hall.context, held.buyers[0], held.auction_id, 100_000)))
-        quick = await lane.submit(bid(hall.context, free.buyers[0], free.auction_id, 100_000))
-        assert quick.holds
-        assert not stuck.done() or stuck.exception()
+        stuck = [asyncio.create_task(lane.submit(order)) for order in orders[:3]]
+        first = await lane.submit(bid(hall.context, brief.buyers[0], brief.auction_id, 100_000))
+        stuck += [asyncio.create_task(lane.submit(order)) for order in orders[3:]]
+        await factories.until(hall.context, lambda: ended(hall, brief))
+        assert first.holds
+        assert not any(task.done() for task in stuck)
     await holder.close()
-    assert isinstance(stuck.exception(), Transient) if stuck.done() else (await stuck).holds
+    answers = await asyncio.gather(*stuck)
+    assert [answer.status for answer in answers] == [Status.ACCEPTED] * 6
+    assert [answer.seq for answer in answers] == sorted(answer.seq for answer in answers)
+
+
+async def ended(hall, room):
+    return (await events_of(hall, room.auction_id))[-1]["kind"] == "awarded"
+
+
+async def test_what_waits_for_a_held_row_is_bounded_and_sent_back_in_the_end(hall, make_lane, monkeypatch):
+    monkeypatch.setattr("market.bidding.held._LONGEST_S", 0.5)
+    monkeypatch.setattr("market.bidding.held._MOST_PER_AUCTION", 3)
+    room, lane = await hall.room(), await make_lane()
+    orders = [bid(hall.context, room.buyers[n % 3], room.auction_id, 100_000 + n * 10_000) for n in range(4)]
+    holder = await hall.migrator()
+    async with holder.transaction():
+        await holder.execute("SELECT 1 FROM auction WHERE auction_id = $1 FOR UPDATE", room.auction_id)
+        stuck = [asyncio.create_task(lane.submit(order)) for order in orders[:3]]
+        while not lane._held.is_full(room.auction_id):
+            await asyncio.sleep(0.01)
+        assert (await lane.submit(orders[3])).code is Reason.BUSY
+        assert [type(error) for error in await asyncio.gather(*stuck, return_exceptions=True)] == [Transient] * 3
+    await holder.close()
+    assert await count_of(hall, "bid", room.auction_id) == 0
+    assert all([(await lane.submit(order)).holds for order in orders])
 
 
 async def test_a_registration_in_progress_holds_up_no_bid(hall, lane):

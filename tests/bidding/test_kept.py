@@ -41,6 +41,7 @@ async def test_a_batch_decides_after_who_holds_the_auction(hall, lane):
     """A registration that ends under the auction's lock ends before every bid that is decided later."""
     room = await hall.room(buyer_count=1)
     await lane.submit(bid(hall.context, room.buyers[0], room.auction_id, 100_000))
+    await lane._writer._connection.execute("SET lock_timeout = '20s'")  # so that one can see it wait
     async with hall.context.db.begin(SYSTEM) as tx:
         await hold_auction(tx, room.auction_id)
         now = hall.context.clock.now()

@@ -119,8 +119,7 @@ async def test_a_deposit_that_meets_the_award_is_refused_and_stays_free(bank):
     await factories.deposit_for(context, winner, auction)
     await factories.accept_nda(context, late, auction)
     before = await free(bank, late)
-    lane = Lane(context)
-    await lane.start()
+    lane = await patient_lane(context)
     try:
         # The lane is in the middle of the award (its row is locked) when the deposit comes.
         async with context.db.begin(SYSTEM) as tx:
@@ -149,12 +148,14 @@ async def test_an_award_waits_for_a_deposit_that_was_before_it(bank):
     await factories.deposit_for(context, winner, auction)
     await factories.accept_nda(context, other, auction)
     before = await free(bank, other)
-    lane = Lane(context)
-    await lane.start()
+    lane = await patient_lane(context)
     try:
         # The deposit of another is half done when somebody buys.
         async with context.db.begin(other.actor) as tx:
             await service.place_deposit(tx, other.actor, auction.auction_id, "k", now=context.clock.now())
+            # It may not be half done for long: neither behind a lock nor because its node has frozen.
+            assert await tx.scalar(text("SHOW lock_timeout")) == "1s"
+            assert await tx.scalar(text("SHOW idle_in_transaction_session_timeout")) == "5s"
             command = BuyNow(bidder=str(winner.org_id), cid="b")
             order = BidOrder(winner.actor, auction.auction_id, command, context.clock.now())
             bought = asyncio.create_task(lane.submit(order))
@@ -167,6 +168,26 @@ async def test_an_award_waits_for_a_deposit_that_was_before_it(bank):
         return await free(bank, other) == before
 
     await factories.until(context, freed)
+
+
+async def patient_lane(context):
+    """A lane that stays in the line for a row, so that one can see it wait there."""
+    lane = Lane(context)
+    await lane.start()
+    await lane._writer._connection.execute("SET lock_timeout = '20s'")
+    return lane
+
+
+async def test_who_is_refused_a_deposit_holds_up_no_bid(bank):
+    context, party = bank.context, await factories.buyer(bank.context, bank.officers)
+    auction = await factories.published_auction(context, bank.seller, deposit_cents=700_00)
+    await factories.accept_nda(context, party, auction)
+    async with context.db.begin(party.actor) as tx:
+        with pytest.raises(InsufficientFunds):
+            await service.place_deposit(tx, party.actor, auction.auction_id, "k", now=context.clock.now())
+        async with context.db.begin(SYSTEM) as other:
+            free_now = "SELECT auction_id FROM auction WHERE auction_id = :id FOR NO KEY UPDATE NOWAIT"
+            assert await other.scalar(text(free_now), {"id": auction.auction_id}) == auction.auction_id
 
 
 async def place(context, party, auction, key):

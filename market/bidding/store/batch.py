@@ -30,9 +30,12 @@ _AUCTIONS_A_NOTE = 100
 
 
 async def prepare(connection: Connection) -> None:
-    """Make a fresh connection the lane's: its scope, its patience, and plans that go by index whatever the statistics."""
+    """Make a fresh connection the lane's: its scope, its patience, and plans that go by index whatever the statistics.
+
+    It waits for a lock about as long as other nodes' batches may take; what takes longer is put aside by the lane.
+    """
     await connection.execute(
-        "SET app.role = 'system'; SET lock_timeout = '2s'; SET statement_timeout = '10s';"
+        "SET app.role = 'system'; SET lock_timeout = '250ms'; SET statement_timeout = '10s';"
         " SET idle_in_transaction_session_timeout = '10s'; SET jit = off; SET enable_seqscan = off;"
         " SET enable_hashjoin = off; SET enable_mergejoin = off"
     )
@@ -49,6 +52,15 @@ async def lock_auctions(connection: Connection, auction_ids: Collection[UUID]) -
         list(auction_ids),
     )
     return {row[0]: (LockedAuction(row[0], row[1], row[2], row[3], row[4]), row[5]) for row in rows}
+
+
+async def free_auctions(connection: Connection, auction_ids: Collection[UUID]) -> set[UUID]:
+    """Those whose rows nobody holds. Locks them for the moment of the statement, and waits for none."""
+    rows = await connection.fetch(
+        "SELECT auction_id FROM auction WHERE auction_id = ANY ($1::uuid[]) FOR NO KEY UPDATE SKIP LOCKED",
+        list(auction_ids),
+    )
+    return {row[0] for row in rows}
 
 
 async def read_events(connection: Connection, auction_id: UUID, after_seq: int) -> list[str]:

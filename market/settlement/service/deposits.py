@@ -32,14 +32,14 @@ async def place_deposit(tx: AsyncSession, actor: Actor, auction_id: UUID, key: s
 
     The same key again answers the same. Raises `InsufficientFunds` with the amounts and the payment reference,
     `DepositHeld` if another deposit is held, and whatever refuses the registration. Locks the auction, then the
-    bidder's cash account.
+    bidder's cash account; bids wait for it from there on.
     """
     require(actor, role=Role.MEMBER, scope="bids:write")
     if actor.org_id is None:
         raise AssertionError("a member belongs to an organisation")
     if not 1 <= len(key) <= 64 or not key.isascii() or not key.isprintable():
         raise Malformed("send a header Idempotency-Key with 1 to 64 printable characters", field="Idempotency-Key")
-    needs = await bidding.registration_requirements(tx, auction_id)
+    needs = await bidding.find_auction(tx, auction_id)
     if not needs.deposit_cents:
         await bidding.register_bidder(tx, actor, auction_id, None, now)
         return Deposit(auction_id, None, 0, needs.currency)
@@ -47,7 +47,10 @@ async def place_deposit(tx: AsyncSession, actor: Actor, auction_id: UUID, key: s
     deposit = Deposit(auction_id, transfer_id, needs.deposit_cents, needs.currency)
     if await ledger.find_entry(tx, transfer_id) is not None:
         return deposit
-    # Nobody is sent to the bank for an auction that would not have it anyway.
+    # Nobody is sent to the bank for an auction that would not have it anyway, and nobody who is refused holds up a bid.
+    await bidding.require_registrable(tx, actor.org_id, needs, now)
+    await _require_money(tx, actor.org_id, deposit)
+    needs = await bidding.registration_requirements(tx, auction_id)
     await bidding.require_registrable(tx, actor.org_id, needs, now)
     await _reserve(tx, actor.org_id, deposit, transfer_id)
     await bidding.register_bidder(tx, actor, auction_id, transfer_id, now)
@@ -56,7 +59,7 @@ async def place_deposit(tx: AsyncSession, actor: Actor, auction_id: UUID, key: s
     return deposit
 
 
-async def _reserve(tx: AsyncSession, org_id: UUID, deposit: Deposit, transfer_id: UUID) -> None:
+async def _require_money(tx: AsyncSession, org_id: UUID, deposit: Deposit) -> None:
     account = await ledger.find_account(tx, moves.cash(org_id), deposit.currency)
     available_cents = account.available_cents if account else 0
     if await ledger.held_deposits(tx, deposit.auction_id, org_id=org_id):
@@ -71,6 +74,9 @@ async def _reserve(tx: AsyncSession, org_id: UUID, deposit: Deposit, transfer_id
             currency=deposit.currency,
             payment_reference=pay_with,
         )
+
+
+async def _reserve(tx: AsyncSession, org_id: UUID, deposit: Deposit, transfer_id: UUID) -> None:
     await ledger.apply(
         tx,
         moves.deposit_pending(
