@@ -78,7 +78,10 @@ class Settings:
         24, "an upload in parts that is not finished in this time is forgotten", low=1, high=720
     )
     mask_memory_mib: int = _setting(
-        4096, "address space of one process that reads tapes; a file that takes more is refused", low=1024, high=262_144
+        4096,
+        "address space of one process that reads tapes or screens names; a file that takes more is refused",
+        low=1024,
+        high=262_144,
     )
     evidence_max_bytes: int = _setting(25 * 1024**2, "largest evidence file", low=1024, high=1024**3)
     review_hours: int = _setting(16, "hours in which officers promise to act on what waits for them", low=1, high=1000)

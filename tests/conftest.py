@@ -31,7 +31,7 @@ from market.kit.files import FileStore
 from market.kit.ids import SystemChance
 from market.kit.vault import KeyFileVault
 from market.settings import Settings
-from tests.listed import a_version
+from tests.listed import a_packed
 from tests.running import RunningServer
 
 _numbers = itertools.count(1)
@@ -113,7 +113,7 @@ async def load_a_list(urls: RoleUrls) -> None:
         await screening.take_lists(
             tx,
             SYSTEM,
-            [a_version()],
+            [a_packed()],
             checked_at=clock.now(),
             good_for=None,
             now=clock.now(),

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from market.compliance.screening.lists import ListedName, ListEntry, ListVersion
+from market.compliance.screening.lists import ListedName, ListEntry, ListVersion, PackedVersion
 from market.compliance.screening.names import Kind
 
 
@@ -21,3 +21,7 @@ LISTED = (
 
 def a_version(*entries: ListEntry, list_id: str = "test-list") -> ListVersion:
     return ListVersion(list_id, date(2026, 1, 1), entries or LISTED)
+
+
+def a_packed(*entries: ListEntry) -> PackedVersion:
+    return PackedVersion.of(a_version(*entries))

@@ -12,8 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.db.context import Context
 from market.kit.actor import SYSTEM
-from market.portfolios.children import submit
+from market.kit.children import Crew
 
+TAPE_READERS = Crew(2)
+"""The processes that read, mask and copy tapes."""
 LEASE = timedelta(seconds=30)
 _RENEW_S = 10.0
 _LEFTOVER_AGE = timedelta(days=1)
@@ -51,7 +53,7 @@ async def compute(claim: Claim, task: Callable[[Job], Result], job: Job) -> Resu
     """
     await asyncio.to_thread(_sweep, claim.context)
     try:
-        future = submit(claim.context.settings, task, job)
+        future = TAPE_READERS.submit(claim.context.settings.mask_memory_mib, task, job)
         while not (await asyncio.wait({future}, timeout=_RENEW_S))[0]:
             await claim.renew()
         return future.result()

@@ -10,7 +10,8 @@ from sqlalchemy import text
 
 from market.client.market import MarketClient
 from market.kit.actor import SYSTEM
-from market.portfolios import children, jobs
+from market.portfolios import jobs
+from market.portfolios.claims import TAPE_READERS
 from tests import factories
 from tests.portfolios import tapes
 
@@ -170,8 +171,8 @@ async def test_a_template_is_deleted_by_its_own_organisation_alone(context, visi
 async def test_a_child_process_has_its_bound_of_memory_and_the_next_job_is_done(context):
     tight = replace(context.settings, mask_memory_mib=1024)
     with pytest.raises(MemoryError):
-        await children.submit(tight, bytearray, 2 << 30)
-    assert await children.submit(tight, bytearray, 1 << 20) == bytearray(1 << 20)
+        await TAPE_READERS.submit(tight.mask_memory_mib, bytearray, 2 << 30)
+    assert await TAPE_READERS.submit(tight.mask_memory_mib, bytearray, 1 << 20) == bytearray(1 << 20)
     seller = await factories.seller(context)
     portfolio = await factories.ready_portfolio(replace(context, settings=tight), seller, tapes.tape(60))
     assert portfolio.state.value == "ready"

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from market.kit.actor import SYSTEM
-from market.portfolios import children, claims, jobs
+from market.portfolios import claims, jobs
 from market.portfolios.rules import PortfolioState
 from market.portfolios.store import portfolios as store
 from market.portfolios.tapes import opened
@@ -110,15 +110,14 @@ async def test_a_worker_that_comes_back_while_another_is_at_it_writes_nothing(co
 async def test_a_killed_child_process_gives_the_tape_back_and_the_next_attempt_succeeds(context):
     seller = await factories.seller(context)
     portfolio = await factories.received_portfolio(context, seller, tapes.tape(30))
-    await asyncio.get_running_loop().run_in_executor(
-        children._processes(context.settings.mask_memory_mib << 20), os.getpid
-    )
-    for pid in list(children._processes(context.settings.mask_memory_mib << 20)._processes):
+    pool = claims.TAPE_READERS.pool(context.settings.mask_memory_mib)
+    await asyncio.get_running_loop().run_in_executor(pool, os.getpid)
+    for pid in list(pool._processes):
         os.kill(pid, signal.SIGSTOP)
     under_way = asyncio.create_task(jobs.inspect_tape(context))
     while (await state_of(context, portfolio)).state is PortfolioState.RECEIVED:
         await asyncio.sleep(0.01)
-    for pid in list(children._processes(context.settings.mask_memory_mib << 20)._processes):
+    for pid in list(pool._processes):
         os.kill(pid, signal.SIGKILL)
     with pytest.raises(Exception, match="process"):
         await asyncio.wait_for(under_way, 20)

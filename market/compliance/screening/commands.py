@@ -14,7 +14,7 @@ import click
 
 from market.compliance.screening import bundled, jobs, service
 from market.compliance.screening.index import Index
-from market.compliance.screening.lists import ListUnreadable, ListVersion, list_files, read_lists
+from market.compliance.screening.lists import ListUnreadable, ListVersion, PackedVersion, list_files, read_lists
 from market.compliance.screening.names import Kind, kind_of
 from market.compliance.screening.rules import ListState
 from market.compliance.screening.score import MATCH, compare_texts
@@ -184,7 +184,8 @@ def load_lists(
     Whoever is cleared is then screened against what changed.
     """
     with _plainly():
-        versions = read_lists(files, published_on=published.date() if published else None)
+        read = read_lists(files, published_on=published.date() if published else None)
+    versions = [PackedVersion.of(version) for version in read]
 
     async def work() -> None:
         async with opened() as context:

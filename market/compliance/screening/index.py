@@ -1,9 +1,11 @@
 """All listed names in memory: which of them a name may be, found without comparing it with every one."""
 
+import gc
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Final
 
 import numpy as np
@@ -13,7 +15,7 @@ from rapidfuzz.distance import Indel
 
 from market.compliance.screening import words
 from market.compliance.screening.lists import ListEntry, ListVersion
-from market.compliance.screening.names import Name, Part, Token, plain, read, skeleton, sounds
+from market.compliance.screening.names import Name, Part, Token, read, skeleton, skeletons_of, sounds, sounds_of
 
 CANDIDATE_COUNT: Final = 120
 """Names that the scan by tokens hands to the scorer; the two scans over whole names come on top."""
@@ -21,6 +23,7 @@ _WHOLE_ALIKE: Final = 78.0
 _RUN_ALIKE: Final = 0.8
 _LONG_WORD: Final = 9
 _SEARCHED: Final = (Part.NAME, Part.GENERIC, Part.FILLER, Part.NUMBER, Part.PARTICLE)
+_LIGHT: Final = {Part.PARTICLE: 0.2, Part.GENERIC: 0.6, Part.FILLER: 0.4, Part.NUMBER: 0.5, Part.INITIAL: 0.5}
 _Rows = npt.NDArray[np.int32]
 
 
@@ -37,7 +40,10 @@ class Index:
     """Built once from list versions, then only read; safe to share."""
 
     def __init__(self, versions: Sequence[ListVersion]) -> None:
-        self.versions = tuple(versions)
+        with _uncollected():
+            self._build(versions)
+
+    def _build(self, versions: Sequence[ListVersion]) -> None:
         entries = [entry for version in versions for entry in version.entries]
         self.names = [
             Listed(entry, read(found.text, entry.kind), found.weak) for entry in entries for found in entry.names
@@ -50,7 +56,7 @@ class Index:
             ordered = " ".join(sorted(listed.name.plain.split()))
             self._exact[ordered].append(row)
             self._sorted.append("" if listed.weak else ordered)
-            for run in () if listed.weak else {listed.name.joined, plain(listed.name.given).replace(" ", "")}:
+            for run in () if listed.weak else {listed.name.joined, listed.name.plain.replace(" ", "")}:
                 self._runs.append(run)
                 self._run_rows.append(row)
         self._by_key, self._near = _postings(self.names)
@@ -106,7 +112,7 @@ class Index:
 
     def _sounding(self, keys: Iterable[str]) -> _Rows:
         rows = [self._by_key[key] for key in keys if key in self._by_key]
-        return np.unique(np.concatenate(rows)) if rows else np.empty(0, dtype=np.int32)
+        return np.concatenate(rows) if rows else np.empty(0, dtype=np.int32)
 
     def _alike(self, token: Token, asked: Name) -> _Rows:
         keys = set(token.sounds) | {f"~{name}" for name in words.NICKNAMES.get(token.text, ())}
@@ -119,29 +125,42 @@ class Index:
         return self._sounding(keys)
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the search for cycles, which takes a third of the time where a million objects are made and none is lost."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 def _postings(names: Sequence[Listed]) -> tuple[dict[str, _Rows], dict[str, list[str]]]:
     """Key -> rows (a key is a sound, ~ and a nickname's name, or # and consonants), and a sound less a letter -> sounds."""
+    tokens = [[token.text for token in listed.name.tokens if token.part in _SEARCHED] for listed in names]
+    pairs = [[one.text + other.text for one, other in pairwise(listed.name.tokens)] for listed in names]
+    heard, seen = _heard(tokens), _heard(pairs)
+    keys = {
+        text: (*heard[text], f"#{bare}", *(f"~{name}" for name in words.NICKNAMES.get(text, ())))
+        for text, bare in zip(heard, skeletons_of(list(heard)), strict=True)
+    }
     rows: dict[str, list[int]] = defaultdict(list)
-    known: set[str] = set()
-    for row, listed in enumerate(names):
-        for token in listed.name.tokens:
-            if token.part not in _SEARCHED:
-                continue
-            for key in (
-                *token.sounds,
-                f"#{skeleton(token.text)}",
-                *(f"~{n}" for n in words.NICKNAMES.get(token.text, ())),
-            ):
-                rows[key].append(row)
-            known.update(token.sounds)
-        for one, other in pairwise(listed.name.tokens):
-            for key in sounds(one.text + other.text):
-                rows[key].append(row)
+    for row, (single, joined) in enumerate(zip(tokens, pairs, strict=True)):
+        for key in chain.from_iterable([keys[text] for text in single] + [seen[text] for text in joined]):
+            rows[key].append(row)
     near: dict[str, list[str]] = defaultdict(list)
-    for sound in sorted(known):
+    for sound in sorted(set(chain.from_iterable(heard.values()))):
         for shorter in _shorter(sound):
             near[shorter].append(sound)
-    return {key: np.unique(np.array(found, dtype=np.int32)) for key, found in rows.items()}, dict(near)
+    return {key: np.array(found, dtype=np.int32) for key, found in rows.items()}, dict(near)
+
+
+def _heard(texts: Iterable[Iterable[str]]) -> dict[str, tuple[str, ...]]:
+    """Each text with its sounds."""
+    distinct = list(dict.fromkeys(chain.from_iterable(texts)))
+    return dict(zip(distinct, sounds_of(distinct), strict=True))
 
 
 def _shorter(sound: str) -> set[str]:
@@ -150,9 +169,7 @@ def _shorter(sound: str) -> set[str]:
 
 
 def _weight(token: Token) -> float:
-    return {Part.PARTICLE: 0.2, Part.GENERIC: 0.6, Part.FILLER: 0.4, Part.NUMBER: 0.5, Part.INITIAL: 0.5}.get(
-        token.part, 1.0
-    )
+    return _LIGHT.get(token.part, 1.0)
 
 
 def _size(tokens: Sequence[Token]) -> float:

@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,15 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.compliance.screening import bundled, rules, service, store
-from market.compliance.screening.index import Index
-from market.compliance.screening.lists import ListUnreadable, ListVersion, list_files, read_lists
+from market.compliance.screening.lists import ListUnreadable, PackedVersion, list_files
 from market.compliance.screening.rules import Disclosed, Occasion
 from market.compliance.screening.score import ALGORITHM, TUNED
-from market.compliance.screening.screen import Screened, changed_entries, screen, suspect_share_bps
+from market.compliance.screening.screen import Question, Screened, answer, read_and_pack, suspect_share_bps
 from market.db.context import Context
 from market.journal import service as journal
 from market.journal.rules import Entry
 from market.kit.actor import SYSTEM
+from market.kit.children import Crew
 
 _log = structlog.get_logger()
 SPECIMEN = "specimen"
@@ -34,8 +34,8 @@ _OCCASIONS = {
     "settlement.release_prepared": Occasion.RELEASE,
     "bank_account.changed": Occasion.CHANGE,
 }
-_indexes: dict[tuple[UUID, ...], Index] = {}
-"""The index of the newest lists, kept for the life of the process; one at a time."""
+SCREENER = Crew(1)
+"""The process that reads lists and compares names; one, so that the lists lie in memory once."""
 
 
 async def take_list_files(context: Context) -> bool:
@@ -56,7 +56,7 @@ async def take_list_files(context: Context) -> bool:
     if known and max(state.checked_at for state in known) >= (now - _RECHECK if wanted == SPECIMEN else checked_at):
         return False
     try:
-        versions = await asyncio.to_thread(read_lists, files)
+        versions = await SCREENER.submit(context.settings.mask_memory_mib, read_and_pack, files)
     except ListUnreadable as trouble:
         _log.error("sanctions lists cannot be read", problem=str(trouble))
         return False
@@ -64,7 +64,7 @@ async def take_list_files(context: Context) -> bool:
     return True
 
 
-async def load(context: Context, versions: Sequence[ListVersion], *, checked_at: datetime) -> list[rules.ListState]:
+async def load(context: Context, versions: Sequence[PackedVersion], *, checked_at: datetime) -> list[rules.ListState]:
     """Keep these versions as current at `checked_at`, for as long as the settings say."""
     hours = context.settings.screening_list_hours
     async with context.db.begin(SYSTEM) as tx:
@@ -146,50 +146,38 @@ async def screen_next(context: Context) -> bool:
         order_id, org_id, occasion = taken
         disclosed = await store.disclosed_names(tx, org_id)
         last, known = await store.last_run(tx, org_id), store.pairs(await store.alerts_of(tx, org_id))
-    index = await newest_index(context, states)
-    kept: set[UUID] = set()
-    is_delta = occasion is Occasion.DELTA and last is not None and _same_names_and_numbers(last, disclosed)
-    if is_delta and last is not None:
-        index, touched = await _delta_index(context, last.version_ids, index)
-        kept = {
-            alert.alert_id
-            for alert in known.values()
-            if alert.alert_id in last.alert_ids and f"{alert.list_id}:{alert.entry_id}" not in touched
-        }
-    found = await asyncio.to_thread(screen, index, disclosed)
+    since = last if occasion is Occasion.DELTA and _same_names_and_numbers(last, disclosed) else None
+    before = None if since is None else await _versions(context, since.version_ids)
+    question = Question(disclosed, await _versions(context, [state.version_id for state in states]), before)
+    said = await SCREENER.submit(context.settings.mask_memory_mib, answer, question)
+    kept = set() if since is None else _untouched(known.values(), since.alert_ids, said.touched)
     async with context.db.begin(SYSTEM) as tx:
-        if await store.end_order(tx, order_id, context.clock.now()) and found:
+        if await store.end_order(tx, order_id, context.clock.now()) and said.found:
             await _keep(
-                tx, context, org_id, found, occasion, states=states, known=known, kept=kept, is_full=not is_delta
+                tx, context, org_id, said.found, occasion, states=states, known=known, kept=kept, is_full=since is None
             )
     return True
 
 
 def _same_names_and_numbers(last: Any, disclosed: Sequence[Disclosed]) -> bool:
-    return bool(last.config_hash == TUNED.digest and last.party_hash == rules.party_hash(disclosed))
+    return bool(
+        last is not None and last.config_hash == TUNED.digest and last.party_hash == rules.party_hash(disclosed)
+    )
 
 
-async def newest_index(context: Context, states: Sequence[rules.ListState]) -> Index:
-    """The index of these lists; built once a process."""
-    key = tuple(state.version_id for state in states)
-    if key not in _indexes:
-        versions = await _versions(context, key)
-        built = await asyncio.to_thread(Index, versions)
-        _indexes.clear()
-        _indexes[key] = built
-    return _indexes[key]
+def _untouched(known: Iterable[rules.Alert], holding: Sequence[UUID], touched: Collection[str]) -> set[UUID]:
+    """Of the alerts that the last screening held, those whose entries are what they were."""
+    return {
+        alert.alert_id
+        for alert in known
+        if alert.alert_id in holding and f"{alert.list_id}:{alert.entry_id}" not in touched
+    }
 
 
-async def _delta_index(context: Context, before: Sequence[UUID], newest: Index) -> tuple[Index, set[str]]:
-    """(an index of what changed since those versions, `list:entry` of everything that changed, came or went)."""
-    lists, touched = changed_entries(await _versions(context, before), newest.versions)
-    return await asyncio.to_thread(Index, lists), touched
-
-
-async def _versions(context: Context, version_ids: Sequence[UUID]) -> list[ListVersion]:
+async def _versions(context: Context, version_ids: Sequence[UUID]) -> tuple[PackedVersion, ...]:
     async with context.db.begin(SYSTEM) as tx:
         found = [await store.read_version(tx, version_id) for version_id in version_ids]
-    return [version for version in found if version is not None]
+    return tuple(version for version in found if version is not None)
 
 
 async def _keep(

@@ -11,6 +11,7 @@ import io
 import json
 import lzma
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -105,6 +106,27 @@ class ListVersion:
     def content_hash(self) -> str:
         lines = "".join(f"{entry.entry_id} {entry.content_hash}\n" for entry in self.entries)
         return hashlib.sha256(lines.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PackedVersion:
+    """A list as it is kept, and handed from process to process: `entries` as deflated JSON. Equal by its content."""
+
+    list_id: str
+    published_on: date | None
+    content_hash: str
+    entry_count: int
+    entries: bytes = field(compare=False)
+
+    @classmethod
+    def of(cls, version: ListVersion) -> "PackedVersion":
+        body = json.dumps([entry.plain() for entry in version.entries], ensure_ascii=False, separators=(",", ":"))
+        packed = zlib.compress(body.encode(), 6)
+        return cls(version.list_id, version.published_on, version.content_hash, len(version.entries), packed)
+
+    def unpacked(self) -> ListVersion:
+        entries = tuple(ListEntry.from_plain(values) for values in json.loads(zlib.decompress(self.entries)))
+        return ListVersion(self.list_id, self.published_on, entries)
 
 
 def identifier(text: str) -> str | None:

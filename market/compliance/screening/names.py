@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -21,6 +22,8 @@ _LONG_FORMS: Final = {
     for start in {form[:3] for form in words.LEGAL_FORMS}
 }
 
+_FORM_STARTS: Final = frozenset(form.split()[0] for form in words.LEGAL_FORMS)
+
 _ABJAD = re.compile(r"[\u0590-\u05ff\u0600-\u06ff\u0750-\u077f\ufb1d-\ufdff\ufe70-\ufeff]")
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
 _KANA = re.compile(r"[\u3040-\u30ff]")
@@ -30,9 +33,9 @@ _HYPHEN = re.compile(r"(?<=\w)[-\u2010-\u2013](?=\w)")
 _TIE = "qxjz"
 _TIED = re.compile(rf"\b{_TIE}(\w+)")
 _ARTICLE = re.compile(r"\b\u0627\u0644(?=\w{2})")
+_SPACED_ORDINAL = re.compile(r"\b(\d+) (st|nd|rd|th)\b")
 _ORDINAL = re.compile(r"^(\d+)(?:st|nd|rd|th)$")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_ACCENT = re.compile("[\u0300-\u036f\u064b-\u0655\u0640]")
 _WORD = re.compile(r"[a-z0-9]+")
 _NATIVE_WORD = re.compile(r"[^\W_]+")
 
@@ -89,12 +92,17 @@ def kind_of(schema: str) -> Kind:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """`text` is lower-case ASCII; `sounds` its folds, one or two; `tied` to the token before it by a hyphen."""
+    """`text` is lower-case ASCII, or as written if it is not `heard`; `tied` to the token before it by a hyphen."""
 
     text: str
     part: Part
-    sounds: tuple[str, ...]
     tied: bool = False
+    heard: bool = True
+
+    @property
+    def sounds(self) -> tuple[str, ...]:
+        """The folds of the text, one or two; none of a text that is not heard."""
+        return sounds(self.text) if self.heard else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +124,8 @@ class Name:
 
 def script_of(text: str) -> Script:
     """The script that decides how the text is compared: the first of Han, abjad, other that occurs, else Latin."""
+    if text.isascii():
+        return Script.LATIN
     if _HAN.search(text) and not _KANA.search(text):
         return Script.HAN
     if _ABJAD.search(text):
@@ -127,17 +137,29 @@ def script_of(text: str) -> Script:
 @lru_cache(maxsize=20_000)
 def sounds(text: str) -> tuple[str, ...]:
     """One or two keys that spellings of the same sound share; j is read as in Sergej and as in Najib."""
-    found = _fold(text)
-    if "j" not in text:
-        return (found,)
-    other = _fold(text.replace("dj", "zh").replace("j", "zh"))
-    return (found,) if other == found else (found, other)
+    return sounds_of([text])[0]
 
 
+def sounds_of(texts: Sequence[str]) -> list[tuple[str, ...]]:
+    """`sounds` of each: of many texts at once it takes a fraction of the time."""
+    found = _fold(texts)
+    other = iter(_fold([text.replace("dj", "zh").replace("j", "zh") for text in texts if "j" in text]))
+    return [
+        (one,) if "j" not in text or (two := next(other)) == one else (one, two)
+        for text, one in zip(texts, found, strict=True)
+    ]
+
+
+@lru_cache(maxsize=20_000)
 def skeleton(text: str) -> str:
     """The consonants alone, for comparison with scripts that write no vowels."""
-    found = _fold(text.replace("w", "").replace("y", ""))
-    return re.sub(r"[aiu]|(?<=.)h$", "", found.replace("v", "p"))
+    return skeletons_of([text])[0]
+
+
+def skeletons_of(texts: Sequence[str]) -> list[str]:
+    """`skeleton` of each."""
+    found = _fold([text.replace("w", "").replace("y", "") for text in texts])
+    return _NO_CONSONANT.sub("", "\n".join(found).replace("v", "p")).split("\n") if found else []
 
 
 def plain(text: str) -> str:
@@ -155,7 +177,9 @@ def read(text: str, kind: Kind) -> Name:
 
     A person's `FAMILY, Given` is put into the order of speech.
     """
-    given = unicodedata.normalize("NFKC", text[:LONGEST_NAME]).strip()
+    given = text[:LONGEST_NAME].strip()
+    if not given.isascii():
+        given = unicodedata.normalize("NFKC", given).strip()
     script = script_of(given)
     family, comma, first = given.partition(",")
     spoken = f"{first} {family}" if comma and kind is Kind.PERSON and "," not in first else given
@@ -198,7 +222,7 @@ def _joined_initials(text: str, kind: Kind) -> str:
 
 def _tokens(text: str, kind: Kind) -> tuple[tuple[Token, ...], frozenset[str]]:
     tied = set(_TIED.findall(plain(_HYPHEN.sub(f" {_TIE}", text)))) if _HYPHEN.search(text) else set()
-    found = re.sub(r"\b(\d+) (st|nd|rd|th)\b", r"\1\2", plain(text)).split()[: TOKEN_COUNT * 2]
+    found = _SPACED_ORDINAL.sub(r"\1\2", plain(text)).split()[: TOKEN_COUNT * 2]
     forms: list[str] = []
     if kind is not Kind.PERSON:
         found, forms = _without_forms(found)
@@ -207,7 +231,7 @@ def _tokens(text: str, kind: Kind) -> tuple[tuple[Token, ...], frozenset[str]]:
     found = [word for raw in found for word in _spelt(raw, kind)]
     numbered = found if kind is Kind.PERSON else _joined_numbers(found)
     tokens = [
-        Token(word, _part(word, kind, first=at == 0), sounds(word), tied=at > 0 and word in tied)
+        Token(word, _part(word, kind, first=at == 0), tied=at > 0 and word in tied)
         for at, word in enumerate(numbered[:TOKEN_COUNT])
     ]
     return tuple(tokens), frozenset(forms)
@@ -219,6 +243,10 @@ def _without_forms(found: list[str]) -> tuple[list[str], list[str]]:
     forms: list[str] = []
     at = 0
     while at < len(found):
+        if found[at] not in _FORM_STARTS and found[at][:3] not in _LONG_FORMS and len(found[at]) > 2:
+            kept.append(found[at])
+            at += 1
+            continue
         for length in range(min(words.LONGEST_FORM, len(found) - at), 0, -1):
             form = _form(" ".join(found[at : at + length]))
             if form is not None:
@@ -242,13 +270,14 @@ def _form(phrase: str) -> str | None:
 
 
 def _spelt(word: str, kind: Kind) -> tuple[str, ...]:
-    ordinal = _ORDINAL.match(word)
-    if ordinal:
-        return (ordinal.group(1),)
+    if not word.isalpha():
+        ordinal = _ORDINAL.match(word)
+        if ordinal:
+            return (ordinal.group(1),)
+        if kind is Kind.PERSON and not word.isdigit():
+            return (word.translate(words.LEET),)
     if kind is not Kind.PERSON and word in words.ACRONYM_EXPANSIONS:
         return words.ACRONYM_EXPANSIONS[word]
-    if kind is Kind.PERSON and any(char.isdigit() for char in word) and any(char.isalpha() for char in word):
-        return (word.translate(words.LEET),)
     return (words.SAME_PARTICLE.get(word, word),)
 
 
@@ -300,18 +329,23 @@ _SOFT_C = re.compile(r"c(?=[eiy])")
 _CLASSES: Final = str.maketrans({
     "e": "i", "y": "i", "j": "i", "o": "u", "w": "v", "b": "p", "d": "t", "g": "k", "q": "k", "z": "s",
 })  # fmt: skip
-_LAST_F = re.compile(r"(?<=[aeiou])ff?$")
+_FIRST_X = re.compile(r"^x", re.MULTILINE)
+_LAST_F = re.compile(r"(?<=[aeiou])ff?$", re.MULTILINE)
+_NO_CONSONANT = re.compile(r"[aiu]|(?<=[^\n])h$", re.MULTILINE)
 _HS = re.compile(r"hs(?=[aeiouy])")
 _MUTE_H = re.compile(r"([ae])h(?![aeiouy])")
-_REPEATS = re.compile(r"(.)\1+")
+_REPEATS = re.compile(r"([^\n])\1+")
 
 
-def _fold(text: str) -> str:
-    found = text.replace("x", "ks") if not text.startswith("x") else "s" + text[1:].replace("x", "ks")
+def _fold(texts: Sequence[str]) -> list[str]:
+    """All at once, as the lines of one text."""
+    if not texts:
+        return []
+    found = _FIRST_X.sub("s", "\n".join(texts)).replace("x", "ks")
     for spelt, heard in _DIGRAPHS:
         if spelt in found:
             found = found.replace(spelt, heard)
     found = _HS.sub("s", found)
     found = _MUTE_H.sub(r"\1", _LAST_F.sub("v", found))
     found = _SOFT_C.sub("s", found).replace("c", "k")
-    return _REPEATS.sub(r"\1", found.translate(_CLASSES))
+    return _REPEATS.sub(r"\1", found.translate(_CLASSES)).split("\n")

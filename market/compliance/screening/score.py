@@ -116,7 +116,7 @@ def _comparable(left: Name, right: Name) -> tuple[Sequence[Token], Sequence[Toke
 
 
 def _native_tokens(name: Name) -> list[Token]:
-    return [Token(word, Part.INITIAL if len(word) == 1 else Part.NAME, ()) for word in name.native.split()]
+    return [Token(word, Part.INITIAL if len(word) == 1 else Part.NAME, heard=False) for word in name.native.split()]
 
 
 def _block(native: str) -> str:

@@ -1,10 +1,15 @@
-"""One organisation against the lists: all entries, or only those that changed since it was screened last."""
+"""One organisation against the lists: all entries, or only those that changed since it was screened last.
+
+This takes seconds of a processor, so that the worker has it done by a process of its own: see `answer`.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 from market.compliance.screening.index import Index
-from market.compliance.screening.lists import ListVersion
+from market.compliance.screening.lists import ListVersion, PackedVersion, read_lists
 from market.compliance.screening.rules import (
     Disclosed,
     Stake,
@@ -44,6 +49,47 @@ class Screened:
                 for match in self.matches[:KEPT_COUNT]
             ],
         }
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Question:
+    """Names to be looked for on the newest lists; if `before` is given, only on what changed since those."""
+
+    disclosed: Sequence[Disclosed]
+    newest: tuple[PackedVersion, ...]
+    before: tuple[PackedVersion, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Answer:
+    """`touched` are `list:entry` of everything that changed, came or went since the lists of before."""
+
+    found: list[Screened]
+    touched: frozenset[str]
+
+
+def answer(question: Question) -> Answer:
+    """What a screening finds. The index is kept for the next one: every question of a process is best about the same lists."""
+    if question.before is None:
+        return Answer(screen(_whole(question.newest), question.disclosed), frozenset())
+    index, touched = _changes(question.before, question.newest)
+    return Answer(screen(index, question.disclosed), touched)
+
+
+@lru_cache(maxsize=1)
+def _whole(newest: tuple[PackedVersion, ...]) -> Index:
+    return Index([each.unpacked() for each in newest])
+
+
+@lru_cache(maxsize=1)
+def _changes(before: tuple[PackedVersion, ...], newest: tuple[PackedVersion, ...]) -> tuple[Index, frozenset[str]]:
+    lists, touched = changed_entries([each.unpacked() for each in before], [each.unpacked() for each in newest])
+    return Index(lists), frozenset(touched)
+
+
+def read_and_pack(files: Sequence[Path]) -> list[PackedVersion]:
+    """The lists in these files, ready to be kept. Raises `ListUnreadable`."""
+    return [PackedVersion.of(version) for version in read_lists(files)]
 
 
 def screen(index: Index, disclosed: Sequence[Disclosed]) -> list[Screened]:

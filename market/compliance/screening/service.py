@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.compliance.screening import rules, store
-from market.compliance.screening.lists import ListVersion
+from market.compliance.screening.lists import PackedVersion
 from market.compliance.screening.rules import (
     Alert,
     AlertState,
@@ -49,7 +49,7 @@ class Status:
 async def take_lists(
     tx: AsyncSession,
     actor: Actor,
-    versions: Sequence[ListVersion],
+    versions: Sequence[PackedVersion],
     *,
     checked_at: datetime,
     good_for: timedelta | None,
@@ -70,7 +70,7 @@ async def take_lists(
             tx, chance.new_id(), list_id=version.list_id, version_id=version_id, checked_at=checked_at,
             good_until=good_until,
         )  # fmt: skip
-        body = {"list_id": version.list_id, "content_hash": version.content_hash, "entry_count": len(version.entries)}
+        body = {"list_id": version.list_id, "content_hash": version.content_hash, "entry_count": version.entry_count}
         await journal.append(tx, actor, f"list:{version_id}", "screening_list.checked", body)
     return await store.list_states(tx)
 

@@ -1,7 +1,5 @@
 """All SQL of sanctions screening."""
 
-import json
-import zlib
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
@@ -11,7 +9,7 @@ from sqlalchemy import Select, func, select, text, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from market.compliance.screening.lists import ListEntry, ListVersion
+from market.compliance.screening.lists import PackedVersion
 from market.compliance.screening.rules import (
     Alert,
     AlertState,
@@ -46,9 +44,8 @@ _ALERTS_COUNT = 1_000
 # Lists.
 
 
-async def add_version(tx: AsyncSession, version_id: UUID, version: ListVersion, now: datetime) -> UUID:
+async def add_version(tx: AsyncSession, version_id: UUID, version: PackedVersion, now: datetime) -> UUID:
     """The id under which this content is kept: the given one, or the older one's."""
-    body = json.dumps([entry.plain() for entry in version.entries], ensure_ascii=False, separators=(",", ":"))
     await tx.execute(
         insert(ScreeningListRow)
         .values(
@@ -56,8 +53,8 @@ async def add_version(tx: AsyncSession, version_id: UUID, version: ListVersion, 
             list_id=version.list_id,
             published_on=version.published_on,
             content_hash=version.content_hash,
-            entry_count=len(version.entries),
-            entries=zlib.compress(body.encode(), 6),
+            entry_count=version.entry_count,
+            entries=version.entries,
             added_at=now,
         )
         .on_conflict_do_nothing()
@@ -97,12 +94,11 @@ async def list_states(tx: AsyncSession) -> list[ListState]:
     return [ListState(*row) for row in found]
 
 
-async def read_version(tx: AsyncSession, version_id: UUID) -> ListVersion | None:
+async def read_version(tx: AsyncSession, version_id: UUID) -> PackedVersion | None:
     row = await tx.get(ScreeningListRow, version_id)
     if row is None:
         return None
-    entries = tuple(ListEntry.from_plain(values) for values in json.loads(zlib.decompress(row.entries)))
-    return ListVersion(row.list_id, row.published_on, entries)
+    return PackedVersion(row.list_id, row.published_on, row.content_hash, row.entry_count, row.entries)
 
 
 async def gap(tx: AsyncSession, org_id: UUID, since: datetime | None) -> str | None:

@@ -9,7 +9,7 @@ from market.journal import service as journal
 from market.kit.actor import SYSTEM, Actor, Role
 from market.kit.errors import Malformed, NotFound
 from market.parties.rules import require
-from market.portfolios.children import submit
+from market.portfolios.claims import TAPE_READERS
 from market.portfolios.copying import CopyJob, Traced, TraceJob, make_copy, trace_leak
 from market.portfolios.rules import KeyPurpose, Pool, key_context
 from market.portfolios.store import data_room as store
@@ -37,7 +37,7 @@ async def make_for(context: Context, pool_id: UUID, org_id: UUID) -> None:
     if pool is None or pool.vetted is None:
         raise AssertionError("a pool on offer has a vetted file")
     job = CopyJob(context.files.root, pool.vetted.sha256, await _token_key(context, pool), str(org_id))
-    made = await submit(context.settings, make_copy, job)
+    made = await TAPE_READERS.submit(context.settings.mask_memory_mib, make_copy, job)
     async with context.db.begin(SYSTEM) as tx:
         if await store.add_buyer_copy(tx, pool_id, org_id, made, context.clock.now()):
             body = {"org_id": org_id, "file_sha256": made.sha256}
@@ -57,7 +57,7 @@ async def trace(context: Context, actor: Actor, pool_id: UUID, leak: bytes) -> L
         raise NotFound("there is no such pool, or it has no masked file")
     names = tuple(str(org_id) for org_id in candidates)
     job = TraceJob(context.files.root, pool.vetted.sha256, await _token_key(context, pool), names, leak)
-    found = await submit(context.settings, trace_leak, job)
+    found = await TAPE_READERS.submit(context.settings.mask_memory_mib, trace_leak, job)
     if found is None:
         raise Malformed("the leaked file cannot be read as a table: save it as CSV with a row of headings")
     async with context.db.begin(actor) as tx:

@@ -12,7 +12,7 @@ from market.db.context import Context
 from market.kit.actor import SYSTEM
 from market.kit.errors import Malformed
 from tests import factories
-from tests.listed import a_version
+from tests.listed import a_packed
 
 
 async def test_without_any_list_nothing_is_fresh(context: Context, urls: RoleUrls) -> None:
@@ -28,29 +28,29 @@ async def test_without_any_list_nothing_is_fresh(context: Context, urls: RoleUrl
 
 async def test_a_list_counts_for_72_hours_from_its_check_and_a_newer_check_renews_it(context: Context) -> None:
     now = context.clock.now()
-    [state] = await jobs.load(context, [a_version()], checked_at=now)
+    [state] = await jobs.load(context, [a_packed()], checked_at=now)
     assert state.good_until - state.checked_at == timedelta(hours=72)
     before = state.version_id
-    [state] = await jobs.load(context, [a_version()], checked_at=context.clock.now())
+    [state] = await jobs.load(context, [a_packed()], checked_at=context.clock.now())
     assert state.version_id == before
     assert state.checked_at > now
 
 
 async def test_an_older_check_that_comes_late_moves_nothing_back(context: Context) -> None:
     now = context.clock.now()
-    await jobs.load(context, [a_version()], checked_at=now)
-    [state] = await jobs.load(context, [a_version()], checked_at=now - timedelta(hours=80))
+    await jobs.load(context, [a_packed()], checked_at=now)
+    [state] = await jobs.load(context, [a_packed()], checked_at=now - timedelta(hours=80))
     assert state.checked_at == now
 
 
 async def test_a_check_in_the_future_is_refused(context: Context) -> None:
     with pytest.raises(Malformed):
-        await jobs.load(context, [a_version()], checked_at=context.clock.now() + timedelta(hours=1))
+        await jobs.load(context, [a_packed()], checked_at=context.clock.now() + timedelta(hours=1))
 
 
 async def test_the_age_is_not_enforced_if_the_setting_says_so(context: Context) -> None:
     lax = replace(context, settings=replace(context.settings, screening_list_hours=0))
-    [state] = await jobs.load(lax, [a_version()], checked_at=context.clock.now())
+    [state] = await jobs.load(lax, [a_packed()], checked_at=context.clock.now())
     assert state.good_until - state.checked_at > timedelta(days=36_000)
 
 

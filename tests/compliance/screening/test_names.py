@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bench.screening.__main__ import CLEAR_CUT, f1, ours, pairs, scored_by
 from market.compliance.screening import countries, dates
 from market.compliance.screening.index import Index
-from market.compliance.screening.names import Kind, kind_of, plain, read
+from market.compliance.screening.names import Kind, kind_of, plain, read, skeleton, skeletons_of, sounds, sounds_of
 from market.compliance.screening.score import MATCH, TUNED, compare, compare_texts
 from market.compliance.screening.search import Subject, search
 from tests.listed import LISTED, a_listed, a_version
@@ -35,6 +35,13 @@ def test_the_score_lies_between_0_and_1_and_is_the_same_both_ways(left: str, rig
 @settings(max_examples=200, deadline=None)
 def test_what_is_plain_stays_plain(name: str) -> None:
     assert plain(plain(name)) == plain(name)
+
+
+@given(st.lists(st.text("abcdefghijklmnopqrstuvwxyz0123456789", max_size=9), max_size=9))
+@settings(max_examples=200, deadline=None)
+def test_many_words_sound_as_each_of_them_alone(texts: list[str]) -> None:
+    assert sounds_of(texts) == [sounds(text) for text in texts]
+    assert skeletons_of(texts) == [skeleton(text) for text in texts]
 
 
 @given(any_name, any_kind)

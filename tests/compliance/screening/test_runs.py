@@ -1,6 +1,10 @@
 """Organisations are screened, alerts are raised once, officers decide, and the market's gates hear of it."""
 
+import os
+import signal
 from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -10,7 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from market.compliance import service as compliance
-from market.compliance.screening import jobs, service, store
+from market.compliance.screening import jobs, screen, service, store
 from market.compliance.screening.lists import ListEntry
 from market.compliance.screening.rules import (
     Alert,
@@ -29,7 +33,7 @@ from market.kit.errors import Forbidden
 from market.kit.pages import PageRequest
 from tests import factories
 from tests.factories import Party
-from tests.listed import LISTED, a_listed, a_version
+from tests.listed import LISTED, a_listed, a_packed
 
 REASON = "another date of birth, seen on the passport"
 
@@ -55,7 +59,7 @@ async def decide(context: Context, officer: Party, alert: Alert, verdict: Verdic
 
 async def load(context: Context, *entries: ListEntry, hours_ago: float = 0) -> None:
     checked_at = context.clock.now() - timedelta(hours=hours_ago)
-    await jobs.load(context, [a_version(*entries)], checked_at=checked_at)
+    await jobs.load(context, [a_packed(*entries)], checked_at=checked_at)
 
 
 async def gap(context: Context, org_id: UUID) -> str | None:
@@ -304,6 +308,27 @@ async def test_a_party_that_was_not_screened_for_26_hours_is_shown_to_officers_a
         said = await tx.scalar(text("SELECT count(*) FROM journal WHERE kind = 'screening.overdue'"))
     assert said == 1
     assert await jobs.order_what_is_due(later)
+
+
+async def test_names_are_compared_by_another_process_and_one_that_dies_is_followed_by_the_next(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(screen, "search", None)
+    party = await factories.cleared_organisation(context)
+    async with context.db.begin(SYSTEM) as tx:
+        before = await store.last_run(tx, party.org_id)
+        await service.order(tx, party.org_id, Occasion.FULL, now=context.clock.now(), chance=context.chance)
+    for pid in list(jobs.SCREENER.pool(context.settings.mask_memory_mib)._processes):
+        os.kill(pid, signal.SIGKILL)
+    with suppress(BrokenProcessPool):  # killed under way; killed idle, it is replaced unseen
+        await jobs.screen_next(context)
+    await factories.screen(context)
+    async with context.db.begin(SYSTEM) as tx:
+        after = await store.last_run(tx, party.org_id)
+        assert not await store.waiting_orgs(tx)
+    assert before is not None
+    assert after is not None
+    assert after.run_id != before.run_id
 
 
 class _Later:
