@@ -1,4 +1,4 @@
-"""What the seller promises for the time after the award: hold-back, put-back window, split of a forfeited deposit."""
+"""What the seller fixes for the time after the award: hold-back, put-backs, what a default costs, resale, documents."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -6,7 +6,14 @@ from typing import Any, Self
 
 from market.kit.errors import Malformed
 
-_BOUNDS = {"holdback_bps": (0, 2_000), "putback_days": (0, 365), "forfeit_seller_bps": (0, 10_000)}
+_BOUNDS = {
+    "holdback_bps": (0, 2_000),
+    "putback_days": (0, 365),
+    "forfeit_seller_bps": (0, 10_000),
+    "penalty_bps": (0, 2_000),
+    "most_resales": (0, 3),
+    "media_days": (1, 90),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +21,17 @@ class SaleTerms:
     """Frozen into the published listing.
 
     `holdback_bps` of the hammer price stay with the marketplace until the window of `putback_days` calendar days after the
-    release is over; of a defaulting buyer's deposit the seller gets `forfeit_seller_bps`. Raises `Malformed` naming the field.
+    release is over; of a defaulting buyer's deposit the seller gets `forfeit_seller_bps`. A seller in default owes the buyer `penalty_bps` of the
+    hammer price. An account may be sold on `most_resales` times (0: never), and a document behind it is delivered within
+    `media_days` calendar days. Raises `Malformed` naming the field.
     """
 
     holdback_bps: int = 0
     putback_days: int = 120
     forfeit_seller_bps: int = 8_000
+    penalty_bps: int = 500
+    most_resales: int = 1
+    media_days: int = 30
 
     def __post_init__(self) -> None:
         for name, (least, most) in _BOUNDS.items():

@@ -160,6 +160,11 @@ class Settlement(Struct, frozen=True, kw_only=True):
     pay_by_at: datetime | None = None
     putback_until_at: datetime | None = None
     ended_at: datetime | None = None
+    buyer_tax_cents: int = 0
+    seller_tax_cents: int = 0
+    penalty_cents: int = 0
+    penalty_paid_cents: int = 0
+    held: bool = False
     signatures: tuple[Signature, ...] | None = None
 
 

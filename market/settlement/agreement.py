@@ -11,10 +11,16 @@ from market.kit.money import price_bps, show
 from market.settlement.documents.rendering import Document, canonical, render
 from market.settlement.rules import PAY_BUSINESS_DAYS, SIGN_BUSINESS_DAYS
 
-TEMPLATE = "psa_v2"
+TEMPLATE = "psa_v3"
 """The newest template. A template is never edited once agreements were made from it; a change is a new version."""
 __all__ = ["Deal", "Document", "Goods", "Signatory", "render", "state_facts"]
 _BLANK = "to be filled at the award"
+_RESALE = (
+    "The Buyer does not resell an Account",
+    "An Account may be resold once",
+    "An Account may be resold twice",
+    "An Account may be resold three times",
+)
 _LAW = "the law of the Seller's seat, without its conflict rules"
 
 
@@ -55,6 +61,8 @@ class Deal:
     buyer_fee_cents: int
     seller_fee_cents: int
     deposit_cents: int
+    buyer_tax_cents: int = 0
+    seller_tax_cents: int = 0
 
 
 def state_facts(
@@ -93,10 +101,16 @@ def state_facts(
             "putback_days": str(sale_terms.putback_days),
             "holdback": _per_cent(sale_terms.holdback_bps),
             "forfeit_seller": _per_cent(sale_terms.forfeit_seller_bps),
+            "penalty": _per_cent(sale_terms.penalty_bps),
+            "media_days": str(sale_terms.media_days),
+            "resale": _RESALE[sale_terms.most_resales],
             "law": _LAW,
         },
     }
     return canonical(facts)
+
+
+_PRICES = ("hammer", "per_cent", "buyer_fee", "seller_fee", "buyer_tax", "seller_tax", "total", "deposit")
 
 
 def _signatory(party: Signatory) -> dict[str, str]:
@@ -105,14 +119,16 @@ def _signatory(party: Signatory) -> dict[str, str]:
 
 def _price(goods: Goods, deal: Deal | None) -> dict[str, str]:
     if deal is None:
-        return dict.fromkeys(("hammer", "per_cent", "buyer_fee", "seller_fee", "total", "deposit"), _BLANK)
+        return dict.fromkeys(_PRICES, _BLANK)
     money = goods.currency
     return {
         "hammer": show(deal.hammer_cents, money),
         "per_cent": _per_cent(price_bps(deal.hammer_cents, goods.face_value_cents)),
         "buyer_fee": show(deal.buyer_fee_cents, money),
         "seller_fee": show(deal.seller_fee_cents, money),
-        "total": show(deal.hammer_cents + deal.buyer_fee_cents, money),
+        "buyer_tax": show(deal.buyer_tax_cents, money),
+        "seller_tax": show(deal.seller_tax_cents, money),
+        "total": show(deal.hammer_cents + deal.buyer_fee_cents + deal.buyer_tax_cents, money),
         "deposit": show(deal.deposit_cents, money),
     }
 

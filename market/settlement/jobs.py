@@ -72,6 +72,7 @@ async def pass_deadlines(context: Context) -> bool:
     async with context.db.begin(SYSTEM) as tx:
         done = [*await service.cancel_given_up(tx, now=now), *await service.lapse_due(tx, now=now)]
         done += await service.close_due(tx, now=now)
+        done += await service.collect_penalties(tx)
         expired_count = await service.expire_offers(tx, now=now)
     return bool(done) or expired_count > 0
 

@@ -14,7 +14,7 @@ from market.settlement.rules import Settlement, derived_id, forfeit_split
 FBO = "bank:fbo"
 """The bank account held for the benefit of the clients: an asset, so a wire received debits it."""
 CLEARING_IN, CLEARING_OUT = "clearing:in", "clearing:out"
-COMMISSION, DEFAULT_INCOME = "rev:commission", "rev:default"
+COMMISSION, DEFAULT_INCOME, TAX = "rev:commission", "rev:default", "tax:payable"
 
 
 class Outcome(StrEnum):
@@ -208,12 +208,13 @@ def funded(settlement: Settlement) -> list[Move]:
 
 
 def released(settlement: Settlement) -> list[Move]:
-    """Escrow is emptied: the commission is earned, the hold-back kept, the rest is the seller's and ordered to be paid out."""
+    """Escrow is emptied: commission earned, its tax owed, hold-back kept; the rest is the seller's and ordered to be paid out."""
     seller = cash(settlement.seller_org_id)
     return _some(
         _of(settlement, "commission", _escrow(settlement), COMMISSION, settlement.fee_cents)
         if settlement.fee_cents
         else None,
+        _of(settlement, "tax", _escrow(settlement), TAX, settlement.tax_cents) if settlement.tax_cents else None,
         _of(settlement, "holdback", _escrow(settlement), holdback(settlement.settlement_id), settlement.holdback_cents)
         if settlement.holdback_cents
         else None,
@@ -274,22 +275,27 @@ def forfeited(settlement: Settlement) -> list[Move]:
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """What a put-back gives back: the price from the hold-back as far as it reaches, and both parts of the commission."""
+    """What a put-back gives back: the price from the hold-back as far as it reaches, and both parts of commission and tax."""
 
     from_holdback_cents: int
     from_seller_cents: int
     buyer_fee_cents: int
     seller_fee_cents: int
+    buyer_tax_cents: int = 0
+    seller_tax_cents: int = 0
 
 
 def put_back(settlement: Settlement, put_back_id: UUID, refund: Refund) -> list[Move]:
     """An account goes back to the seller: the buyer gets its part of price and fee again, the seller of its fee."""
     buyer, seller = cash(settlement.buyer_org_id), cash(settlement.seller_org_id)
+    # What the seller gets comes first: it may be what the seller pays with.
     legs = (
+        ("putback_seller_fee", COMMISSION, seller, refund.seller_fee_cents),
+        ("putback_seller_tax", TAX, seller, refund.seller_tax_cents),
         ("putback_price", holdback(settlement.settlement_id), buyer, refund.from_holdback_cents),
         ("putback_price_seller", seller, buyer, refund.from_seller_cents),
         ("putback_buyer_fee", COMMISSION, buyer, refund.buyer_fee_cents),
-        ("putback_seller_fee", COMMISSION, seller, refund.seller_fee_cents),
+        ("putback_buyer_tax", TAX, buyer, refund.buyer_tax_cents),
     )
     return [
         Transfer(
@@ -319,6 +325,21 @@ def refunded(settlement: Settlement, escrow_cents: int) -> list[Move]:
         if escrow_cents
         else None
     )
+
+
+def penalised(settlement: Settlement, amount_cents: int) -> list[Move]:
+    """A seller in default pays the buyer so much of its penalty; each part follows the ones before."""
+    return [
+        Transfer(
+            transfer_id=derived_id("penalty", settlement.settlement_id, settlement.penalty_paid_cents),
+            debit=cash(settlement.seller_org_id),
+            credit=cash(settlement.buyer_org_id),
+            currency=settlement.currency,
+            amount_cents=amount_cents,
+            kind="penalty",
+            subject=f"settlement:{settlement.settlement_id}",
+        )
+    ]
 
 
 def _escrow(settlement: Settlement) -> str:

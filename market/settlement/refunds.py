@@ -83,4 +83,6 @@ def refund(settlement: Settlement, face_value_cents: int, holdback_cents: int) -
         price_cents - from_holdback_cents,
         part(settlement.buyer_fee_cents, settlement.refunded_buyer_fee_cents),
         part(settlement.seller_fee_cents, settlement.refunded_seller_fee_cents),
+        part(settlement.buyer_tax_cents, settlement.refunded_buyer_tax_cents),
+        part(settlement.seller_tax_cents, settlement.refunded_seller_tax_cents),
     )

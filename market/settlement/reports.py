@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from market.kit.money import exponent, show
 from market.settlement.documents.rendering import canonical
-from market.settlement.rules import Settlement
+from market.settlement.rules import Party, Settlement
 from market.settlement.store.ledger import Entry
 
 _AGES = ((3, "0-3 days"), (7, "4-7 days"), (30, "8-30 days"), (90, "31-90 days"))
@@ -25,6 +25,8 @@ _WORDS = {
     "forfeit_to_seller": "Forfeited deposit",
     "forfeit_to_platform": "Forfeited deposit, the platform's part",
     "commission": "Commission",
+    "tax": "Tax on the commission",
+    "penalty": "Penalty of the seller in default",
 }
 
 
@@ -93,9 +95,10 @@ def proceeds(sale: Settlement, pool: str, cash_name: str, entries: Sequence[Entr
     sums = (
         Sum("Hammer price", sale.hammer_cents, money),
         Sum("Commission borne by the seller", -sale.seller_fee_cents, money),
+        *_tax(sale, Party.SELLER, -sale.seller_tax_cents),
         Sum("Held back for put-backs", -sale.holdback_cents, money),
         Sum("Proceeds", sale.proceeds_cents, money),
-        *_refunds(sale, sale.refunded_seller_fee_cents, sign=-1),
+        *_refunds(sale, sale.refunded_seller_fee_cents, sale.refunded_seller_tax_cents, sign=-1),
     )
     return Report("Statement of proceeds", _about(sale, pool), _movements(entries, cash_name), sums, now)
 
@@ -106,10 +109,11 @@ def closing(sale: Settlement, pool: str, cash_name: str, entries: Sequence[Entry
     sums = (
         Sum("Hammer price", sale.hammer_cents, money),
         Sum("Commission borne by the buyer", sale.buyer_fee_cents, money),
+        *_tax(sale, Party.BUYER, sale.buyer_tax_cents),
         Sum("Total price", sale.price_cents, money),
         Sum("Deposit counted towards it", -sale.deposit_cents, money),
         Sum("Due at closing", sale.due_cents, money),
-        *_refunds(sale, sale.refunded_buyer_fee_cents, sign=1),
+        *_refunds(sale, sale.refunded_buyer_fee_cents, sale.refunded_buyer_tax_cents, sign=1),
     )
     return Report("Closing statement", _about(sale, pool), _movements(entries, cash_name), sums, now)
 
@@ -176,13 +180,27 @@ def _about(sale: Settlement, pool: str) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _refunds(sale: Settlement, fee_cents: int, *, sign: int) -> tuple[Sum, ...]:
+def _tax(sale: Settlement, party: Party, amount_cents: int) -> tuple[Sum, ...]:
+    """The tax on a party's part of the commission, named as its rule names it; nothing without a rule."""
+    rules = [rule for rule in sale.tax if rule["party"] == party.value]
+    return tuple(
+        Sum(f"{rule['name']} {rate(int(str(rule['rate_bps'])))} on the commission", amount_cents, sale.currency)
+        for rule in rules
+    )
+
+
+def rate(bps: int) -> str:
+    return f"{bps // 100}.{bps % 100:02d} %"
+
+
+def _refunds(sale: Settlement, fee_cents: int, tax_cents: int, *, sign: int) -> tuple[Sum, ...]:
     """What accounts that went back to the seller changed; nothing if none did."""
     if not sale.refunded_price_cents:
         return ()
     return (
         Sum("Price of returned accounts", sign * sale.refunded_price_cents, sale.currency),
         Sum("Commission on returned accounts", fee_cents, sale.currency),
+        *([Sum("Tax on that commission", tax_cents, sale.currency)] if tax_cents else ()),
     )
 
 

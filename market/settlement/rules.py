@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -32,6 +33,7 @@ class State(StrEnum):
     CLOSED = "closed"
     SIGN_DEFAULT = "sign_default"
     BUYER_DEFAULT = "buyer_default"
+    SELLER_DEFAULT = "seller_default"
     CANCELLED = "cancelled"
 
 
@@ -40,7 +42,7 @@ CANCELLABLE = (State.SIGNING, State.AWAITING_FUNDS, State.FUNDED, State.RELEASE_
 
 
 HOLDABLE = (State.AWARDED, State.SIGNING, State.AWAITING_FUNDS, State.FUNDED, State.RELEASE_REVIEW)
-"""Compliance can stop a sale until its release."""
+"""Compliance, or a party with a dispute, can stop a sale until its release."""
 
 
 class Step(StrEnum):
@@ -51,6 +53,7 @@ class Step(StrEnum):
     LAPSE_UNSIGNED = "sign_defaulted"
     APPLY_FUNDS = "funded"
     LAPSE_UNPAID = "buyer_defaulted"
+    FAIL_SELLER = "seller_defaulted"
     PREPARE_RELEASE = "release_prepared"
     APPROVE_RELEASE = "released"
     SEND_PAYOUT = "payout_sent"
@@ -58,6 +61,14 @@ class Step(StrEnum):
     OPEN_PUTBACK_WINDOW = "putback_opened"
     CLOSE = "closed"
     CANCEL = "cancelled"
+
+
+class Outcome(StrEnum):
+    """How a hold or a dispute ends: the sale goes on, is undone, or is undone through the seller's fault."""
+
+    CONTINUE = "continue"
+    UNDO = "undo"
+    SELLER_DEFAULT = "seller_default"
 
 
 class Party(StrEnum):
@@ -110,7 +121,7 @@ class TwoPeople(Forbidden):
 
 
 class OnHold(Conflict):
-    slug, title = "on-hold", "Compliance is reviewing this sale"
+    slug, title = "on-hold", "The sale is under review"
 
 
 class PutBackRefused(Conflict):
@@ -169,6 +180,8 @@ def arrow(step: Step) -> tuple[frozenset[State], State]:  # noqa: C901, PLR0912 
             return frozenset({State.PUTBACK_WINDOW}), State.CLOSED
         case Step.CANCEL:
             return frozenset(CANCELLABLE), State.CANCELLED
+        case Step.FAIL_SELLER:
+            return frozenset(CANCELLABLE), State.SELLER_DEFAULT
         case _:
             assert_never(step)
 
@@ -204,13 +217,23 @@ class Settlement:
     refunded_price_cents: int = 0
     refunded_buyer_fee_cents: int = 0
     refunded_seller_fee_cents: int = 0
+    buyer_tax_cents: int = 0
+    seller_tax_cents: int = 0
+    tax: Sequence[Mapping[str, object]] = ()
+    """The stored rules that made the tax, as they were at the award; see `tax.Taxed`."""
+    refunded_buyer_tax_cents: int = 0
+    refunded_seller_tax_cents: int = 0
+    penalty_bps: int = 0
+    penalty_cents: int = 0
+    penalty_paid_cents: int = 0
+    """What of the penalty of a seller in default has reached the buyer."""
     held_since_at: datetime | None = None
     """Since when compliance holds the sale; no step is taken and no deadline passes meanwhile."""
 
     @property
     def price_cents(self) -> int:
-        """What the buyer pays in all: the hammer price and its part of the commission."""
-        return self.hammer_cents + self.buyer_fee_cents
+        """What the buyer pays in all: the hammer price and its part of the commission with the tax on it."""
+        return self.hammer_cents + self.buyer_fee_cents + self.buyer_tax_cents
 
     @property
     def due_cents(self) -> int:
@@ -222,9 +245,13 @@ class Settlement:
         return self.buyer_fee_cents + self.seller_fee_cents
 
     @property
+    def tax_cents(self) -> int:
+        return self.buyer_tax_cents + self.seller_tax_cents
+
+    @property
     def proceeds_cents(self) -> int:
         """What the seller receives with the release; what is held back comes when the window closes."""
-        return self.hammer_cents - self.seller_fee_cents - self.holdback_cents
+        return self.hammer_cents - self.seller_fee_cents - self.seller_tax_cents - self.holdback_cents
 
     def party(self, org_id: UUID | None) -> Party | None:
         """Which side an organisation is on; None for everybody else."""

@@ -52,12 +52,24 @@ async def test_a_buyer_who_does_not_sign_loses_its_deposit(bank):
     assert await books_hold(bank.context)
 
 
-async def test_a_buyer_who_signed_gets_its_deposit_back_when_the_seller_does_not(bank):
-    auction, settlement, buyer = await awarded(bank)
+async def test_a_seller_who_does_not_sign_owes_a_penalty_that_is_taken_as_its_cash_comes_in(bank):
+    """The buyer who signed gets its deposit back in full, and 5 % of the hammer price as far as the seller has it."""
+    seller = await factories.seller(bank.context, bank.officers)
+    auction, settlement, buyer = await awarded(bank, seller=seller)
+    await bank.pay_in(seller, 900_00)
     await factories.sign_agreement(bank.context, buyer, settlement.settlement_id, public_key(3))
     before = await cash(bank, buyer)
-    await factories.settlement_in(bank.later(days=8), "sign_default", auction)
-    assert await cash(bank, buyer) == before + DEPOSIT
+    ended = await factories.settlement_in(bank.later(days=8), "seller_default", auction)
+    assert (ended.penalty_cents, ended.penalty_paid_cents) == (2_500_00, 900_00)
+    assert (await cash(bank, seller), await cash(bank, buyer)) == (0, before + DEPOSIT + 900_00)
+    assert await is_free_again(bank, ended)
+    for paid, left in ((600_00, 0), (2_000_00, 1_000_00)):
+        await bank.pay_in(seller, paid)
+        await jobs.pass_deadlines(bank.context)
+        assert await cash(bank, seller) == left
+    assert await cash(bank, buyer) == before + DEPOSIT + 2_500_00
+    assert not await jobs.pass_deadlines(bank.context)
+    assert await books_hold(bank.context)
 
 
 async def test_nobody_signs_after_the_deadline(bank):

@@ -163,7 +163,7 @@ def plain(body: dict) -> str:
 
 def test_the_agreement_has_all_its_clauses():
     facts = state_facts(SELLER, GOODS, SCHEDULE, DEAL, sale_terms=SaleTerms())
-    found = typst.query(str(FOLDER / "psa_v2.typ"), "heading", sys_inputs={"facts": facts}, root=str(FOLDER))
+    found = typst.query(str(FOLDER / "psa_v3.typ"), "heading", sys_inputs={"facts": facts}, root=str(FOLDER))
     assert [plain(each["body"]) for each in json.loads(found)] == CLAUSES
 
 

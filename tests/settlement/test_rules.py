@@ -46,12 +46,18 @@ def test_every_state_is_reached_and_nothing_leaves_the_ends():
     reached = {arrow(step)[1] for step in Step} | {State.AWARDED}
     left = {state for step in Step for state in arrow(step)[0]}
     assert reached == set(State)
-    assert set(State) - left == {State.CLOSED, State.SIGN_DEFAULT, State.BUYER_DEFAULT, State.CANCELLED}
+    assert set(State) - left == {
+        State.CLOSED,
+        State.SIGN_DEFAULT,
+        State.BUYER_DEFAULT,
+        State.SELLER_DEFAULT,
+        State.CANCELLED,
+    }
     assert State.RELEASED not in CANCELLABLE
 
 
 def test_the_database_draws_the_same_arrows():
-    sql = Path("migrations/versions/2026_11_22_0006-statements_and_settlements.py").read_text()
+    sql = Path("migrations/versions/2026_11_30_0017-tax_defaults_and_disputes.py").read_text()
     drawn = sql[sql.index("step <> 'signing") : sql.index("a settlement does not go from")]
     pairs = {f"{source} {arrow(step)[1]}" for step in Step for source in arrow(step)[0]}
     quoted = {part for part in drawn.split("'") if " " in part and part.replace(" ", "").replace("_", "").isalpha()}
@@ -138,13 +144,16 @@ def sales(draw: st.DrawFn) -> Settlement:
     schedule = Schedule.default("USD", draw(st.sampled_from(Payer)))
     shares = schedule.shares(schedule.fee_cents(hammer))
     ids = [UUID(int=n) for n in range(1, 6)]
+    rates = draw(st.tuples(st.integers(0, 3_000), st.integers(0, 3_000)))
+    buyer_tax, seller_tax = shares.buyer_cents * rates[0] // 10_000, shares.seller_cents * rates[1] // 10_000
     return Settlement(
         settlement_id=ids[0], reference="PSA", auction_id=ids[1], pool_id=ids[2], seller_org_id=ids[3],
         buyer_org_id=ids[4], currency="USD", hammer_cents=hammer, buyer_fee_cents=shares.buyer_cents,
         seller_fee_cents=shares.seller_cents, commission={},
-        deposit_cents=draw(st.integers(0, hammer + shares.buyer_cents)), state=State.AWARDED, awarded_at=NOW,
+        deposit_cents=draw(st.integers(0, hammer + shares.buyer_cents + buyer_tax)), state=State.AWARDED, awarded_at=NOW,
         sign_by_at=None, pay_by_at=None, putback_until_at=None, ended_at=None,
         holdback_cents=hammer * draw(st.integers(0, 2_000)) // 10_000, forfeit_seller_bps=draw(st.integers(0, 10_000)),
+        buyer_tax_cents=buyer_tax, seller_tax_cents=seller_tax,
     )  # fmt: skip
 
 
@@ -169,7 +178,9 @@ def test_escrow_is_filled_with_the_price_and_emptied_to_nothing(sale):
     released = effect(filled, moves.released(sale))
     assert escrow not in released
     assert moves.cash(sale.seller_org_id) not in released
-    assert released[moves.CLEARING_OUT] == sale.hammer_cents - sale.seller_fee_cents - sale.holdback_cents
+    deducted = sale.seller_fee_cents + sale.seller_tax_cents + sale.holdback_cents
+    assert released[moves.CLEARING_OUT] == sale.hammer_cents - deducted
+    assert released.get(moves.TAX, 0) == sale.buyer_tax_cents + sale.seller_tax_cents
     assert released.get(moves.holdback(sale.settlement_id), 0) == sale.holdback_cents
     assert released.get(moves.COMMISSION, 0) == sale.buyer_fee_cents + sale.seller_fee_cents
     assert released.get(buyer, 0) == sale.deposit_cents - sale.price_cents

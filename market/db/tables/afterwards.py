@@ -1,4 +1,4 @@
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, text
@@ -32,6 +32,7 @@ class PutBackRow(Base):
     decided_at: Mapped[datetime | None]
     refund_cents: Mapped[int]
     refunded_at: Mapped[datetime | None]
+    tried_at: Mapped[datetime | None]
 
     __table_args__ = (
         Index(
@@ -63,7 +64,7 @@ class TitleLinkRow(Base):
 
 
 class SettlementHoldRow(Base):
-    """Compliance holds a sale: placed by one officer, lifted by two others' agreement."""
+    """A sale stands still: held by an officer, or (with `org_id`) disputed by a party; two officers end it."""
 
     __tablename__ = "settlement_hold"
 
@@ -76,6 +77,8 @@ class SettlementHoldRow(Base):
     lift_reason: Mapped[str | None]
     lifted_by: Mapped[UUID | None] = mapped_column(ForeignKey(_PERSON), index=True)
     lifted_at: Mapped[datetime | None]
+    org_id: Mapped[UUID | None] = mapped_column(ForeignKey(_ORG), index=True)
+    outcome: Mapped[str]
 
     __table_args__ = (
         Index(
@@ -102,3 +105,20 @@ class SecondOfferRow(Base):
     answered_at: Mapped[datetime | None]
 
     __table_args__ = (Index("ix_second_offer_state_expires_at", "state", "expires_at"),)
+
+
+class TaxRuleRow(Base):
+    """A tax on services in a country from a day on. Append-only: the newest that began counts."""
+
+    __tablename__ = "tax_rule"
+
+    tax_rule_id: Mapped[UUID] = mapped_column(primary_key=True)
+    country: Mapped[str]
+    name: Mapped[str]
+    rate_bps: Mapped[int]
+    source: Mapped[str]
+    valid_from_on: Mapped[date]
+    created_by: Mapped[UUID] = mapped_column(ForeignKey(_PERSON), index=True)
+    created_at: Mapped[datetime]
+
+    __table_args__ = (Index("ix_tax_rule_country_valid_from_on", "country", "valid_from_on"),)

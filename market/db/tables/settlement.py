@@ -151,6 +151,14 @@ class SettlementRow(Base):
     refunded_buyer_fee_cents: Mapped[int]
     refunded_seller_fee_cents: Mapped[int]
     held_since_at: Mapped[datetime | None]
+    buyer_tax_cents: Mapped[int]
+    seller_tax_cents: Mapped[int]
+    tax: Mapped[list[Any]]
+    refunded_buyer_tax_cents: Mapped[int]
+    refunded_seller_tax_cents: Mapped[int]
+    penalty_bps: Mapped[int]
+    penalty_cents: Mapped[int]
+    penalty_paid_cents: Mapped[int]
 
     __table_args__ = (
         Index(
@@ -158,7 +166,7 @@ class SettlementRow(Base):
             "auction_id",
             "pool_id",
             unique=True,
-            postgresql_where=text("state NOT IN ('sign_default', 'buyer_default', 'cancelled')"),
+            postgresql_where=text("state NOT IN ('sign_default', 'buyer_default', 'seller_default', 'cancelled')"),
         ),
     )
 

@@ -13,6 +13,7 @@ from market.settlement.routes import (
     sales,
     statements,
     suspense,
+    taxes,
     webhooks,
 )
 
@@ -23,6 +24,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *orders.HANDLERS,
     *statements.HANDLERS,
     *webhooks.HANDLERS,
+    *taxes.HANDLERS,
     *books.HANDLERS,
     *papers.HANDLERS,
     *sales.HANDLERS,

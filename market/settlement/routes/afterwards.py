@@ -146,15 +146,15 @@ async def place_hold(
     f"{_OF_SALE}/hold/lift-preparation",
     status_code=200,
     tags=SALES,
-    summary="Prepare the lifting of a hold",
+    summary="Prepare the end of a hold or a dispute",
     operation_id="prepareLift",
 )
 async def prepare_lift(
-    context: Here, actor: Who, settlement_id: FromPath[UUID], data: JSONBody[schemas.HoldIn]
+    context: Here, actor: Who, settlement_id: FromPath[UUID], data: JSONBody[schemas.LiftIn]
 ) -> schemas.SettlementView:
-    """By the first of two officers."""
+    """By the first of two officers; a dispute may end with the sale undone."""
     async with context.db.begin(actor) as tx:
-        found = await service.prepare_lift(tx, actor, settlement_id, data.reason)
+        found = await service.prepare_lift(tx, actor, settlement_id, data.reason, data.outcome)
     return schemas.SettlementView.from_settlement(found)
 
 
@@ -162,15 +162,35 @@ async def prepare_lift(
     f"{_OF_SALE}/hold/lift-approval",
     status_code=200,
     tags=SALES,
-    summary="Lift a hold",
+    summary="End a hold or a dispute",
     operation_id="approveLift",
     opt=STEP_UP,
 )
 async def approve_lift(context: Here, actor: Who, settlement_id: FromPath[UUID]) -> schemas.SettlementView:
-    """By the second officer; deadlines move by the time that they stood still."""
+    """By the second officer; deadlines move by the time that they stood still, or the sale is undone."""
     async with context.db.begin(actor) as tx:
         found = await service.approve_lift(tx, actor, settlement_id, now=context.clock.now())
     return schemas.SettlementView.from_settlement(found)
+
+
+@post(f"{_OF_SALE}/disputes", tags=SALES, summary="Dispute a sale", operation_id="raiseDispute")
+async def raise_dispute(
+    context: Here, actor: Who, settlement_id: FromPath[UUID], data: JSONBody[schemas.HoldIn]
+) -> schemas.SettlementView:
+    """By a party, before the release: the sale stands still until two officers decide."""
+    async with context.db.begin(actor) as tx:
+        found = await service.raise_dispute(
+            tx, actor, settlement_id, data.reason, now=context.clock.now(), chance=context.chance
+        )
+    return schemas.SettlementView.from_settlement(found)
+
+
+@get(f"{_OF_SALE}/disputes", tags=SALES, summary="Disputes of a sale", operation_id="listDisputes")
+async def list_disputes(context: Here, actor: Who, settlement_id: FromPath[UUID]) -> schemas.DisputeList:
+    """With what was decided, for the parties and the platform, oldest first."""
+    async with context.db.begin(actor) as tx:
+        found = await service.list_disputes(tx, actor, settlement_id)
+    return schemas.DisputeList([schemas.DisputeView.from_hold(each) for each in found])
 
 
 HANDLERS: list[ControllerRouterHandler] = [
@@ -186,4 +206,6 @@ HANDLERS: list[ControllerRouterHandler] = [
     place_hold,
     prepare_lift,
     approve_lift,
+    raise_dispute,
+    list_disputes,
 ]

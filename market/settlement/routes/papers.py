@@ -10,6 +10,7 @@ from litestar.types import ControllerRouterHandler
 
 from market.bidding import service as bidding
 from market.kit.actor import SYSTEM
+from market.parties.routes import STEP_UP
 from market.parties.rules import require
 from market.settlement import schemas, service
 from market.settlement.agreement import Document, render
@@ -55,6 +56,7 @@ async def get_agreement(context: Here, actor: Who, settlement_id: FromPath[UUID]
     tags=SALES,
     summary="Sign the agreement",
     operation_id="signAgreement",
+    opt=STEP_UP,
 )
 async def sign(
     context: Here,

@@ -2,7 +2,10 @@
 
 from market.settlement.schemas.afterwards import (
     ClaimIn,
+    DisputeList,
+    DisputeView,
     HoldIn,
+    LiftIn,
     PutBackAnswerIn,
     PutBackDecisionIn,
     PutBackList,
@@ -62,6 +65,7 @@ from market.settlement.schemas.sales import (
     SignatureIn,
     SignatureView,
 )
+from market.settlement.schemas.taxes import TaxRuleIn, TaxRulePage, TaxRuleView
 
 __all__ = [
     "BankAccountIn",
@@ -76,6 +80,8 @@ __all__ = [
     "ClaimIn",
     "CurrencyBooks",
     "DepositView",
+    "DisputeList",
+    "DisputeView",
     "DivergenceView",
     "HoldIn",
     "ImportView",
@@ -85,6 +91,7 @@ __all__ = [
     "LedgerCheckView",
     "LedgerTransferPage",
     "LedgerTransferView",
+    "LiftIn",
     "MatchIn",
     "MatchPage",
     "MatchView",
@@ -113,6 +120,9 @@ __all__ = [
     "SignatureView",
     "StatementPage",
     "StatementView",
+    "TaxRuleIn",
+    "TaxRulePage",
+    "TaxRuleView",
     "TitleChain",
     "TitleLinkView",
     "TrialBalanceView",

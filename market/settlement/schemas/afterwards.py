@@ -9,8 +9,9 @@ from msgspec import Meta, Struct
 from market.kit.money import MAX_CENTS
 from market.kit.pages import Page
 from market.settlement.refunds import Ground, PutBack, PutBackState
+from market.settlement.rules import Outcome
 from market.settlement.service import Claim
-from market.settlement.store.afterwards import TitleLink
+from market.settlement.store.afterwards import Hold, TitleLink
 from market.settlement.store.second_offers import OfferState, SecondOffer
 
 _Reason = Annotated[str, Meta(min_length=1, max_length=500)]
@@ -147,3 +148,37 @@ class SecondAnswerIn(Struct, frozen=True, forbid_unknown_fields=True):
 
 class HoldIn(Struct, frozen=True, forbid_unknown_fields=True):
     reason: _Reason
+
+
+class LiftIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """`outcome` other than `continue` is for disputes: the sale is undone, or undone through the seller's fault."""
+
+    reason: _Reason
+    outcome: Outcome = Outcome.CONTINUE
+
+
+class DisputeView(Struct, frozen=True, forbid_unknown_fields=True):
+    """`outcome` and `decision` are null until two officers have decided."""
+
+    dispute_id: UUID
+    settlement_id: UUID
+    org_id: UUID
+    reason: str
+    raised_at: datetime
+    outcome: Outcome | None
+    decision: str | None
+    decided_at: datetime | None
+
+    @classmethod
+    def from_hold(cls, found: Hold) -> Self:
+        if found.org_id is None:
+            raise AssertionError("a dispute is a party's")
+        over = found.lifted_at is not None
+        return cls(
+            found.hold_id, found.settlement_id, found.org_id, found.reason, found.placed_at,
+            found.outcome if over else None, found.lift_reason if over else None, found.lifted_at,
+        )  # fmt: skip
+
+
+class DisputeList(Struct, frozen=True, forbid_unknown_fields=True):
+    items: list[DisputeView]

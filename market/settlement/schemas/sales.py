@@ -27,7 +27,10 @@ class SignatureView(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SettlementView(Struct, frozen=True, forbid_unknown_fields=True):
-    """`due_cents` is what the buyer pays beyond its deposit; `payment_reference` belongs on that wire."""
+    """`due_cents` is what the buyer pays beyond its deposit; `payment_reference` belongs on that wire.
+
+    A seller in default owes the buyer `penalty_cents`. A `held` sale stands still: its deadlines do not run.
+    """
 
     settlement_id: UUID
     payment_reference: str
@@ -40,6 +43,8 @@ class SettlementView(Struct, frozen=True, forbid_unknown_fields=True):
     hammer_cents: int
     buyer_fee_cents: int
     seller_fee_cents: int
+    buyer_tax_cents: int
+    seller_tax_cents: int
     price_cents: int
     deposit_cents: int
     due_cents: int
@@ -49,6 +54,9 @@ class SettlementView(Struct, frozen=True, forbid_unknown_fields=True):
     pay_by_at: datetime | None
     putback_until_at: datetime | None
     ended_at: datetime | None
+    penalty_cents: int
+    penalty_paid_cents: int
+    held: bool
     signatures: list[SignatureView] | None = None
     """Null in lists."""
 
@@ -58,8 +66,9 @@ class SettlementView(Struct, frozen=True, forbid_unknown_fields=True):
         return cls(
             sale.settlement_id, sale.reference, sale.auction_id, sale.pool_id, sale.seller_org_id, sale.buyer_org_id,
             sale.currency, sale.state, sale.hammer_cents, sale.buyer_fee_cents, sale.seller_fee_cents,
-            sale.price_cents, sale.deposit_cents, sale.due_cents, sale.proceeds_cents, sale.awarded_at,
+            sale.buyer_tax_cents, sale.seller_tax_cents, sale.price_cents, sale.deposit_cents, sale.due_cents, sale.proceeds_cents, sale.awarded_at,
             sale.sign_by_at, sale.pay_by_at, sale.putback_until_at, sale.ended_at,
+            sale.penalty_cents, sale.penalty_paid_cents, sale.held_since_at is not None,
             None if given is None else [
                 SignatureView(each.party, each.typed_name, each.agreement_sha256, each.signed_at) for each in given
             ],

@@ -46,7 +46,7 @@ from market.settlement.service.documents import (
     make_sealed,
     next_unsealed,
 )
-from market.settlement.service.holds import approve_lift, place_hold, prepare_lift
+from market.settlement.service.holds import approve_lift, list_disputes, place_hold, prepare_lift, raise_dispute
 from market.settlement.service.payouts import doubt_unanswered, list_payouts, list_withdrawals, send_payout, withdraw
 from market.settlement.service.putbacks import (
     Claim,
@@ -91,7 +91,9 @@ from market.settlement.service.suspense import (
     propose_match,
     reject_match,
 )
+from market.settlement.service.taxes import list_tax_rules, state_tax_rule
 from market.settlement.service.title import chain_of_title
+from market.settlement.service.undoing import collect_penalties
 from market.settlement.service.webhooks import keep_event
 
 __all__ = [
@@ -117,6 +119,7 @@ __all__ = [
     "claim_put_backs",
     "claim_unissued",
     "close_due",
+    "collect_penalties",
     "confirm_match",
     "decide_put_back",
     "doubt_unanswered",
@@ -139,6 +142,7 @@ __all__ = [
     "ledger_rows",
     "list_accounts",
     "list_bank_files",
+    "list_disputes",
     "list_documents",
     "list_payouts",
     "list_proposals",
@@ -147,6 +151,7 @@ __all__ = [
     "list_settlements",
     "list_statements",
     "list_suspense",
+    "list_tax_rules",
     "list_transfers",
     "list_withdrawals",
     "make_bank_file",
@@ -166,6 +171,7 @@ __all__ = [
     "prepare_release",
     "propose_match",
     "put_bank_account",
+    "raise_dispute",
     "reject_match",
     "remake_bank_file",
     "require_importer",
@@ -174,6 +180,7 @@ __all__ = [
     "sign",
     "signatures",
     "specimen_facts",
+    "state_tax_rule",
     "take_file",
     "trial_balance",
     "withdraw",

@@ -68,6 +68,8 @@ async def claim_unissued(tx: AsyncSession, now: datetime) -> tuple[Settlement, s
         buyer_fee_cents=settlement.buyer_fee_cents,
         seller_fee_cents=settlement.seller_fee_cents,
         deposit_cents=settlement.deposit_cents,
+        buyer_tax_cents=settlement.buyer_tax_cents,
+        seller_tax_cents=settlement.seller_tax_cents,
     )
     return settlement, await _facts(tx, settlement.auction_id, (deal, settlement))
 

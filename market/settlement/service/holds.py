@@ -1,17 +1,19 @@
-"""Compliance stops a sale before its release: one officer places a hold, two lift it."""
+"""A sale stops before its release: an officer holds it, or a party disputes it; two officers end it."""
 
 from datetime import datetime
+from typing import assert_never
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.kit.actor import Actor, Role
-from market.kit.errors import Malformed
+from market.kit.errors import Malformed, NotFound
 from market.kit.ids import Chance
 from market.parties.rules import require, require_person
-from market.settlement.rules import HOLDABLE, Settlement, TwoPeople, WrongState
-from market.settlement.service.sale import WRITE
+from market.settlement.rules import HOLDABLE, Outcome, Settlement, Step, TwoPeople, WrongState
+from market.settlement.service.sale import WRITE, find_settlement
 from market.settlement.service.steps import locked, note
+from market.settlement.service.undoing import fail_seller, undo
 from market.settlement.store import afterwards as store
 from market.settlement.store.afterwards import Hold
 
@@ -32,18 +34,52 @@ async def place_hold(
     return await locked(tx, settlement_id)
 
 
-async def prepare_lift(tx: AsyncSession, actor: Actor, settlement_id: UUID, reason: str) -> Settlement:
-    """The first of two officers finds that the sale may go on. Locks the settlement."""
+async def raise_dispute(
+    tx: AsyncSession, actor: Actor, settlement_id: UUID, reason: str, *, now: datetime, chance: Chance
+) -> Settlement:
+    """A party disputes the sale: it stands still as if held, until two officers decide. Locks the settlement.
+
+    Raises `WrongState` once the sale is released or over, or if it stands still already.
+    """
+    require(actor, role=Role.MEMBER, scope=WRITE)
+    require_person(actor)
+    settlement = await locked(tx, settlement_id)
+    party = settlement.party(actor.org_id)
+    if party is None or actor.user_id is None:
+        raise NotFound("there is no such settlement, or it is not yours")
+    if settlement.state not in HOLDABLE or settlement.held_since_at is not None:
+        raise WrongState("a sale is disputed before its release, and once at a time", state=settlement.state.value)
+    hold = Hold(chance.new_id(), settlement_id, actor.user_id, _reason(reason), now, org_id=actor.org_id)
+    await store.add_hold(tx, hold)
+    await note(tx, actor, settlement, "disputed", {"state": settlement.state, "party": party})
+    return await locked(tx, settlement_id)
+
+
+async def list_disputes(tx: AsyncSession, actor: Actor, settlement_id: UUID) -> list[Hold]:
+    """A sale's disputes with what was decided, oldest first, for its parties and the platform."""
+    await find_settlement(tx, actor, settlement_id)
+    return await store.list_disputes(tx, settlement_id)
+
+
+async def prepare_lift(
+    tx: AsyncSession, actor: Actor, settlement_id: UUID, reason: str, outcome: Outcome = Outcome.CONTINUE
+) -> Settlement:
+    """The first of two officers says how the hold or the dispute is to end. Locks the settlement.
+
+    Raises `Malformed` for a hold of compliance that should do more than end: only a dispute undoes a sale.
+    """
     user_id = _officer(actor)
     settlement = await locked(tx, settlement_id)
     hold = await _open(tx, settlement_id)
-    await store.prepare_lift(tx, hold.hold_id, by=user_id, reason=_reason(reason))
-    await note(tx, actor, settlement, "lift_prepared", {"hold_id": hold.hold_id})
+    if hold.org_id is None and outcome is not Outcome.CONTINUE:
+        raise Malformed("a hold ends and the sale goes on; only a dispute can undo it", field="outcome")
+    await store.prepare_lift(tx, hold.hold_id, by=user_id, reason=_reason(reason), outcome=outcome)
+    await note(tx, actor, settlement, "lift_prepared", {"hold_id": hold.hold_id, "outcome": outcome})
     return settlement
 
 
 async def approve_lift(tx: AsyncSession, actor: Actor, settlement_id: UUID, *, now: datetime) -> Settlement:
-    """The second officer lifts the hold; deadlines move by the time that they stood still. Locks the settlement.
+    """The second officer agrees: deadlines move by the time that they stood still, or the sale is undone. Locks the settlement.
 
     Raises `TwoPeople` for the one who prepared it, `WrongState` if nobody did.
     """
@@ -60,9 +96,18 @@ async def approve_lift(tx: AsyncSession, actor: Actor, settlement_id: UUID, *, n
         actor,
         settlement,
         "hold_lifted",
-        {"hold_id": hold.hold_id, "held_s": int((now - hold.placed_at).total_seconds())},
+        {"hold_id": hold.hold_id, "held_s": int((now - hold.placed_at).total_seconds()), "outcome": hold.outcome},
     )
-    return await locked(tx, settlement_id)
+    settlement = await locked(tx, settlement_id)
+    match hold.outcome:
+        case Outcome.CONTINUE:
+            return settlement
+        case Outcome.UNDO:
+            return await undo(tx, actor, settlement, Step.CANCEL, now=now)
+        case Outcome.SELLER_DEFAULT:
+            return await fail_seller(tx, actor, settlement, now=now)
+        case _:
+            assert_never(hold.outcome)
 
 
 async def _open(tx: AsyncSession, settlement_id: UUID) -> Hold:

@@ -19,6 +19,7 @@ from market.kit.pages import Page, PageRequest
 from market.parties.rules import require, require_person
 from market.settlement import moves
 from market.settlement.calendar import deadline
+from market.settlement.moves import Refund
 from market.settlement.refunds import Ground, PutBack, PutBackState, refund
 from market.settlement.rules import (
     PUTBACK_ANSWER_BUSINESS_DAYS,
@@ -143,10 +144,9 @@ async def _pay(tx: AsyncSession, claimed: PutBack, now: datetime) -> PutBack | N
     claimed = await _again(tx, claimed.put_back_id)
     if claimed.state not in {PutBackState.ACCEPTED, PutBackState.CLAIMED} or settlement.held_since_at is not None:
         return None
-    kept = await ledger.find_account(tx, moves.holdback(settlement.settlement_id), settlement.currency)
-    seller = await ledger.find_account(tx, moves.cash(settlement.seller_org_id), settlement.currency)
-    due = refund(settlement, claimed.face_value_cents, kept.available_cents if kept else 0)
-    if due.from_seller_cents > (seller.available_cents if seller else 0) + due.seller_fee_cents:
+    due = await _affordable(tx, settlement, claimed)
+    if due is None:
+        await store.note_attempt(tx, claimed.put_back_id, now)
         return None
     if claimed.state is PutBackState.CLAIMED:
         await store.move_put_back(tx, claimed.put_back_id, PutBackState.ACCEPTED)
@@ -160,12 +160,28 @@ async def _pay(tx: AsyncSession, claimed: PutBack, now: datetime) -> PutBack | N
         refunded_price_cents=price_cents,
         refunded_buyer_fee_cents=due.buyer_fee_cents,
         refunded_seller_fee_cents=due.seller_fee_cents,
+        refunded_buyer_tax_cents=due.buyer_tax_cents,
+        refunded_seller_tax_cents=due.seller_tax_cents,
     )
-    total_cents = price_cents + due.buyer_fee_cents
+    total_cents = price_cents + due.buyer_fee_cents + due.buyer_tax_cents
     await store.move_put_back(tx, claimed.put_back_id, PutBackState.REFUNDED, refund_cents=total_cents, refunded_at=now)
     body = {"put_back_id": claimed.put_back_id, "refund_cents": total_cents}
     await note(tx, SYSTEM, settlement, "putback_refunded", body)
     return await _again(tx, claimed.put_back_id)
+
+
+async def _affordable(tx: AsyncSession, settlement: Settlement, claimed: PutBack) -> Refund | None:
+    """What the refund gives back, if seller and platform have by now what the hold-back does not cover."""
+
+    async def free_cents(name: str) -> int:
+        account = await ledger.find_account(tx, name, settlement.currency)
+        return account.available_cents if account else 0
+
+    due = refund(settlement, claimed.face_value_cents, await free_cents(moves.holdback(settlement.settlement_id)))
+    fee_cents, own_tax_cents = due.buyer_fee_cents + due.seller_fee_cents, due.seller_tax_cents
+    seller_cents = await free_cents(moves.cash(settlement.seller_org_id)) + due.seller_fee_cents + own_tax_cents
+    covered = due.from_seller_cents <= seller_cents and fee_cents <= await free_cents(moves.COMMISSION)
+    return due if covered and due.buyer_tax_cents + own_tax_cents <= await free_cents(moves.TAX) else None
 
 
 def _require_sound(claims: Sequence[Claim], settlement: Settlement) -> None:

@@ -48,6 +48,7 @@ class SaleFileDiffers(Conflict):
 async def prepare_release(tx: AsyncSession, actor: Actor, settlement_id: UUID, *, now: datetime) -> Settlement:
     """The first of two people finds that money, parties and bank account are in order."""
     settlement, user_id = await _releasable(tx, actor, settlement_id, Step.PREPARE_RELEASE, now=now)
+    await _agreed_package(tx, settlement)
     await store.add_preparation(tx, settlement_id, Preparation(user_id, now))
     return await take(tx, actor, settlement, Step.PREPARE_RELEASE)
 
@@ -145,12 +146,19 @@ async def _agreed_package(tx: AsyncSession, settlement: Settlement) -> SalePacka
     package = await portfolios.sale_package(tx, settlement.pool_id)
     agreement = await store.find_agreement(tx, settlement.settlement_id)
     agreed = json.loads(agreement.facts)["schedule"] if agreement else {}
-    if (agreed.get("sale_file_sha256"), agreed.get("commitment_root"), agreed.get("tape_version")) != (
+    digests = tuple(agreed.get(name) for name in ("sale_file_sha256", "commitment_root", "tape_version"))
+    totals = (settlement.account_count, settlement.face_value_cents)
+    if (*digests, *totals) != (
         package.file.sha256,
         package.commitment_root,
         package.tape_version,
+        package.account_count,
+        package.face_value_cents,
     ):
-        raise SaleFileDiffers("digest, commitment or tape version differ from the signed agreement")
+        raise SaleFileDiffers(
+            "rows, totals, digest, commitment or tape version differ from the signed agreement; dispute the sale, "
+            "and two officers find the seller in default"
+        )
     return package
 
 

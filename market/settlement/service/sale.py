@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,6 +23,8 @@ from market.settlement.calendar import deadline
 from market.settlement.rules import Party, Settlement, State, Step, advance, reference
 from market.settlement.service.books import READ
 from market.settlement.service.steps import locked, note, require_free, take
+from market.settlement.service.taxes import tax_of
+from market.settlement.service.undoing import fail_seller, undo
 from market.settlement.store import afterwards, ledger
 from market.settlement.store import settlements as store
 
@@ -85,6 +87,9 @@ async def begin(
     terms = SaleTerms.from_json(auction.sale_terms)
     schedule = Schedule.from_json(auction.commission)
     shares = schedule.shares(schedule.fee_cents(hammer_cents))
+    on = at.astimezone(UTC).date()
+    buyer_tax = await tax_of(tx, Party.BUYER, buyer_org_id, shares.buyer_cents, on)
+    seller_tax = await tax_of(tx, Party.SELLER, auction.seller_org_id, shares.seller_cents, on)
     return Settlement(
         settlement_id=settlement_id,
         reference=reference("PSA", settlement_id),
@@ -109,6 +114,10 @@ async def begin(
         holdback_cents=hammer_cents * terms.holdback_bps // 10_000,
         putback_days=terms.putback_days,
         forfeit_seller_bps=terms.forfeit_seller_bps,
+        penalty_bps=terms.penalty_bps,
+        buyer_tax_cents=buyer_tax.tax_cents if buyer_tax else 0,
+        seller_tax_cents=seller_tax.tax_cents if seller_tax else 0,
+        tax=[taxed.to_json() for taxed in (buyer_tax, seller_tax) if taxed],
     )
 
 
@@ -148,12 +157,12 @@ async def lapse_due(tx: AsyncSession, *, now: datetime) -> list[Settlement]:
 
 
 async def _lapse_unsigned(tx: AsyncSession, settlement: Settlement, now: datetime) -> Settlement:
-    """The buyer who did not sign forfeits its deposit; one who did gets it back."""
-    buyer_signed = Party.BUYER in await store.signatures(tx, settlement.settlement_id)
-    undo = moves.refunded(settlement, settlement.deposit_cents) if buyer_signed else moves.forfeited(settlement)
-    await ledger.apply(tx, undo)
+    """The buyer who did not sign forfeits its deposit; if it did, it is the seller who is in default."""
+    if Party.BUYER in await store.signatures(tx, settlement.settlement_id):
+        return await fail_seller(tx, SYSTEM, settlement, now=now)
+    await ledger.apply(tx, moves.forfeited(settlement))
     await portfolios.mark_unsold(tx, SYSTEM, settlement.pool_id)
-    body = {"deposit_cents": settlement.deposit_cents, "forfeited": not buyer_signed}
+    body = {"deposit_cents": settlement.deposit_cents, "forfeited": True}
     return await take(tx, SYSTEM, settlement, Step.LAPSE_UNSIGNED, body=body, ended_at=now)
 
 
@@ -194,15 +203,7 @@ async def ask_cancellation(
 
 async def cancel_given_up(tx: AsyncSession, *, now: datetime) -> list[Settlement]:
     """Sales that both parties want undone: what lies in escrow is the buyer's again, the pool may be offered again."""
-    cancelled = []
-    for settlement in await store.given_up(tx):
-        account = await ledger.find_account(tx, moves.escrow(settlement.settlement_id), settlement.currency)
-        refund_cents = account.balance_cents if account else 0
-        await ledger.apply(tx, moves.refunded(settlement, refund_cents))
-        await portfolios.mark_unsold(tx, SYSTEM, settlement.pool_id)
-        body = {"refund_cents": refund_cents}
-        cancelled.append(await take(tx, SYSTEM, settlement, Step.CANCEL, body=body, ended_at=now))
-    return cancelled
+    return [await undo(tx, SYSTEM, settlement, Step.CANCEL, now=now) for settlement in await store.given_up(tx)]
 
 
 async def close_due(tx: AsyncSession, *, now: datetime) -> list[Settlement]:

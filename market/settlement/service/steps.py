@@ -29,9 +29,9 @@ async def take(
     step: Step,
     *,
     body: dict[str, Any] | None = None,
-    **columns: datetime | None,
+    **columns: datetime | int | None,
 ) -> Settlement:
-    """The settlement after `step`; `columns` are deadlines that come with it. The caller holds the row's lock.
+    """The settlement after `step`; `columns` are deadlines and sums that come with it. The caller holds the row's lock.
 
     Raises `WrongState` when the step does not leave the present state, `OnHold` while compliance holds the sale.
     """

@@ -12,6 +12,7 @@ from market.db.tables.afterwards import PutBackRow, SettlementHoldRow, TitleLink
 from market.db.tables.settlement import SettlementRow
 from market.kit.pages import PageRequest
 from market.settlement.refunds import OPEN, Ground, PutBack, PutBackState
+from market.settlement.rules import Outcome
 
 _BATCH = 100
 
@@ -43,6 +44,9 @@ class Hold:
     lift_reason: str | None = None
     lifted_by: UUID | None = None
     lifted_at: datetime | None = None
+    org_id: UUID | None = None
+    """The party that disputes the sale; None for a hold by compliance."""
+    outcome: Outcome = Outcome.CONTINUE
 
 
 async def add_put_backs(tx: AsyncSession, put_backs: Sequence[PutBack]) -> None:
@@ -84,7 +88,7 @@ async def list_put_backs(tx: AsyncSession, settlement_id: UUID, request: PageReq
 
 
 async def payable(tx: AsyncSession, now: datetime) -> list[PutBack]:
-    """What is accepted, or was not answered in time, oldest first."""
+    """What is accepted, or was not answered in time: first what was never tried, then what waits longest for its money."""
     found = await tx.scalars(
         select(PutBackRow)
         .where(
@@ -93,10 +97,15 @@ async def payable(tx: AsyncSession, now: datetime) -> list[PutBack]:
                 (PutBackRow.state == PutBackState.CLAIMED.value) & (PutBackRow.answer_by_at <= now),
             )
         )
-        .order_by(PutBackRow.answer_by_at, PutBackRow.put_back_id)
+        .order_by(PutBackRow.tried_at.nulls_first(), PutBackRow.answer_by_at, PutBackRow.put_back_id)
         .limit(_BATCH)
     )
     return [_put_back(row) for row in found]
+
+
+async def note_attempt(tx: AsyncSession, put_back_id: UUID, now: datetime) -> None:
+    """The money for this refund is not there yet: others have their turn before it is looked at again."""
+    await tx.execute(update(PutBackRow).where(PutBackRow.put_back_id == put_back_id).values(tried_at=now))
 
 
 async def move_put_back(
@@ -148,7 +157,8 @@ async def links_of_row(tx: AsyncSession, settlement_id: UUID, row_number: int) -
 
 
 async def add_hold(tx: AsyncSession, hold: Hold) -> None:
-    tx.add(SettlementHoldRow(**{name: getattr(hold, name) for name in Hold.__slots__}))
+    values = {name: getattr(hold, name) for name in Hold.__slots__}
+    tx.add(SettlementHoldRow(**values | {"outcome": hold.outcome.value}))
     await tx.flush()
     await _mark_held(tx, hold.settlement_id, hold.placed_at)
 
@@ -159,14 +169,30 @@ async def open_hold(tx: AsyncSession, settlement_id: UUID) -> Hold | None:
         .where(SettlementHoldRow.settlement_id == settlement_id, SettlementHoldRow.lifted_at.is_(None))
         .execution_options(populate_existing=True)
     )
-    return None if row is None else Hold(*(getattr(row, name) for name in Hold.__slots__))
+    return None if row is None else _hold(row)
 
 
-async def prepare_lift(tx: AsyncSession, hold_id: UUID, *, by: UUID, reason: str) -> None:
+async def list_disputes(tx: AsyncSession, settlement_id: UUID) -> list[Hold]:
+    """A sale's disputes, oldest first, 100 at most."""
+    found = await tx.scalars(
+        select(SettlementHoldRow)
+        .where(SettlementHoldRow.settlement_id == settlement_id, SettlementHoldRow.org_id.is_not(None))
+        .order_by(SettlementHoldRow.hold_id)
+        .limit(_BATCH)
+    )
+    return [_hold(row) for row in found]
+
+
+def _hold(row: SettlementHoldRow) -> Hold:
+    values = {name: getattr(row, name) for name in Hold.__slots__}
+    return Hold(**values | {"outcome": Outcome(row.outcome)})
+
+
+async def prepare_lift(tx: AsyncSession, hold_id: UUID, *, by: UUID, reason: str, outcome: Outcome) -> None:
     await tx.execute(
         update(SettlementHoldRow)
         .where(SettlementHoldRow.hold_id == hold_id)
-        .values(lift_prepared_by=by, lift_reason=reason)
+        .values(lift_prepared_by=by, lift_reason=reason, outcome=outcome.value)
     )
 
 

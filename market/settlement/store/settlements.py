@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.db.tables.settlement import (
     AgreementRow,
+    LedgerAccountRow,
     ReleaseApprovalRow,
     ReleasePreparationRow,
     SaleKeyGrantRow,
@@ -195,6 +196,27 @@ async def given_up(tx: AsyncSession) -> list[Settlement]:
             SettlementRow.settlement_id.in_(wanted),
             SettlementRow.state.in_([state.value for state in CANCELLABLE]),
             SettlementRow.held_since_at.is_(None),
+        )
+        .order_by(SettlementRow.settlement_id)
+        .limit(_BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    return [_settlement(row) for row in found]
+
+
+async def owing_penalty(tx: AsyncSession) -> list[Settlement]:
+    """Sales whose seller is in default, owes of its penalty and has free cash, oldest first. Locks their rows."""
+    found = await tx.scalars(
+        select(SettlementRow)
+        .where(
+            SettlementRow.state == State.SELLER_DEFAULT.value,
+            SettlementRow.penalty_paid_cents < SettlementRow.penalty_cents,
+            exists().where(
+                LedgerAccountRow.org_id == SettlementRow.seller_org_id,
+                LedgerAccountRow.currency == SettlementRow.currency,
+                LedgerAccountRow.credits_posted_cents
+                > LedgerAccountRow.debits_posted_cents + LedgerAccountRow.debits_pending_cents,
+            ),
         )
         .order_by(SettlementRow.settlement_id)
         .limit(_BATCH)
