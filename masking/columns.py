@@ -70,20 +70,45 @@ def flags(mask: pa.Array | Flags) -> Flags:
     """A boolean column as numpy; null counts as false."""
     if isinstance(mask, np.ndarray):
         return mask
-    result: Flags = one(mask).fill_null(False).to_numpy(zero_copy_only=False)
+    column = one(mask)
+    result: Flags = (column.fill_null(False) if column.null_count else column).to_numpy(zero_copy_only=False)
     return result
 
 
 def whole(column: pa.Array) -> Whole:
     """A whole-number column as numpy; null counts as 0."""
-    result: Whole = one(column).fill_null(0).to_numpy(zero_copy_only=False)
+    numbers = one(column)
+    result: Whole = (numbers.fill_null(0) if numbers.null_count else numbers).to_numpy(zero_copy_only=False)
     return result
+
+
+def coded(values: pa.Array | pa.ChunkedArray) -> pa.DictionaryArray:
+    """A text column as places in its distinct words; one that is so already stays as it is."""
+    column = one(values)
+    return column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+
+
+def spelt(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """A text column as texts, whether it was `coded` or not."""
+    column = one(values)
+    return column.dictionary.take(column.indices) if pa.types.is_dictionary(column.type) else column
 
 
 def by_word(values: pa.Array, form: Callable[[str], str]) -> pa.Array:
     """`form` of every text, called once for each distinct one."""
-    encoded = one(values).dictionary_encode()
+    encoded = coded(values)
     return pa.array([form(word) for word in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
+
+
+def recoded(values: pa.DictionaryArray, words: pa.Array) -> pa.DictionaryArray:
+    """A coded column whose distinct words become these, one for each; words that are now equal become one."""
+    merged = words.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(merged.indices.take(values.indices), merged.dictionary)
+
+
+def nothing(count: int) -> pa.DictionaryArray:
+    """That many empty texts, coded."""
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int8)), pa.array([""]))
 
 
 def blank(count: int) -> pa.Array:

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
+import numpy as np
 import pyarrow as pa
 
 from masking import treatments
 from masking.accounts import FACE
-from masking.columns import one, pc, whole
+from masking.columns import coded, one, whole
 from masking.fields import Field, FieldClass, Kind
 from masking.granularity import ClassCounts
 from masking.policy import Mapping, Policy, Stage, Treatment
@@ -48,7 +49,9 @@ def draft(
             born = one(accounts.column(entry.name))
             arrays["age_band"] = treatments.age_band(born, cut_off_on=cut_off_on, width=BASE_AGE_WIDTH)
         elif Treatment.ZIP_PREFIX in kinds:
-            arrays["zip3"] = treatments.zip_prefix(one(accounts.column(entry.name)))
+            arrays["zip3"] = treatments.zip_prefix(accounts.column(entry.name))
+        elif entry.kind is Kind.TEXT:
+            arrays[entry.name] = coded(accounts.column(entry.name))
         else:
             arrays[entry.name] = one(accounts.column(entry.name))
     return pa.table(arrays)
@@ -72,9 +75,9 @@ class Survey:
         for entry in mapping.fields():
             if entry.cls is FieldClass.ANALYTIC and entry.kind is Kind.TEXT and entry.name in rows.column_names:
                 counter = self.texts.setdefault(entry.name, Counter())
-                for value in pc.value_counts(rows.column(entry.name)).to_pylist():
-                    if len(counter) < DISTINCT_LIMIT or value["values"] in counter:  # past the limit all are rare
-                        counter[value["values"]] += value["counts"]
+                for value, count in counted(rows.column(entry.name)):
+                    if len(counter) < DISTINCT_LIMIT or value in counter:  # past the limit all are rare
+                        counter[value] += count
         names = [
             entry.name for entry in mapping.fields() if entry.kind is Kind.FLAG and entry.name in rows.column_names
         ]
@@ -84,6 +87,13 @@ class Survey:
     def flag_count(self, names: frozenset[str]) -> int:
         """How many rows have at least one of these flags."""
         return sum(count for flagged, count in self.flags.items() if flagged & names)
+
+
+def counted(values: pa.ChunkedArray) -> Iterator[tuple[str, int]]:
+    """The distinct texts of a coded column, each with its count."""
+    column = coded(values)
+    counts = np.bincount(column.indices.to_numpy(), minlength=len(column.dictionary))
+    return zip(column.dictionary.to_pylist(), counts.tolist(), strict=True)
 
 
 def _groups(rows: pa.Table, names: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:

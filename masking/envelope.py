@@ -37,6 +37,7 @@ from masking.keys import (
 from masking.limits import MIB
 
 __all__ = [
+    "Digesting",
     "EnvelopeError",
     "Header",
     "SealedInfo",
@@ -87,12 +88,26 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class SealedInfo:
-    """Sizes and hashes of a sealing: of the plain content and of the sealed file."""
+    """Sizes of a sealing, and the hash of the plain content; the store or `Digesting` hashes what was sealed."""
 
     plain_bytes: int
     plain_sha256: str
     sealed_bytes: int
-    sealed_sha256: str
+
+
+class Digesting:
+    """A writable end that hashes what it passes on."""
+
+    def __init__(self, sink: BinaryIO) -> None:
+        self._sink, self._digest = sink, sha256()
+
+    def write(self, data: bytes) -> int:
+        self._digest.update(data)
+        return self._sink.write(data)
+
+    def hexdigest(self) -> str:
+        """SHA-256 so far."""
+        return self._digest.hexdigest()
 
 
 def _cipher(data_key: bytes, prefix: bytes, header: bytes) -> AESGCM:
@@ -110,7 +125,7 @@ def _nonce(prefix: bytes, counter: int, *, last: bool) -> bytes:
 class Sealer:
     """A writable end: bytes go in, a sealed file comes out. Call `finish` once, or the file will not open."""
 
-    def __init__(self, sink: BinaryIO, *, data_key: bytes, nonce_prefix: bytes, aad: Header) -> None:
+    def __init__(self, sink: BinaryIO | Digesting, *, data_key: bytes, nonce_prefix: bytes, aad: Header) -> None:
         self._header = aad.to_bytes()
         if len(self._header) > HEADER_LIMIT_BYTES:
             raise ValueError("the header is too long")
@@ -119,7 +134,7 @@ class Sealer:
         self._sink = sink
         self._pending = bytearray()
         self._counter = 0
-        self._plain, self._sealed = sha256(), sha256()
+        self._plain = sha256()
         self._plain_bytes = self._sealed_bytes = 0
         self._put(MAGIC + struct.pack(">I", len(self._header)) + self._header + nonce_prefix)
 
@@ -127,24 +142,26 @@ class Sealer:
         """Take plain bytes; whole segments are sealed and written at once."""
         self._plain.update(data)
         self._plain_bytes += len(data)
-        self._pending += data
-        while len(self._pending) > SEGMENT_BYTES:
-            self._segment(bytes(self._pending[:SEGMENT_BYTES]), last=False)
-            del self._pending[:SEGMENT_BYTES]
+        rest = memoryview(data)
+        while len(self._pending) + len(rest) > SEGMENT_BYTES:
+            fits = SEGMENT_BYTES - len(self._pending)
+            self._segment(bytes(self._pending + rest[:fits]) if self._pending else rest[:fits], last=False)
+            self._pending.clear()
+            rest = rest[fits:]
+        self._pending += rest
         return len(data)
 
     def finish(self) -> SealedInfo:
         """Seal what is left as the last segment."""
         self._segment(bytes(self._pending), last=True)
         self._pending.clear()
-        return SealedInfo(self._plain_bytes, self._plain.hexdigest(), self._sealed_bytes, self._sealed.hexdigest())
+        return SealedInfo(self._plain_bytes, self._plain.hexdigest(), self._sealed_bytes)
 
-    def _segment(self, data: bytes, *, last: bool) -> None:
+    def _segment(self, data: bytes | memoryview, *, last: bool) -> None:
         self._put(self._aead.encrypt(_nonce(self._prefix, self._counter, last=last), data, self._header))
         self._counter += 1
 
     def _put(self, data: bytes) -> None:
-        self._sealed.update(data)
         self._sealed_bytes += len(data)
         self._sink.write(data)
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import pyarrow as pa
 
-from masking.columns import blank, by_word, one, pc
+from masking.columns import Flags, blank, coded, nothing, pc, recoded, spelt
 from masking.treatments import OTHER
 
 QUASI_COLUMNS = ("age_band", "state", "zip3", "country")
@@ -19,6 +20,7 @@ LINKAGE_LIMIT = 0.05
 """At most this share of a preview's rows may be linked rightly to a debtor by what outsiders know."""
 
 COUNT = "count"
+_ZERO = np.zeros(1, np.int64)
 PARTS_LIMIT = 32
 Quasi = tuple[str, str, str, str]
 """Values of QUASI_COLUMNS."""
@@ -38,19 +40,23 @@ class Granularity:
     country: bool = True
     merged_states: frozenset[str] = frozenset()
 
-    def coarsen(self, name: str, values: pa.Array) -> pa.Array:
+    def coarsen(self, name: str, values: pa.Array) -> pa.DictionaryArray:
         """A draft's column of quasi-identifiers at this level; any other text as it is."""
+        fine = coded(values)
+        words = fine.dictionary
         match name:
             case "age_band":
-                return by_word(values, self.age)
-            case "zip3":
-                return values if self.zip3 else blank(len(values))
-            case "state":
-                return by_word(values, self.state_label) if self.state else blank(len(values))
-            case "country" if not self.country:
-                return blank(len(values))
+                return recoded(fine, pa.array([self.age(band) for band in words.to_pylist()], pa.string()))
+            case "state" if self.state:
+                return recoded(fine, pa.array([self.state_label(state) for state in words.to_pylist()], pa.string()))
+            case "zip3" if self.zip3:
+                return fine
+            case "country" if self.country:
+                return fine
+            case "state" | "zip3" | "country":
+                return nothing(len(values))
             case _:
-                return values
+                return fine
 
     def age(self, band: str) -> str:
         """A five-year band at this level's width."""
@@ -67,11 +73,24 @@ class Granularity:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The chosen level, the classes that are still below k and are left out, and how many rows those are."""
+    """The chosen level, the classes that are still below k and are left out, how many rows those are, and what is left."""
 
     granularity: Granularity
     suppressed: frozenset[Quasi]
     suppressed_count: int
+    distribution: "Distribution"
+
+    def leaves_out(self, coarse: Sequence[pa.DictionaryArray]) -> Flags:
+        """Which rows stand in a class that is left out; `coarse` are their QUASI_COLUMNS at this level."""
+        rows, left_out = _ZERO, _ZERO
+        for column, quasi in zip(coarse, zip(*self.suppressed, strict=True), strict=True):
+            words = pa.array(sorted(set(quasi)), pa.string())
+            known = pc.fill_null(pc.index_in(column.dictionary, words), len(words)).to_numpy()
+            rows = rows * (len(words) + 1) + known[column.indices.to_numpy()]
+            left_out = left_out * (len(words) + 1) + pc.index_in(pa.array(quasi, pa.string()), words).to_numpy()
+        left_out = np.sort(left_out)
+        met: Flags = left_out[np.minimum(np.searchsorted(left_out, rows), len(left_out) - 1)] == rows
+        return met
 
 
 def choose(counts: pa.Table, *, k: int, linkage_limit: float = 1.0) -> Choice:
@@ -92,14 +111,15 @@ def choose(counts: pa.Table, *, k: int, linkage_limit: float = 1.0) -> Choice:
         ""
     }
     for level in _levels(rare, scarce):
-        coarse = pa.table({name: level.coarsen(name, one(counts.column(name))) for name in QUASI_COLUMNS})
+        coarse = pa.table({name: spelt(level.coarsen(name, counts.column(name))) for name in QUASI_COLUMNS})
         classes = regroup(coarse.append_column(COUNT, counts.column(COUNT)), QUASI_COLUMNS)
         small = classes.filter(pc.less(classes.column(COUNT), k))
         shown_count, left = classes.num_rows - small.num_rows, total - _sum(small)
         if _sum(small) <= total * SUPPRESSED_SHARE_LIMIT and shown_count <= max(1, left * linkage_limit):
             rows = small.select(QUASI_COLUMNS).to_pylist()
             suppressed = frozenset((row["age_band"], row["state"], row["zip3"], row["country"]) for row in rows)
-            return Choice(level, suppressed, _sum(small))
+            shown = classes.filter(pc.greater_equal(classes.column(COUNT), k)).column(COUNT).to_pylist()
+            return Choice(level, suppressed, _sum(small), Distribution.of(shown, k=k))
     raise RiskRefused(f"No level of detail gives every row {k} like it: widen the rule that cuts the pool.")
 
 
@@ -125,10 +145,22 @@ class ClassCounts:
 
     def count(self, rows: pa.Table) -> pa.Table:
         """The counts of one chunk, which `merge` takes; changes nothing here."""
-        names = rows.column_names
-        columns = [rows.column(name) if name in names else blank(rows.num_rows) for name in self._columns]
-        counts = pa.table([*columns, pa.array(np.ones(rows.num_rows, np.int64))], names=[*self._columns, COUNT])
-        return regroup(counts, self._columns)
+        columns = [
+            coded(rows.column(name)) if name in rows.column_names else nothing(rows.num_rows) for name in self._columns
+        ]
+        sizes = [max(len(column.dictionary), 1) for column in columns]
+        if prod(sizes) >= 1 << 62:  # places would not fit
+            texts = [*map(spelt, columns), pa.array(np.ones(rows.num_rows, np.int64))]
+            return regroup(pa.table(texts, names=[*self._columns, COUNT]), self._columns)
+        places = _ZERO
+        for column, size in zip(columns, sizes, strict=True):
+            places = places * size + column.indices.to_numpy()
+        met, counts = np.unique(places, return_counts=True)
+        words = []
+        for column, size in zip(reversed(columns), reversed(sizes), strict=True):
+            words.append(column.dictionary.take(pa.array(met % size)))
+            met //= size
+        return pa.table([*reversed(words), pa.array(counts)], names=[*self._columns, COUNT])
 
     def merge(self, counts: pa.Table) -> None:
         """Add the counts of one chunk."""

@@ -1,18 +1,17 @@
 """From drafts to one stage's masked rows: a plan that is decided once per pool, applied chunk by chunk."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 import pyarrow as pa
 
 from masking import treatments
 from masking.accounts import FACE
-from masking.columns import Whole, blank, flags, one, pc, whole
+from masking.columns import Flags, blank, coded, nothing, one, pc, spelt, whole
 from masking.drafts import Survey, wanted
 from masking.fields import Kind
-from masking.granularity import LINKAGE_LIMIT, QUASI_COLUMNS, Choice, ClassCounts, choose
+from masking.granularity import COUNT, LINKAGE_LIMIT, QUASI_COLUMNS, Choice, choose, regroup
 from masking.lanes import in_order
 from masking.policy import Mapping, Policy, PolicyError, Stage, Treatment
 from masking.report import MaskReport
@@ -28,6 +27,7 @@ class Plan:
     k: int
     exponent: int
     columns: tuple[tuple[str, Treatment], ...]
+    quasi: tuple[str, ...]
     choice: Choice
     common: dict[str, tuple[str, ...]]
     flags_kept: tuple[str, ...]
@@ -60,7 +60,10 @@ def plan(survey: Survey, mapping: Mapping, policy: Policy, *, stage: Stage, k: i
         k=k,
         exponent=exponent,
         columns=columns,
-        choice=choose(survey.quasi.table(), k=k, linkage_limit=LINKAGE_LIMIT if stage is Stage.PREVIEW else 1.0),
+        quasi=tuple(name for name, _ in columns if name in QUASI_COLUMNS),
+        choice=choose(
+            _shown(survey.quasi.table(), columns), k=k, linkage_limit=LINKAGE_LIMIT if stage is Stage.PREVIEW else 1.0
+        ),
         common=common,
         flags_kept=kept,
         flags_merged=merged,
@@ -69,6 +72,13 @@ def plan(survey: Survey, mapping: Mapping, policy: Policy, *, stage: Stage, k: i
         dropped=tuple(header for header, name in mapping.items() if name not in visible),
         merged_counts=merged_counts,
     )
+
+
+def _shown(classes: pa.Table, columns: tuple[tuple[str, Treatment], ...]) -> pa.Table:
+    """The classes as this stage can tell them apart."""
+    shown = {name for name, _ in columns}
+    seen = [classes.column(name) if name in shown else blank(classes.num_rows) for name in QUASI_COLUMNS]
+    return regroup(pa.table([*seen, classes.column(COUNT)], names=[*QUASI_COLUMNS, COUNT]), QUASI_COLUMNS)
 
 
 def _draft_names(name: str, treatment: Treatment, count: int) -> list[str]:
@@ -105,9 +115,23 @@ def _flag_columns(survey: Survey, treated: dict[str, Treatment], k: int) -> tupl
     return kept, merged if survey.flag_count(frozenset(merged)) >= k else ()
 
 
-def masked_rows(draft: pa.Table, made: Plan) -> tuple[pa.Table, Whole]:
-    """(one chunk of the masked file, every column text, without the rows that are left out; which rows stayed)."""
-    arrays = {name: _treat(one(draft.column(name)), name, how, made) for name, how in made.columns}
+def masked_rows(draft: pa.Table, made: Plan) -> tuple[pa.Table, Flags | None]:
+    """(one chunk of the masked file, every column text, without the rows that are left out; which rows stayed, if not all)."""
+    coarse = {name: made.choice.granularity.coarsen(name, draft.column(name)) for name in made.quasi}
+    stay = None
+    if made.choice.suppressed:
+        stay = ~made.choice.leaves_out([coarse.get(name, nothing(draft.num_rows)) for name in QUASI_COLUMNS])
+        if stay.all():
+            stay = None
+        else:
+            draft = draft.filter(pa.array(stay))
+            coarse = {name: column.filter(pa.array(stay)) for name, column in coarse.items()}
+    arrays = {
+        name: _worded(coarse[name], treatments.neutralise)
+        if name in coarse
+        else _treat(draft.column(name), name, how, made)
+        for name, how in made.columns
+    }
     for name in made.flags_kept:
         arrays[name] = treatments.yes_no_text(one(draft.column(name)))
     if made.flags_merged:
@@ -115,48 +139,44 @@ def masked_rows(draft: pa.Table, made: Plan) -> tuple[pa.Table, Whole]:
         for name in made.flags_merged[1:]:
             marked = pc.or_(marked, one(draft.column(name)))
         arrays[OTHER_FLAG if made.stage is Stage.VETTED else ANY_FLAG] = treatments.yes_no_text(marked)
-    table = pa.table(arrays)
-    stay = np.arange(draft.num_rows)
-    if made.choice.suppressed:
-        stay = np.flatnonzero(~_suppressed(table, made))
-        table = table.take(pa.array(stay))
-    return table, stay
+    return pa.table(arrays), stay
 
 
-def _treat(values: pa.Array, name: str, how: Treatment, made: Plan) -> pa.Array:
+def _treat(values: pa.ChunkedArray, name: str, how: Treatment, made: Plan) -> pa.Array:
     match how:
-        case Treatment.TOKEN | Treatment.PRESENCE:
-            return values
+        case Treatment.TOKEN:
+            return one(values)
+        case Treatment.PRESENCE:
+            return treatments.yes_no_text(one(values))
         case Treatment.MONTH:
-            return treatments.month(values)
+            return spelt(treatments.month(one(values)))
         case Treatment.ROUND:
-            return treatments.amount_text(treatments.two_figures(values), exponent=made.exponent)
+            return treatments.rounded_text(one(values), exponent=made.exponent)
         case Treatment.EXACT if pa.types.is_date(values.type):
-            return treatments.exact_date(values)
+            return treatments.exact_date(one(values))
         case Treatment.EXACT:
-            return treatments.amount_text(values, exponent=made.exponent)
+            return treatments.amount_text(one(values), exponent=made.exponent)
         case Treatment.MERGE_RARE:
-            return treatments.neutralise(treatments.merge_rare(values, common=made.common.get(name, ())))
+            return _worded(values, partial(_merged, common=made.common.get(name, ())))
         case _:
-            return treatments.neutralise(made.choice.granularity.coarsen(name, values))
+            return _worded(values, treatments.neutralise)
 
 
-def _suppressed(table: pa.Table, made: Plan) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Which rows stand in a class below k."""
-    empty = blank(table.num_rows)
-    parts = [one(table.column(name)) if name in table.column_names else empty for name in QUASI_COLUMNS]
-    keys = pc.binary_join_element_wise(*parts, "\x1f")
-    return flags(
-        pc.is_in(keys, value_set=pa.array(["\x1f".join(quasi) for quasi in made.choice.suppressed], pa.string()))
-    )
+def _merged(words: pa.Array, *, common: tuple[str, ...]) -> pa.Array:
+    return treatments.neutralise(treatments.merge_rare(words, common=common))
+
+
+def _worded(values: pa.Array | pa.ChunkedArray, form: Callable[[pa.Array], pa.Array]) -> pa.Array:
+    """The texts of a column after `form` of its distinct ones."""
+    column = coded(values)
+    return form(column.dictionary).take(column.indices)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One masked chunk, and what it adds to the report: rows, face value in minor units, classes."""
+    """One masked chunk, and what it adds to the report: rows, face value in minor units."""
 
     table: pa.Table
-    classes: pa.Table
     rows_in: int
     face_in: int
     face_out: int
@@ -168,17 +188,17 @@ class Part:
         """One draft chunk masked and counted."""
         table, stay = masked_rows(draft, made)
         face = whole(draft.column(FACE))
-        kept = face if len(stay) == len(face) else face[stay]
+        kept = face if stay is None else face[stay]
         face_in, face_kept = int(face.sum()), int(kept.sum())
         rounded = made.face_treatment is Treatment.ROUND
+        moved, step = treatments.two_figures(kept)
         return cls(
             table=table,
-            classes=ClassCounts().count(table),
             rows_in=draft.num_rows,
             face_in=face_in,
-            face_out=int(whole(treatments.two_figures(pa.array(kept))).sum()) if rounded else face_kept,
+            face_out=int(moved.sum()) if rounded else face_kept,
             face_suppressed=face_in - face_kept,
-            bound=int((treatments.rounding_step(kept) // 2).sum()) if rounded else 0,
+            bound=int((step // 2).sum()) if rounded else 0,
         )
 
 
@@ -194,7 +214,6 @@ class Masker:
     face_suppressed: int = 0
     bound: int = 0
     columns: tuple[str, ...] = ()
-    classes: ClassCounts = field(default_factory=ClassCounts)
 
     def mask(self, draft: pa.Table) -> pa.Table:
         """The masked rows of one draft chunk."""
@@ -212,7 +231,6 @@ class Masker:
         self.face_suppressed += part.face_suppressed
         self.bound += part.bound
         self.columns = tuple(part.table.column_names)
-        self.classes.merge(part.classes)
         return part.table
 
     def report(self) -> MaskReport:
@@ -228,7 +246,7 @@ class Masker:
             suppressed_face_cents=self.face_suppressed,
             rounding_bound_cents=self.bound,
             granularity=self.made.choice.granularity,
-            distribution=self.classes.distribution(k=self.made.k),
+            distribution=self.made.choice.distribution,
             merged_values_counts=self.made.merged_counts,
             dropped_columns=self.made.dropped,
             columns=self.columns,

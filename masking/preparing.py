@@ -12,7 +12,7 @@ import pyarrow as pa
 from masking import commitment, intake
 from masking.csvout import clear_csv
 from masking.drafting import Drafting
-from masking.envelope import Header, Sealer
+from masking.envelope import Digesting, Header, Sealer
 from masking.limits import ROW, IntakeError, Limits
 from masking.policy import Mapping, Policy, Stage, default_policy
 from masking.pools import Selection, StrataBuilder
@@ -96,7 +96,8 @@ def prepare_pool(
         for name in FILE_NAMES:
             undo.callback((out_dir / name).unlink, missing_ok=True)
         with files.sale_sealed.open("wb") as sink, files.leaves.open("wb") as leaves:
-            sealer = Sealer(sink, data_key=keys.data_key, nonce_prefix=keys.nonce_prefix, aad=header)
+            sale = Digesting(sink)
+            sealer = Sealer(sale, data_key=keys.data_key, nonce_prefix=keys.nonce_prefix, aad=header)
             cut = _Cut(selection, drafting, keys.commit_key, sealer, leaves, k)
             cut.read(path, limits, info)
             sealed = sealer.finish()
@@ -113,7 +114,7 @@ def prepare_pool(
             strata=cut.strata.result(),
             masks=masks,
             commitment_root=root.hex(),
-            sale_sha256=sealed.sealed_sha256,
+            sale_sha256=sale.hexdigest(),
             sale_bytes=sealed.sealed_bytes,
         )
         files.report.write_text(json.dumps(report.as_json(), indent=2))

@@ -50,9 +50,9 @@ def exponent_of(currency: str) -> int:
 
 def cents(column: pa.Array, *, exponent: int, decimal_mark: str = ".") -> tuple[pa.Array, Flags]:
     """(int64 minor units with nulls for blank or unreadable cells, which cells are unreadable)."""
+    if decimal_mark == "." and (plainly := _plain_cents(column, exponent)) is not None:
+        return plainly, np.zeros(len(column), np.bool_)
     text = trimmed(column)
-    if decimal_mark == "." and (plainly := _plain_cents(text, exponent)) is not None:
-        return plainly, np.zeros(len(text), np.bool_)
     blank = flags(pc.equal(text, ""))
     digits = rf"(\.[0-9]{{1,{exponent}}})?" if exponent else ""
     plain = flags(pc.match_substring_regex(text, rf"^-?[0-9]{{1,11}}{digits}$")) & (decimal_mark == ".")
@@ -114,6 +114,10 @@ def minor_units(text: str, *, exponent: int, decimal_mark: str = ".") -> int | N
 
 def dates(column: pa.Array, *, order: str = "mdy") -> tuple[pa.Array, Flags]:
     """(date32 with nulls for blank or unreadable cells, which cells are unreadable); `order` is mdy, dmy or ymd."""
+    with suppress(pa.ArrowInvalid):
+        plain = column.cast(pa.date32())
+        if not plain.null_count and len(plain) and _all_in_range(plain):
+            return plain, np.zeros(len(plain), np.bool_)
     text = trimmed(column)
     blank = pc.equal(text, "")
     with suppress(pa.ArrowInvalid):  # most tapes write all days of a column as year-month-day

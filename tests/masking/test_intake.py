@@ -262,7 +262,7 @@ def test_parquet_with_lists_is_refused():
 def test_a_reader_that_was_left_moves_the_file_no_more():
     file = io.BytesIO(b"a,b\n" + b"1,2\n" * 100)
     left = delimited._Utf8(file, "utf-8", intake.Limits())
-    left.leave()
+    left.close()
     file.seek(7)
     assert (left.read(10), file.tell()) == (b"", 7)
 

@@ -2,6 +2,7 @@
 
 import io
 from datetime import date
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -173,8 +174,23 @@ def test_a_field_that_the_policy_does_not_name_is_dropped():
 
 
 def test_two_significant_figures_keep_sign_and_zero():
-    numbers = pa.array([0, 1, 99, 105, 1_049, 1_050, 123_456, -1_250, None])
-    assert treatments.two_figures(numbers).to_pylist() == [0, 1, 99, 110, 1_000, 1_100, 120_000, -1_300, None]
+    numbers = np.array([0, 1, 99, 105, 995, 1_049, 1_050, 123_456, -1_250])
+    rounded, step = treatments.two_figures(numbers)
+    assert rounded.tolist() == [0, 1, 99, 110, 1_000, 1_000, 1_100, 120_000, -1_300]
+    assert step.tolist() == [1, 1, 1, 10, 10, 100, 100, 10_000, 100]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(-(10**13), 10**13) | st.none(), max_size=8), st.sampled_from([0, 2, 3]))
+def test_rounded_amounts_are_written_as_their_two_figures_say(amounts, exponent):
+    written = treatments.rounded_text(pa.array(amounts, pa.int64()), exponent=exponent).to_pylist()
+    for amount, text in zip(amounts, written, strict=True):
+        if amount is None:
+            assert text == ""
+        else:
+            (rounded,), _ = treatments.two_figures(np.array([amount]))
+            assert Decimal(text).scaleb(exponent) == int(rounded)
+            assert len(text.partition(".")[2]) == exponent
 
 
 @settings(max_examples=100, deadline=None)
