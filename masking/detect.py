@@ -11,20 +11,19 @@ import pyarrow as pa
 
 from masking import forms, npl
 from masking.columns import one
-from masking.fields import FIELDS, FORBIDDEN_HEADERS, Field, FieldClass, Kind, reduce
+from masking.contradicting import FEW, contradicted
+from masking.fields import FIELDS, FORBIDDEN_HEADERS, Kind, reduce
 from masking.forms import is_card_number, share
+from masking.guessing import CODES, DOUBT, GUESS, LIKELY, SURE, UNKNOWN, Guess, by_values
 from masking.headers import by_header
 from masking.limits import IntakeError, TapeInfo
 from masking.nationals import national_scheme
-from masking.people import is_full_name, is_known_name
+from masking.people import is_full_name
 from masking.policy import Mapping, Stage, default_policy
 from masking.values import minor_units, one_date
 
 CARD_SHARE = 0.05
 """A column of which this share are card numbers refuses the upload."""
-
-CODES = "identity_document"
-"""What a column of codes is called until the seller says whose they are: it is dropped at every stage."""
 
 FORMAT = "market-mask-detect/1"
 LOOKED_AT = 400
@@ -32,17 +31,6 @@ LOOKED_AT = 400
 
 SHARED_BY = 5
 """A text that so many cells of a sample share points at a category, not at somebody."""
-
-FEW = 5
-"""Fewer cells than this contradict no header."""
-
-SURE, LIKELY, GUESS, DOUBT = 0.95, 0.8, 0.6, 0.3
-STATES = frozenset(
-    "AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA RI SC "
-    "SD TN TX UT VT VA WA WV WI WY PR GU VI AS MP".split()
-)
-UNKNOWN = "?"
-VERIFIABLE = frozenset({"email", "bank_account", "phone", "national_id", "street_address"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +45,6 @@ class Finding:
     confidence: float
     why: str
     cls: str = UNKNOWN
-
-
-Guess = tuple[str | None, float, str, str]
-"""(field or None, confidence, why, class)."""
 
 
 def detect(columns: Sequence[str], sample: pa.Table) -> list[Finding]:
@@ -188,11 +172,11 @@ def _find(column: str, cells: list[str]) -> Finding:
         if name is None:
             return _clean(Finding(column, None, LIKELY, f"{why}; dropped until mapped", entry_of_template.cls), cells)
     if name is None:
-        return _clean(_finding(column, _by_hint(column, looked_at) or _by_values(looked_at)), cells)
+        return _clean(_finding(column, _by_hint(column, looked_at) or by_values(looked_at)), cells)
     entry = FIELDS[name]
     if not cells:
         return Finding(column, name, confidence, why, entry.cls.value)
-    if against := _contradicted(entry, looked_at):
+    if against := contradicted(entry, looked_at):
         found, sure, said, cls = against
         return _clean(Finding(column, found, sure, f"the header says {name}; {said}", cls), cells)
     return _clean(Finding(column, name, confidence, why, entry.cls.value), cells)
@@ -226,73 +210,6 @@ def _finding(column: str, guess: Guess) -> Finding:
     return Finding(column, guess[0], guess[1], guess[2], guess[3])
 
 
-def _contradicted(entry: Field, cells: list[str]) -> Guess | None:
-    """What the values say if they are not what the header promises; None if they may well be."""
-    if entry.cls is FieldClass.IDENTIFIER:
-        return _no_identifier(entry, cells)
-    if entry.cls is FieldClass.FREE_TEXT or (entry.cls is FieldClass.QUASI and entry.kind is Kind.TEXT):
-        return None
-    if held := forms.strong_form(cells):
-        if entry.kind is Kind.AMOUNT and held != "email" and not _filed_under(cells):
-            return None  # round amounts may look like numbers of all kinds
-        return held, LIKELY, f"the form of the values says {held}", FIELDS[held].cls.value
-    if entry.kind in {Kind.AMOUNT, Kind.DATE}:
-        if share(cells, forms.is_amount if entry.kind is Kind.AMOUNT else _is_day) < 0.5:
-            return _other_kind(cells)
-        return (
-            (CODES, GUESS, "the values are numbers that something is filed under", "I") if _filed_under(cells) else None
-        )
-    if entry.kind is Kind.TEXT and len(set(cells)) > 12 and not _category_header_holds(cells):
-        return _other_kind(cells)
-    return None
-
-
-def _is_day(cell: str) -> bool:
-    return forms.is_date(cell) or forms.is_short_date(cell)
-
-
-def _other_kind(cells: list[str]) -> Guess:
-    found, _, why, cls = _by_values(cells)
-    return (found, GUESS, why, cls) if cls == "I" else (None, DOUBT, "its values are of another kind", cls)
-
-
-def _category_header_holds(cells: list[str]) -> bool:
-    """Whether values may be those of a category: shared by many, or no names, codes, sentences, days or amounts."""
-    if forms.looks_like_category(cells):
-        return not (share(cells, is_full_name) >= 0.5)
-    if share(cells, forms.has_decimals) >= LIKELY or share(cells, forms.is_date) >= LIKELY:
-        return False
-    if share(cells, is_known_name) >= 0.6 or share(cells, is_full_name) >= 0.3:
-        return False
-    return len(set(cells)) < 0.95 * len(cells) or not (forms.looks_like_codes(cells) or share(cells, _is_long) >= 0.5)
-
-
-def _is_long(cell: str) -> bool:
-    return len(cell.split()) > 5
-
-
-def _filed_under(cells: list[str]) -> bool:
-    """Whole numbers of one length, eight digits or more, nearly all different and hardly any of them round."""
-    if share(cells, lambda cell: cell.isdigit() and len(cell) >= 8 and not forms.is_date(cell)) < 0.95:
-        return False
-    round_share = share(cells, lambda cell: cell.endswith("0"))
-    return len({len(cell) for cell in cells}) <= 2 and len(set(cells)) >= 0.9 * len(cells) and round_share < 0.3
-
-
-def _no_identifier(entry: Field, cells: list[str]) -> Guess | None:
-    """Days, amounts or answers under the header of an identifier: somebody mixed up the columns, or it is a flag."""
-    if len(cells) < FEW:
-        return None
-    if forms.looks_like_yes_no(cells):
-        return None, DOUBT, "its values are yes or no", "A"
-    if entry.name in VERIFIABLE and (held := forms.strong_form(cells)) and held != entry.name:
-        return held, LIKELY, f"the form of the values says {held}", FIELDS[held].cls.value
-    written = share(cells, lambda cell: not cell.isdigit() and (forms.is_date(cell) or forms.is_short_date(cell)))
-    if written >= 0.9 or share(cells, forms.has_decimals) >= 0.9:
-        return _other_kind(cells)
-    return None
-
-
 def _clean(finding: Finding, cells: list[str]) -> Finding:
     """The finding, unless a column that would be kept holds identifiers of somebody here and there."""
     if finding.cls != "A" or not cells:
@@ -321,66 +238,6 @@ def _strays_among_amounts(cells: list[str]) -> int:
         else:
             found += forms.stray(cell)
     return found
-
-
-def _by_values(cells: list[str]) -> Guess:
-    if not cells:
-        return None, 0.0, "unknown header and no values: dropped until mapped", UNKNOWN
-    if name := forms.strong_form(cells):
-        return name, LIKELY, "form and check digits of the values", FIELDS[name].cls.value
-    if len(set(cells)) > 1 and share(cells, STATES.__contains__) >= SURE:
-        return "state", GUESS, "codes of US states", "Q"
-    return _by_figures(cells) or _by_words(cells)
-
-
-def _by_figures(cells: list[str]) -> Guess | None:
-    """Answers, days and amounts."""
-    if forms.looks_like_yes_no(cells):
-        return None, 0.0, "yes or no, but to what: dropped until mapped", "A"
-    if share(cells, _is_day) >= LIKELY:
-        if _births(forms.years_of(cells)):
-            return "date_of_birth", GUESS, "days as those of births", "Q"
-        return None, 0.0, "days, but of what: dropped until mapped", "A"
-    if share(cells, forms.has_decimals) >= LIKELY:
-        return None, 0.0, "amounts, but of what: dropped until mapped", "A"
-    return None
-
-
-def _by_words(cells: list[str]) -> Guess:
-    """Codes and names, and what is neither."""
-    if forms.looks_like_running_numbers(cells):
-        return CODES, GUESS, "running numbers", "I"
-    if forms.looks_like_postal_codes(cells):
-        return "postal_code", GUESS, "form of postal codes", "Q"
-    if forms.looks_like_codes(cells):
-        return CODES, GUESS, "codes that are nearly all different", "I"
-    if forms.looks_like_names(cells):
-        return "debtor_name", GUESS, "words as names have", "I"
-    return _leftover(cells)
-
-
-def _births(years: list[int]) -> bool:
-    """Whether days spread as births do: over decades, and mostly long ago."""
-    if not years:
-        return False
-    spread, middle = years[-1] - years[0], years[len(years) // 2]
-    return (spread > 30 and middle < 1995) or (spread > 15 and middle < 1988)
-
-
-def _leftover(cells: list[str]) -> Guess:
-    """What no field could be named for."""
-    if share(cells, forms.is_number) >= LIKELY:
-        return None, 0.0, "numbers, but of what: dropped until mapped", "A"
-    if forms.looks_like_category(cells):
-        return None, 0.0, "few values that many rows share, but of what: dropped until mapped", "A"
-    if forms.looks_like_sentences(cells):
-        return "notes", GUESS, "sentences", "F"
-    mostly_names = share(cells, is_known_name) >= 0.5
-    return (
-        ("debtor_name", GUESS, "words of which most are names", "I")
-        if mostly_names
-        else (None, 0.0, "unknown: dropped until mapped", UNKNOWN)
-    )
 
 
 def _one_column_per_field(findings: list[Finding]) -> list[Finding]:

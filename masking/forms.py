@@ -70,6 +70,14 @@ NUMBER = re.compile(r"-?\d{1,12}(?:[.,]\d{1,10})? ?%?")
 SPACED = re.compile(r"\+?\(?\d[\d ()./-]{5,18}\d")
 UUID = re.compile(r"\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?|[0-9a-f]{16,64}", re.IGNORECASE)
 STARRED = re.compile(r"(?:[Xx*•#]{2,}[ -]?)+\d{2,6}")
+STARRED_END = re.compile(r"[Xx*•#]{3,}[ -]?(?:[Xx*•#]{2}[ -]?)?\d{4}\b")
+HIDDEN_EMAIL = re.compile(r"\w ?[\[(](?:at|@)[\])] ?\w", re.IGNORECASE)
+PLACE_ON_EARTH = re.compile(r"-?\d{1,2}\.\d{4,}[,;] ?-?\d{1,3}\.\d{4,}")
+ADDRESSED = re.compile(
+    r"\b(?:Mr|Mrs|Ms|Mme|Mlle|Herrn?|Frau|Sra?|Sig|Dott|Dr|MR|MRS|MS|MME|HERR|FRAU|DR)\.? [^\W\d_a-z][\w'\u2019-]+"
+)
+LAST_FIRST = re.compile(r"[^\W\d_][\w'\u2019-]+, [^\W\d_][\w'\u2019-]{2,}(?: [^\W\d_]\.?)?")
+PARTS = re.compile(r"[/|;:()\[\]]| [-\u2013] ")
 IP = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}|(?:[0-9a-f]{1,4}:){3,7}[0-9a-f]{1,4}", re.IGNORECASE)
 CJK = re.compile(
     r"[\u4e00-\u9fff\u3040-\u30ff\uac00-\ud7af]{2,5}(?:[ \u3000][\u4e00-\u9fff\u3040-\u30ff\uac00-\ud7af]{1,4})?"
@@ -128,6 +136,8 @@ def strong_form(cells: Sequence[str]) -> str | None:
     for name, holds in (("email", partial(_fits, EMAIL)), ("bank_account", is_iban)):
         if share(cells, holds) >= MOST:
             return name
+    if share(cells, partial(_fits, PLACE_ON_EARTH)) >= MOST:
+        return "street_address"
     if share(cells, partial(_fits, UUID)) >= MOST or share(cells, partial(_fits, IP)) >= MOST:
         return "identity_document"
     if share(cells, is_date) >= MOST or share(cells, has_decimals) >= MOST:
@@ -189,9 +199,9 @@ def is_short_date(cell: str) -> bool:
 
 def stray(cell: str) -> bool:
     """Whether a text quotes an identifier: mail, IBAN, a number of a person, a full name, a long run of digits."""
-    if "@" in cell and EMAIL.search(cell):
+    if EMAIL.search(cell) or HIDDEN_EMAIL.search(cell) or STARRED_END.search(cell) or PLACE_ON_EARTH.search(cell):
         return True
-    if is_full_name(cell) and not LENDER.search(cell) and not FIRM.search(cell):
+    if ADDRESSED.search(cell) or any(_names_somebody(part) for part in PARTS.split(cell)):
         return True
     if sum(char.isdigit() for char in cell) < 6:
         return is_street(cell) and bool(re.search(r"\d", cell)) and len(cell.split()) > 2
@@ -202,9 +212,10 @@ def stray(cell: str) -> bool:
     return any(is_iban(word) or is_national_id(word) for word in cell.split()) or is_street(cell)
 
 
-def holds_identifier(cell: str) -> bool:
-    """`stray`, under the name that says when: a cell of a column that should hold none."""
-    return stray(cell)
+def _names_somebody(part: str) -> bool:
+    if LENDER.search(part) or FIRM.search(part):
+        return False
+    return is_full_name(part) or (bool(LAST_FIRST.fullmatch(part.strip())) and is_known_name(part))
 
 
 def looks_like_yes_no(cells: Sequence[str]) -> bool:
@@ -214,6 +225,8 @@ def looks_like_yes_no(cells: Sequence[str]) -> bool:
 def looks_like_names(cells: Sequence[str]) -> bool:
     """Names of people, firms or places: common names, or words with capitals and hardly two cells alike."""
     distinct = set(cells)
+    if share(cells, lambda cell: bool(ADDRESSED.match(cell))) >= MOST:
+        return True
     if share(cells, partial(_fits, CJK)) >= MOST and len(distinct) >= 8:
         return True
     worded = [cell for cell in cells if _fits(WORDS, cell) or FIRM.search(cell)]
@@ -252,6 +265,8 @@ def looks_like_codes(cells: Sequence[str]) -> bool:
     if share(cells, _is_fraction) >= 0.5:
         return False
     if distinct >= 0.5 * len(cells) and share(cells, _is_spaced) >= 0.9:
+        return True
+    if led_by_zeros(cells):
         return True
     sizes = {len(cell) for cell in cells}
     digits = share(cells, str.isdigit) >= 0.9
@@ -302,6 +317,14 @@ def looks_like_running_numbers(cells: Sequence[str]) -> bool:
     if share(cells, str.isdecimal) < 0.99:
         return False
     return _rises(cells) or (len(set(cells)) == len(cells) and _counts_up(cells))
+
+
+def led_by_zeros(cells: Sequence[str]) -> bool:
+    """Whole numbers of one length that now and then begin with a zero, as no count and no amount does."""
+    if len(cells) < 20 or len({len(cell) for cell in cells}) > 1 or len(cells[0]) < 3:
+        return False
+    led = share(cells, lambda cell: cell.startswith("0"))
+    return all(map(str.isdecimal, cells)) and led >= 0.02 and len(set(cells)) >= 0.3 * len(cells)
 
 
 def _counts_up(cells: Sequence[str]) -> bool:

@@ -63,7 +63,10 @@ def _by_words(words: list[str]) -> tuple[str | None, float, str]:
     held = {name for name, stems in concepts.items() if any(_meets(word, stems) for word in words)}
     met = [name for name, stems in personal.items() if any(_meets(word, stems) for word in words)]
     analytic = {word for word in words if _meets(word, ANALYTIC_WORDS)}
-    if met and not analytic and not (held & {"balance", "date", "rate"} and met[0] != "date_of_birth"):
+    measured = any(
+        len(word) > 1 and _meets(word, concepts[name]) for word in words for name in ("balance", "date", "rate")
+    )
+    if met and not analytic and not (measured and met[0] != "date_of_birth"):
         return met[0], LIKELY, "a word of the header"
     for name, needed in rules if "rate" not in held else ():
         if needed <= held and held - needed <= BESIDE:
@@ -72,5 +75,11 @@ def _by_words(words: list[str]) -> tuple[str | None, float, str]:
 
 
 def _meets(word: str, stems: tuple[str, ...]) -> bool:
-    """Whether a word is one of the stems that end in `=`, or begins with one of the others."""
-    return any(word == stem[:-1] if stem.endswith("=") else word.startswith(stem) for stem in stems)
+    """Whether a word is one of the stems that end in `=`, ends with one that begins with `-`, or begins with another."""
+    return any(_fits(word, stem) for stem in stems)
+
+
+def _fits(word: str, stem: str) -> bool:
+    if stem.endswith("="):
+        return word == stem[:-1]
+    return word.endswith(stem[1:]) and len(word) >= len(stem) if stem.startswith("-") else word.startswith(stem)

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from masking.columns import one, pc
 from masking.fields import FIELDS, FieldClass, Kind
+from masking.forms import stray
 from masking.policy import Mapping
 from masking.tokens import normalise, prf
 from masking.treatments import restore
@@ -36,6 +37,12 @@ FORMS = {
     Kind.DATE: re.compile(r"(?:\d{4}-\d{2}(?:-\d{2})?)?", re.ASCII),
 }
 RISKY = re.compile(r"[=+\-@\t\r\x00]")
+
+FILED_AMOUNT = r"^[0-9]{8,}(?:\.0*)?$"
+"""Whole amounts as long as an account number or a number of a person: a column of amounts has room for those."""
+
+EIGHT_DIGITS = 90_000_000
+"""How many numbers of eight digits there are."""
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -76,10 +83,16 @@ class Words:
     def __init__(self, headers: Sequence[str]) -> None:
         self.headers = tuple(headers)
         self.cells: dict[str, Counter[str]] = {name: Counter() for name in opened_columns(headers)}
+        self.amounts: dict[str, list[Hashes]] = {name: [] for name in headers if _form(name) is FORMS[Kind.AMOUNT]}
         self.unbounded: set[str] = set()
 
     def add(self, chunk: pa.Table) -> None:
         """Count one chunk; a column with more than DISTINCT_LIMIT texts is named in `unbounded` and not counted on."""
+        for name, met in self.amounts.items():
+            amounts = one(chunk.column(name))
+            suspects = amounts.filter(pc.match_substring_regex(amounts, FILED_AMOUNT))
+            if len(suspects):
+                met.append(_hashes(pc.replace_substring_regex(suspects, r"\..*", "")))
         for name, counter in self.cells.items():
             if name in self.unbounded:
                 continue
@@ -105,6 +118,7 @@ class Search:
         texts = [(_Place("header", 1), header) for header in words.headers]
         texts += [(_Place(name, count), cell) for name, cells in words.cells.items() for cell, count in cells.items()]
         self._places = [place for place, _ in texts]
+        self._texts = [text for _, text in texts]
         pairs = [(number, form) for number, (_, text) in enumerate(texts) for form in sorted(forms(text))]
         hashes = _hashes([form for _, form in pairs])
         order = np.argsort(hashes)
@@ -112,6 +126,9 @@ class Search:
         self._owners = np.array([number for number, _ in pairs], np.int64)[order]
         self._codes, self._names = set[int](), set[int]()
         self._unbounded = sorted(words.unbounded)
+        self._amounts = {name: np.sort(np.concatenate(met)) for name, met in words.amounts.items() if met}
+        self._filed = {name: np.zeros(len(met), np.bool_) for name, met in self._amounts.items()}
+        self._originals_count = 0
 
     def meet(self, originals: Hashes, *, names: bool) -> None:
         """Look for these original values in every text."""
@@ -119,17 +136,29 @@ class Search:
         past = np.searchsorted(self._hashes, originals, side="right")
         for place in np.flatnonzero(past > first).tolist():
             (self._names if names else self._codes).update(self._owners[first[place] : past[place]].tolist())
+        self._originals_count += 0 if names else len(originals)
+        for name, amounts in () if names else self._amounts.items():
+            self._filed[name] |= np.isin(amounts, originals)
 
     def leaks(self, *, k: int) -> dict[str, int]:
         """Column -> cells that quote an identifier, or every cell (-1) of a column with too many texts to search.
 
-        A name that stands in k or more rows of the file, such as a bank's, points at nobody.
+        So does a text that fewer than k rows share and that has the form of one, although no column of identifiers holds it.
+
+        A name that stands in k or more rows of the file, such as a bank's, points at nobody. Amounts of eight digits or more
+        are identifiers if they are so clearly more often than chance lets numbers of eight digits be.
         """
         result = Counter[str]()
-        for number in self._codes | self._names:
-            place = self._places[number]
-            if number in self._codes or place.count < k:
+        for number, (place, text) in enumerate(zip(self._places, self._texts, strict=True)):
+            rare = place.count < k
+            if number in self._codes or (
+                rare and (number in self._names or (place.column != "header" and stray(text)))
+            ):
                 result[place.column] += place.count
+        density = self._originals_count / EIGHT_DIGITS
+        for name, filed in self._filed.items():
+            if (hits := int(filed.sum())) > 3 * density * len(filed):
+                result[name] += hits
         return {**result, **dict.fromkeys(self._unbounded, -1)}
 
 

@@ -11,6 +11,7 @@ from masking.accounts import FACE
 from masking.columns import Flags, blank, coded, nothing, one, pc, spelt, whole
 from masking.drafts import Survey, wanted
 from masking.fields import Kind
+from masking.forms import stray
 from masking.granularity import COUNT, LINKAGE_LIMIT, QUASI_COLUMNS, Choice, choose, regroup
 from masking.lanes import in_order
 from masking.policy import Mapping, Policy, PolicyError, Stage, Treatment
@@ -30,6 +31,7 @@ class Plan:
     quasi: tuple[str, ...]
     choice: Choice
     common: dict[str, tuple[str, ...]]
+    strays: dict[str, tuple[str, ...]]
     flags_kept: tuple[str, ...]
     flags_merged: tuple[str, ...]
     face_treatment: Treatment
@@ -53,6 +55,7 @@ def plan(survey: Survey, mapping: Mapping, policy: Policy, *, stage: Stage, k: i
         for name in _draft_names(entry.name, treated[entry.name], len(mapping.columns_of(entry.name)))
     )
     common, merged_counts = _common(survey, treated, k)
+    strays = _strays(survey, treated, k)
     kept, merged = _flag_columns(survey, treated, k)
     visible = {entry.name for entry, _ in shown if treated[entry.name] is not Treatment.DROP}
     return Plan(
@@ -65,12 +68,13 @@ def plan(survey: Survey, mapping: Mapping, policy: Policy, *, stage: Stage, k: i
             _shown(survey.quasi.table(), columns), k=k, linkage_limit=LINKAGE_LIMIT if stage is Stage.PREVIEW else 1.0
         ),
         common=common,
+        strays=strays,
         flags_kept=kept,
         flags_merged=merged,
         face_treatment=treated.get(mapping.face_field, Treatment.DROP),
         face_field=mapping.face_field,
         dropped=tuple(header for header, name in mapping.items() if name not in visible),
-        merged_counts=merged_counts,
+        merged_counts=merged_counts | {name: len(words) for name, words in strays.items()},
     )
 
 
@@ -104,6 +108,15 @@ def _common(survey: Survey, treated: dict[str, Treatment], k: int) -> tuple[dict
             common[name] = tuple(value for value, count in counts.items() if count >= k)
             merged[name] = len(counts) - len(common[name])
     return common, merged
+
+
+def _strays(survey: Survey, treated: dict[str, Treatment], k: int) -> dict[str, tuple[str, ...]]:
+    """For each text field that is kept the values that fewer than k rows share and that quote somebody's identifier."""
+    return {
+        name: tuple(value for value, count in counts.items() if count < k and stray(value))
+        for name, counts in survey.texts.items()
+        if treated.get(name) is Treatment.KEEP
+    }
 
 
 def _flag_columns(survey: Survey, treated: dict[str, Treatment], k: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -159,11 +172,17 @@ def _treat(values: pa.ChunkedArray, name: str, how: Treatment, made: Plan) -> pa
         case Treatment.MERGE_RARE:
             return _worded(values, partial(_merged, common=made.common.get(name, ())))
         case _:
-            return _worded(values, treatments.neutralise)
+            return _worded(values, partial(_without, strays=made.strays.get(name, ())))
 
 
 def _merged(words: pa.Array, *, common: tuple[str, ...]) -> pa.Array:
     return treatments.neutralise(treatments.merge_rare(words, common=common))
+
+
+def _without(words: pa.Array, *, strays: tuple[str, ...]) -> pa.Array:
+    if strays:
+        words = pc.if_else(pc.is_in(words, value_set=pa.array(strays, pa.string())), treatments.OTHER, words)
+    return treatments.neutralise(words)
 
 
 def _worded(values: pa.Array | pa.ChunkedArray, form: Callable[[pa.Array], pa.Array]) -> pa.Array:

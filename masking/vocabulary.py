@@ -36,20 +36,20 @@ currency | Währung, Währungscode, Devise, Code devise, Moneda, Divisa, Waluta,
 
 # field | beginnings of words that tell a personal column inside a longer header, whole words with `=`; the first that fits is taken
 PERSONAL = """
-email | mail, email, eposta, epost, courriel, correo, poczt, eposta, pochta
-phone | phone, telef, telep, tele=, tel=, tfno, tlf, mobil, movil, cell=, cellphone, cellular, celular, handy=, handynummer, fax, rufnummer, portable, komork, cellul, telemov, puhelin, gsm=, msisdn, ph=, dianhua, fone=, contacto=, matkapuhel
+email | -mail, mail, email, eposta, epost, courriel, correo, poczt, eposta, pochta
+phone | -phone, -telefon, -telephone, phone, telef, telep, tele=, tel=, tfno, tlf, mobil, movil, cell=, cellphone, cellular, celular, handy=, handynummer, fax, rufnummer, portable, komork, cellul, telemov, puhelin, gsm=, msisdn, ph=, dianhua, fone=, contacto=, matkapuhel
 bank_account | rekeningnr, iban, bankverb, bankkonto, rachunek, rachunk, rib=, rekening, bankrek, bic=, swift, routing
 date_of_birth | dogum, fodelsed, narozeni, nastere, syntyma, birth, dob=, gebur, geb=, geboor, naiss, nacim, nascim, urodz, ur=, nascita, fodel, fodsel, rozhd, narozen, syntym, dogum
 national_id | ssn, social, socsec, steuer, idnr, taxid, pesel, dni, nif=, nie=, nifnie, fiscal, fiscale, codfiscale, secu=, securite, insee, sin=, nino=, bsn=, burgerservice, cpf=, cnpj=, curp=, rfc=, cuit=, cnp=, personnummer, personnr, cpr=, fodselsnr, hetu, inn=, snils, afm=, amka, aadhaar, pan=, nhs=, medicare, tin=, ein=, itin=, siren=, siret=, nip=, regon, krs=, passport, nationalid, identifiant, ewidencyjny, tckimlik, kimlik, egn=, oib=, cedula, contribuinte, shenfenzheng
 identity_document | license, licence, licens, ausweis, dowod, vin=, ip=, ipaddr, device, plate, isin=
 first_name | isim=, ad=, fornavn, jmeno=, prenume, keresztnev, ime=, firstname, fname, fst=, forename, given, vorname, rufname, prenom, imie, imion, voornaam, fornavn, fornamn, etunimi, imya, onoma=, christian
 last_name | soyad, soyadi, prijmeni, nume=, vezeteknev, prezime, lastname, lname, surname, nachname, zuname, familienname, apellid, nazwisk, cognom, patronym, achternaam, sobrenome, apelido, efternamn, etternavn, sukunimi, familiya, eponymo, maiden, middle, suffix=
-street_address | logradouro, ulice, adresa, cim=, lakcim, osoite, addr, adres, strass, street, direccion, direc=, indirizz, calle, ulic, anschrift, domicil, residenc, resident, residenz, wohnanschrift, endereco, morada, straat, gatuadress, osoite, diefth, dizhi, house, apartment, latitude, longitude, zamieszkan, via=, rue=
-debtor_name | borclu, adsoyad, galdenar, gaeldenar, dluznik, datornic, velallinen, skyldner, defendant, debiteur, schuldner, debtor, debiteur, deudor, dluznik, debitore, devedor, kunde, klient, kundenname, obligor, cardholder, accountholder, holder, titular, titulaire, intestatario, intestataria, consumer, borrower, payer, payor, lessee, tenant, patient, policyholder, insured, beneficiary, xingming, fullname, mieter, kreditnehmer, guarantor, cosigner, spouse, comaker, emprunteur, client, customer, debiteurnaam, klantnaam, navn, naam, namn
+street_address | adr=, -street, -strasse, -adresse, -address, zam=, logradouro, ulice, adresa, cim=, lakcim, osoite, addr, adres, strass, street, direccion, direc=, indirizz, calle, ulic, anschrift, domicil, residenc, resident, residenz, wohnanschrift, endereco, morada, straat, gatuadress, osoite, diefth, dizhi, house, apartment, latitude, longitude, zamieszkan, via=, rue=
+debtor_name | borclu, adsoyad, galdenar, gaeldenar, dluznik, datornic, velallinen, skyldner, defendant, debiteur, schuldner, debtor, debiteur, deudor, dluznik, debitore, devedor, kunde, klient, kundenname, obligor, cardholder, accountholder, holder, titular, titulaire, intestatario, intestataria, consumer, borrower, payer, payor, lessee, tenant, patient, policyholder, insured, beneficiary, xingming, fullname, mieter, kreditnehmer, guarantor, cosigner, spouse, comaker, emprunteur, client, customer, debiteurnaam, klantnaam, navn, naam, namn, name=, names=, nm=, -name, naziv, nombre=, nominativ, denominaz, intitule, garant=, garante=, avalist, fiador, burge=, caution=, relative=, attending, respparty, osobowe
 company_name | firma, firmenname, raison, entreprise, razon, nazwafirmy, ragione, azienda, bedrijf, dba=, organisation, organization, company, business
 client_id | musteri, klantnr, klantnummer, debiteurnr, kundnr, kundnummer, kundenr, cif=, urn=, customercode, custno, custid, custnum, clientid, kundennr, kdnr, kundennummer, patientid, memberid, mrn=, recid, partyid, counterpartyid, partnernummer
-account_number | hesap, contrato, contractnr, leningnr, leningnummer, dossiernummer, avtalsn, avtalenr, lanenummer, lanenr, laaneaftale, smlouv, agreement, lan=, ourref, kredinumarasi, vertrag=, contract=, acct, account, kontonr, kontonum, aktenzeichen, dossier, loanid, loanno, loannum, acctno, reference, refno, ref=, caseno, casenumber, fileno, debtid, contractno, konto, konta, conto, cuenta
-postal_code | zip, plz, postal, postleit, postcode, cep=, kodpoczt
+account_number | vorgang, sygn=, sygnatur, expte=, expedient, docket, -nummer, ndg=, hesap, contrato, contractnr, leningnr, leningnummer, dossiernummer, avtalsn, avtalenr, lanenummer, lanenr, laaneaftale, smlouv, agreement, lan=, ourref, kredinumarasi, vertrag=, contract=, acct, account, kontonr, kontonum, aktenzeichen, dossier, loanid, loanno, loannum, acctno, reference, refno, ref=, caseno, casenumber, fileno, debtid, contractno, konto, konta, conto, cuenta
+postal_code | -zip, zip, plz, postal, postleit, postcode, cep=, kodpoczt
 """
 
 # Words that turn a personal word into something about a category or a figure: Debtor Type, Customer Score, E-Mail Opt-In.
@@ -60,26 +60,26 @@ ANALYTIC_WORDS = tuple(
         "amt amount saldo solde zadluz balance encours betrag kwota importe importo montant limit paid payment pmt interest fee currency ccy "
         "age= months days years bucket stage language lang= product prod= portfolio creditor glaubiger wierzyciel creancier acreedor lender bank= "
         "open close closed charge chg= writeoff default delinq due= past= ltv dti apr= purpose collateral quality role count state= country "
-        "exposure sector industry cedent cedant size= legal= relationship deceased opened utilization utilisation"
+        "exposure sector industry cedent cedant size= legal= relationship deceased opened utilization utilisation -type -status -code plan= pool= tranche agency region dealer vendor file= franchise brand merchant store= retailer program facility hospital fac= servicer branch bankname industr -amount -balance -date -saldo -betrag"
     ).split()
 )
 
 # concept | words of headers that stand for it
 CONCEPTS = """
-balance | bakiye, skuld, schulden, divida, devedor, tutar, belopp, dluh, datorie, bal, balance, saldo, solde, amt, amount, owed, owing, betrag, summe, kwota, importe, importo, montant, encours, outstanding, forderung, restschuld, zadluz, schuld=, deuda, dovuto, pendiente, nalezn, esposizione, exposure, residuo, bedrag, valor, belop, castka, value, total
-date | tarihi, datum, dag=, paiva, pvm=, date, dt=, datum, data=, fecha, day=, on=, dated, when, tag=, dzien, dnia, am=, le=, f=, fec=, il=, dato, datumi
+balance | -saldo, -betrag, -summe, -amount, -balance, hauptford, gesamtford, razem=, gbv=, reclamad, bakiye, skuld, schulden, divida, devedor, tutar, belopp, dluh, datorie, bal, balance, saldo, solde, amt, amount, owed, owing, betrag, summe, kwota, importe, importo, montant, encours, outstanding, forderung, restschuld, zadluz, schuld=, deuda, dovuto, pendiente, nalezn, esposizione, exposure, residuo, bedrag, valor, belop, castka, value, total
+date | -date, -datum, tarihi, datum, dag=, paiva, pvm=, date, dt=, datum, data=, fecha, day=, on=, dated, when, tag=, dzien, dnia, am=, le=, f=, fec=, il=, dato, datumi
 last | laatste, senaste, seneste, son=, posledni, ultima, viimeinen, last, lst=, latest, recent, letzt, dernier, dern=, ultim, ult=, ostatni, ost=, laatste, zuletzt, senaste, sidste
 payment | odeme, betalning, platb, plat=, pagamento, maksu, emi=, pay=, pmt, payment, paid, zahlung, bezahlt, eingang, paiement, reglement, pago, wplat, platnosc, pagament, versament, abono, betaling, paymt, pymt
-chargeoff | abate, abatido, baixa, baixad, prejuizo, afboek, avskriv, afskriv, zarar, odepsan, npa=, chargeoff, chargedoff, chgoff, chgdoff, co=, writeoff, writtenoff, wo=, abschreib, abgeschrieb, ausbuch, ausgebucht, perte, radi, castig, fallid, odpis, spisan, sofferenz, perdit, charge=, chg=, written=, write=, afschrijv, baja=
+chargeoff | -chargeoff, grosschargeoff, abate, abatido, baixa, baixad, prejuizo, afboek, avskriv, afskriv, zarar, odepsan, npa=, chargeoff, chargedoff, chgoff, chgdoff, co=, writeoff, writtenoff, wo=, abschreib, abgeschrieb, ausbuch, ausgebucht, perte, radi, castig, fallid, odpis, spisan, sofferenz, perdit, charge=, chg=, written=, write=, afschrijv, baja=
 off | abate, abatido, baixa, baixad, prejuizo, afboek, avskriv, afskriv, zarar, odepsan, npa=, off, off=, contable, perte, abschreib, abgeschrieb, ausbuch, ausgebucht, radi, castig, fallid, odpis, spisan, sofferenz, perdit, chargeoff, chargedoff, chgoff, writeoff, writtenoff, co=, wo=, afschrijv
-open | ingang, avtal, start, acilis, sozlesme, contrata, sanction, agreement=, open, opn=, opened, origin, orig=, eroffn, vertragsbeginn, abschluss, ouverture, octroi, souscription, apertura, alta=, formaliz, otwarc, zawarc, udziel, erogaz, stipula, booked, disburs, funded, issued=, inception, contrat, contrato, contratto, vertrag, umowy
-delinquent | delinq, dlq, dofd=, default, verzug, defaut, impag, incumpl, moros, insolut, zalegl, pastdue, arrear
+open | approvaldate, ingang, avtal, start, acilis, sozlesme, contrata, sanction, agreement=, open, opn=, opened, origin, orig=, eroffn, vertragsbeginn, abschluss, ouverture, octroi, souscription, apertura, alta=, formaliz, otwarc, zawarc, udziel, erogaz, stipula, booked, disburs, funded, issued=, inception, contrat, contrato, contratto, vertrag, umowy
+delinquent | decheance, wymagaln, delinq, dlq, dofd=, default, verzug, defaut, impag, incumpl, moros, insolut, zalegl, pastdue, arrear
 due | due=, faellig, fallig, echeance, vencim, termin, scaden, maturity, verfall
 invoice | invoice, inv=, rechnung, facture, factura, faktur, fattur, bill=, billing
-interest | ranta, rantebel, faiz, juros, urok, dobanda, korko, interest, int=, zins, interet, interes, odsetk, rente=, juros
+interest | ods=, -zinsen, ranta, rantebel, faiz, juros, urok, dobanda, korko, interest, int=, zins, interet, interes, odsetk, rente=, juros
 principal | principal, prin, kapital, capital, upb=, hauptforderung, hauptsumme, capitale
-fees | fee, fees, gebuhr, frais, comision, gastos, oplat, spese, cost, costs, charges=, nebenkosten
-creditor | alacakli, borgenar, langivare, kredietverstrekker, credor, veritel, velkoja, kreditor, banka, lending, lender, creditor, glaubiger, altglaubiger, forderungsinhaber, creancier, acreedor, wierzyciel, creditore, lender, preteur, cedant, prestamista, cedente, cedent, originator, issuer, grantor, kreditgeber, bank=, banca=, banco=, entidad, schuldeiser
+fees | -kosten, -gebuhr, fee, fees, gebuhr, frais, comision, gastos, oplat, spese, cost, costs, charges=, nebenkosten
+creditor | bankname, iss=, alacakli, borgenar, langivare, kredietverstrekker, credor, veritel, velkoja, kreditor, banka, lending, lender, creditor, glaubiger, altglaubiger, forderungsinhaber, creancier, acreedor, wierzyciel, creditore, lender, preteur, cedant, prestamista, cedente, cedent, originator, issuer, grantor, kreditgeber, bank=, banca=, banco=, entidad, schuldeiser
 type | soort, typ=, turu, modalidade, druh, tyyppi, laji, type, typ=, art=, tipo, rodzaj, kateg, categ, nature, natura, clase, class, kind, segment, produktart, subtype, kreditart, forderungsart
 product | product, prod=, produkt, produit, producto, prodotto
 debt | krediet, lening, lan=, lantyp, fordran, divida, kredi=, borc, uver, datorii, laina, debt, loan, credit=, account, acct, asset, forderung, forderungsart, kredit, kreditart, dette, creance, pret, deuda, prestamo, dlug, kredyt, wierzytel, debito, credito, portfolio, portf
@@ -91,9 +91,9 @@ debtor | debtor, borrower, customer, obligor, consumer, client, schuldner, debit
 industry | industry, naics, nace, sic=, branche, sector, pkd=, ateco
 statute | statute, limitation, oos=, sol=, timebar, verjahr, prescri, przedawn
 city | sehir, ilce, il=, postort, mesto, oras, kaupunki, ciudad, city, town, ort=, wohnort, stadt, gemeinde, ville, localite, commune, ciudad, localidad, municip, poblac, miast, miejsc, gmina, citta, comune, localita, suburb, cidade, plaats, woonplaats, stad=, gorod
-notes | aciklama, anteckn, opmerk, poznam, observa, note, notes, comment, remark, memo, bemerk, anmerk, gesprach, notiz, remarq, observ, anotac, uwagi, notat, koment, adnot, osserv, annot, commenti, history, narrative, freetext
+notes | log=, vermerk, diary, journal, aciklama, anteckn, opmerk, poznam, observa, note, notes, comment, remark, memo, bemerk, anmerk, gesprach, notiz, remarq, observ, anotac, uwagi, notat, koment, adnot, osserv, annot, commenti, history, narrative, freetext
 country | country, land=, pays, pais, kraj, paese, nation, domicilecountry
-employer | employer, poe=, employ, occupation, job, arbeitgeber, employeur, empleador, pracodaw, datore
+employer | employer, poe=, employ, occupation, job=, jobtitle, arbeitgeber, employeur, empleador, pracodaw, datore
 """
 
 # field | the concepts that its header needs; the first line that is met is taken

@@ -1,12 +1,13 @@
 """Columns are recognised by header, then by the form of their values; what may not be uploaded is refused."""
 
+import random
 import time
 
 import pyarrow as pa
 import pytest
 from stdnum import luhn
 
-from masking import detect
+from masking import detect, forms
 from masking.fields import ALIASES, CATALOGUE, reduce
 from masking.intake import IntakeError
 
@@ -74,6 +75,86 @@ def test_a_column_is_recognised(header, cells, field):
 def test_a_header_that_its_values_contradict_is_dropped_until_mapped():
     assert found("Charge Off Date", ["Ann", "Bob", "Cid"])[0] is None
     assert found("Current Balance", ["Ann", "Bob", "Cid"])[0] is None
+
+
+DRAWN = random.Random(7)
+
+
+@pytest.mark.parametrize(
+    ("header", "cells"),
+    [
+        ("Open Date", [f"{1940 + i % 60}-0{1 + i % 9}-1{i % 9}" for i in range(80)]),
+        ("Chg Off Dt", [f"0{1 + i % 9}/1{i % 9}/{1940 + i % 60}" for i in range(80)]),
+        ("Curr Bal", [f"{1940 + i % 60}0{1 + i % 9}1{i % 9}" for i in range(80)]),
+        ("Int Bal", [f"{DRAWN.randrange(10_000):04}" for _ in range(200)]),
+        ("CO Bal", [str(number) for number in DRAWN.sample(range(10_000, 100_000), 200)]),
+        ("Original Creditor", [f"Xer{chr(97 + i % 26)}x Qu{chr(97 + i // 26)}bert" for i in range(60)]),
+        ("Product", [f"{DRAWN.randrange(10_000, 99_999)}" for _ in range(60)]),
+        ("ST", [f"{2_125_550_100 + i}" for i in range(60)]),
+        ("Country", [f"ann{i}@example.org" for i in range(60)]),
+        ("Province", ["Ann Smith", "Mary Jones", "John Miller", "Linda Baker", "Susan Cook"] * 12),
+    ],
+)
+def test_a_header_that_lies_about_somebodys_data_is_not_believed(header, cells):
+    table = pa.table({header: cells})
+    field = detect.detect([header], table)[0].field
+    assert set(detect.treatment_of(field).values()) & {"keep", "exact", "month", "round"} == set()
+
+
+def test_honest_columns_that_look_a_little_like_somebodys_data_are_believed():
+    honest = {
+        "Open Date": [f"{1996 + i % 25}-0{1 + i % 9}-11" for i in range(80)],
+        "Curr Bal": [str(100 + i * i * 7) for i in range(200)],
+        "NAICS": [str(number) for number in DRAWN.sample(range(111_110, 813_990), 60)],
+        "Original Creditor": [f"Credit Union of Town{i}" for i in range(60)],
+        "ST": ["CA", "TX", "NY", "WY", "OH", "VT"] * 10,
+        "Country": ["Germany", "France", "Poland", "Spain", "Italy"] * 10,
+    }
+    found_fields = {header: found(header, cells)[0] for header, cells in honest.items()}
+    assert None not in found_fields.values()
+    assert found_fields["Open Date"] == "opened_on"
+
+
+@pytest.mark.parametrize(
+    ("header", "field"),
+    [
+        ("BORRNAME", "debtor_name"),
+        ("Prim_Name_F", "debtor_name"),
+        ("Adr. postale", "street_address"),
+        ("Gesamtsaldo", "current_balance"),
+        ("Mahnkosten", "fees"),
+        ("Sygn.", "account_number"),
+        ("Należność gł.", "current_balance"),
+        ("Coll_Log", "notes"),
+        ("BUSINESSTYPE", None),
+        ("FRANCHISENAME", None),
+        ("Pool Name", None),
+        ("JOBSSUPPORTED", None),
+    ],
+)
+def test_a_header_is_told_by_the_ends_of_its_words(header, field):
+    assert found(header, ["", ""])[0] == field
+
+
+def test_strays_are_told_apart_from_categories():
+    somebody = [
+        "Visa - John Smith",
+        "Smith, Mary-Kate",
+        "Mr. Abernathy",
+        "xxx-xx-6789",
+        "j.smith (at) x.org",
+        "44.8378,-0.5792",
+    ]
+    nobody = [
+        "Tulsa, OK",
+        "Agriculture, Forestry",
+        "Capital One 2019-A",
+        "Synchrony Bank / Lowes",
+        "Chapter 7",
+        "PAN card",
+    ]
+    assert [cell for cell in somebody if not forms.stray(cell)] == []
+    assert [cell for cell in nobody if forms.stray(cell)] == []
 
 
 def test_a_finding_never_tells_a_value():

@@ -164,3 +164,25 @@ def test_a_pool_that_would_leak_is_refused_and_leaves_no_file(tmp_path):
     assert {check.name for _, check in caught.value.failed} == {"identifiers"}
     assert loan not in str(caught.value)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("written", ["call (555) 010-1234", "ann@example.org", "Mr. Abernathy", "Visa - John Smith"])
+def test_one_identifier_that_no_column_of_the_tape_holds_is_found_by_its_form(case, written):
+    assert "identifiers" in case.failed(case.with_cell("original_creditor", written))
+
+
+def test_a_number_of_somebody_among_exact_amounts_is_found(case):
+    assert "identifiers" in case.failed(case.with_cell("original_amount", "1015066002.00"))
+    assert "identifiers" not in case.failed(case.with_cell("original_amount", "1015066000.00"))
+
+
+def test_an_identifier_far_down_a_category_is_shown_as_other_and_counted(tmp_path):
+    lines = TAPE.read_text().splitlines(keepends=True)
+    assert "JPMORGAN CHASE BANK NATL ASSOC" in lines[-2]
+    lines[-2] = lines[-2].replace("JPMORGAN CHASE BANK NATL ASSOC", "call 555-010-1234")
+    tampered = tmp_path / "tape.csv"
+    tampered.write_text("".join(lines))
+    (tmp_path / "out").mkdir()
+    made = publish(tmp_path / "out", Case(Stage.PREVIEW).mapping, tampered)
+    assert "555" not in "".join(made.pool.files.vetted.read_text().splitlines()[-3:])
+    assert made.pool.report.masks["vetted"].merged_values_counts["original_creditor"] == 1
