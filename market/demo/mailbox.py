@@ -7,12 +7,12 @@ from email import message_from_bytes
 from pathlib import Path
 
 _CODE = re.compile(r"(?<!\d)\d{8}(?!\d)")
-_TRIES = 200
+_TRIES = 1_200
 _PAUSE_S = 0.1
 
 
 class NoMail(Exception):
-    """Nothing came for this address within twenty seconds."""
+    """Nothing came for this address within two minutes."""
 
 
 async def read_code(folder: Path, address: str, *, after: int = 0) -> str:
