@@ -34,6 +34,11 @@ _ARABIC = (
     ("ei", "ai"),
     ("ah", "a"),
 )
+_FIGURES = {"o": "0", "i": "1", "l": "1", "e": "3", "s": "5", "b": "8", "g": "9"}
+_SHORT = {
+    "international": "Intl", "trading": "Trdg", "management": "Mgmt", "development": "Dev.", "engineering": "Eng.",
+    "technology": "Tech", "services": "Svcs", "general": "Gen.", "group": "Grp", "industries": "Inds", "national": "Natl",
+}  # fmt: skip
 _MARKED = {
     "a": "áàâäā",
     "e": "éèêëē",
@@ -210,7 +215,69 @@ def signs(rng: random.Random, name: str, _: ListEntry) -> str | None:
     ) + rng.choice(["", ".", ","])
 
 
+def cut_off(_: random.Random, name: str, entry: ListEntry) -> str | None:
+    """A field that is too narrow: a fifth of a long name is missing, within a word; legal forms are left whole."""
+    whole = " ".join(words_of(name))
+    left = whole[: int(len(whole) * 0.8)]
+    inside = whole[len(left) :][:1].isalpha() and left[-1:].isalpha()
+    return left if len(left) >= 16 and inside and (entry.kind is Kind.PERSON or not _has_phrase(name)) else None
+
+
+def digits(rng: random.Random, name: str, _: ListEntry) -> str | None:
+    """A scanner that reads two letters of one long word as figures."""
+
+    def harm(word: str) -> str:
+        at = [n for n, char in enumerate(word.lower()) if char in _FIGURES]
+        drawn = set(rng.sample(at, min(2, len(at))))
+        return "".join(_FIGURES[char.lower()] if n in drawn else char for n, char in enumerate(word))
+
+    found = _harm_word(rng, name, harm, 7)
+    return None if found == " ".join(words_of(name)) else found
+
+
+def honorific(rng: random.Random, name: str, entry: ListEntry) -> str | None:
+    if entry.kind is not Kind.PERSON:
+        return None
+    before, after = rng.choice(
+        [("Mr. ", ""), ("H.E. ", ""), ("Prof. Dr. ", ""), ("Sheikh ", ""), ("", ", Jr."), ("", " PhD")]
+    )
+    return f"{before}{' '.join(words_of(name))}{after}"
+
+
+def no_vowels(_: random.Random, name: str, entry: ListEntry) -> str | None:
+    """All vowels of a person's name but first letters."""
+    found = words_of(name)
+    if entry.kind is not Kind.PERSON or not any(len(word) > 4 for word in found):
+        return None
+    left = [word[0] + "".join(char for char in word[1:] if char.lower() not in "aeiou") for word in found]
+    return " ".join(left) if sum(len(word) > 2 for word in left) > 1 else None
+
+
+def look_alikes(_: random.Random, name: str, __: ListEntry) -> str:
+    """Cyrillic letters that look the same in between the Latin ones."""
+    return " ".join(words_of(name)).translate(str.maketrans("aeopc", "аеорс"))
+
+
+def abbreviated(_: random.Random, name: str, entry: ListEntry) -> str | None:
+    found = [_SHORT.get(word.lower(), word) for word in name.split()]
+    return " ".join(found) if entry.kind is Kind.ORGANISATION and found != name.split() else None
+
+
+def trading_as(rng: random.Random, name: str, entry: ListEntry) -> str | None:
+    other = rng.choice(["Sunrise", "Blue Harbour Stores"])
+    return f"{other} {rng.choice(['t/a', 'd/b/a', 'a.k.a.'])} {name}" if entry.kind is Kind.ORGANISATION else None
+
+
+def branch(rng: random.Random, name: str, entry: ListEntry) -> str | None:
+    return name + rng.choice([" (UK)", " - Dubai", " Syria Branch"]) if entry.kind is Kind.ORGANISATION else None
+
+
+def vessel_prefix(rng: random.Random, name: str, entry: ListEntry) -> str | None:
+    return rng.choice(["M/V ", "M.T. ", "VLCC "]) + name if entry.kind is Kind.OBJECT else None
+
+
 HARMS = (
     typo, two_typos, transposed, missing_token, extra_token, swapped, initials, no_spaces, split_word, diacritics, cyrillic,
-    romanised, nickname, form_dropped, form_changed, signs,
+    romanised, nickname, form_dropped, form_changed, signs, cut_off, digits, honorific, no_vowels, look_alikes, abbreviated,
+    trading_as, branch, vessel_prefix,
 )  # fmt: skip

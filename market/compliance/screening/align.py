@@ -32,7 +32,7 @@ WEIGHT: Final = {
     Part.TITLE: 0.05,
     Part.FORM: 0.05,
     Part.GENERIC: 0.55,
-    Part.FILLER: 0.35,
+    Part.FILLER: 0.28,
     Part.NUMBER: 0.6,
 }
 _ADDED: Final = (Part.PARTICLE, Part.TITLE, Part.FORM)

@@ -52,6 +52,11 @@ def _codes() -> dict[str, str]:
 _CODES: Final = _codes()
 
 
+def names_of_countries() -> list[str]:
+    """Lower-case ASCII, the longest first; three letters and more, and the two-letter ones that people write."""
+    return sorted((name for name in _CODES if len(name) > 3 or name in {"uk", "uae", "usa"}), key=len, reverse=True)
+
+
 @lru_cache(maxsize=4_000)
 def code_of(text: str) -> str | None:
     """The two-letter code of a country's name or code in any spelling of case; None if it is not known."""

@@ -22,6 +22,7 @@ CANDIDATE_COUNT: Final = 120
 _WHOLE_ALIKE: Final = 78.0
 _RUN_ALIKE: Final = 0.8
 _LONG_WORD: Final = 9
+_LONG_NAME: Final = 12
 _SEARCHED: Final = (Part.NAME, Part.GENERIC, Part.FILLER, Part.NUMBER, Part.PARTICLE)
 _LIGHT: Final = {Part.PARTICLE: 0.2, Part.GENERIC: 0.6, Part.FILLER: 0.4, Part.NUMBER: 0.5, Part.INITIAL: 0.5}
 _Rows = npt.NDArray[np.int32]
@@ -80,7 +81,7 @@ class Index:
         rows = set(self._exact.get(ordered, ()))
         whole = process.cdist([ordered], self._sorted, scorer=fuzz.ratio, score_cutoff=_WHOLE_ALIKE)[0]
         rows.update(np.flatnonzero(whole).tolist())
-        if any(len(token.text) >= _LONG_WORD for token in asked.tokens):
+        if any(len(token.text) >= _LONG_WORD for token in asked.tokens) or len(asked.joined) >= _LONG_NAME:
             run = process.cdist(
                 [asked.joined], self._runs, scorer=Indel.normalized_similarity, score_cutoff=_RUN_ALIKE
             )[0]
@@ -119,7 +120,7 @@ class Index:
         for sound in token.sounds:
             for shorter in _shorter(sound):
                 keys.update(self._near.get(shorter, ()))
-        if asked.native:
+        if asked.native or asked.is_bare:
             bare = skeleton(token.text)
             keys.update({f"#{bare}"} | {f"#{shorter}" for shorter in _shorter(bare) if len(shorter) > 2})
         return self._sounding(keys)

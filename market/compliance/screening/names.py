@@ -12,10 +12,10 @@ from anyascii import anyascii
 from rapidfuzz.distance import OSA
 
 from market.compliance.screening import words
+from market.compliance.screening.writing import LONGEST_NAME, clean
 
-LONGEST_NAME: Final = 400
-"""Characters of a name that are compared; what follows is cut off, and the trace says so."""
 TOKEN_COUNT: Final = 24
+_SHORTEST_BARE, _FEWEST_BARE = 3, 6
 _LONG_FORM: Final = 7
 _LONG_FORMS: Final = {
     start: [form for form in words.LEGAL_FORMS if form.startswith(start) and len(form) >= _LONG_FORM]
@@ -29,6 +29,7 @@ _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
 _KANA = re.compile(r"[\u3040-\u30ff]")
 _MARKS = re.compile("['`\"\u00b4\u2018-\u201f\u02b0-\u02bf\u00ab\u00bb]")
 _DOTTED = re.compile(r"\b(?:\w\.\s?){2,}(?:\w\b)?")
+_SLASHED = re.compile(r"\b[A-Za-z](?:/[A-Za-z])+\b")
 _HYPHEN = re.compile(r"(?<=\w)[-\u2010-\u2013](?=\w)")
 _TIE = "qxjz"
 _TIED = re.compile(rf"\b{_TIE}(\w+)")
@@ -121,6 +122,18 @@ class Name:
     def joined(self) -> str:
         return "".join(token.text for token in self.tokens)
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether it is written in Latin letters without vowels: `Vldmr Ptn`. Two words and six letters are the least."""
+        found = [token.text for token in self.tokens if token.part is Part.NAME and len(token.text) >= _SHORTEST_BARE]
+        return (
+            len(found) > 1
+            and sum(map(len, found)) >= _FEWEST_BARE
+            and not any(char in "aeiou" for text in found for char in text[1:])
+            and any("y" not in text for text in found)  # Lynn Smyth has her vowels
+            and not any(char.isdigit() for text in found for char in text)
+        )
+
 
 def script_of(text: str) -> Script:
     """The script that decides how the text is compared: the first of Han, abjad, other that occurs, else Latin."""
@@ -177,9 +190,7 @@ def read(text: str, kind: Kind) -> Name:
 
     A person's `FAMILY, Given` is put into the order of speech.
     """
-    given = text[:LONGEST_NAME].strip()
-    if not given.isascii():
-        given = unicodedata.normalize("NFKC", given).strip()
+    given = clean(text)
     script = script_of(given)
     family, comma, first = given.partition(",")
     spoken = f"{first} {family}" if comma and kind is Kind.PERSON and "," not in first else given
@@ -214,10 +225,11 @@ def _unmarked(text: str) -> str:
 
 
 def _joined_initials(text: str, kind: Kind) -> str:
-    """In names of organisations A.B.C. is one word; a person's J.R. stays two initials."""
+    """In names of organisations A.B.C. is one word, and so is A/S; a person's J.R. stays two initials."""
     if kind is Kind.PERSON:
         return text
-    return _DOTTED.sub(lambda run: f" {run.group().replace('.', '').replace(' ', '')} ", text.replace("&", " and "))
+    whole = _SLASHED.sub(lambda run: run.group().replace("/", ""), text)
+    return _DOTTED.sub(lambda run: f" {run.group().replace('.', '').replace(' ', '')} ", whole.replace("&", " and "))
 
 
 def _tokens(text: str, kind: Kind) -> tuple[tuple[Token, ...], frozenset[str]]:
@@ -274,10 +286,15 @@ def _spelt(word: str, kind: Kind) -> tuple[str, ...]:
         ordinal = _ORDINAL.match(word)
         if ordinal:
             return (ordinal.group(1),)
-        if kind is Kind.PERSON and not word.isdigit():
-            return (word.translate(words.LEET),)
-    if kind is not Kind.PERSON and word in words.ACRONYM_EXPANSIONS:
-        return words.ACRONYM_EXPANSIONS[word]
+        digits = sum(char.isdigit() for char in word)
+        if digits < len(word) and (
+            kind is Kind.PERSON or (kind is Kind.ORGANISATION and len(word) - digits > 2 * digits)
+        ):
+            word = word.translate(words.LEET)
+    if kind is not Kind.PERSON:
+        if word in words.ACRONYM_EXPANSIONS:
+            return words.ACRONYM_EXPANSIONS[word]
+        word = words.ABBREVIATIONS.get(word, word)
     return (words.SAME_PARTICLE.get(word, word),)
 
 

@@ -14,8 +14,9 @@ from rapidfuzz.distance import OSA
 from market.compliance.screening.align import WEIGHT, Alignment, Pair, align
 from market.compliance.screening.bundled import common_names
 from market.compliance.screening.names import Kind, Name, Part, Script, Token, read
+from market.compliance.screening.writing import names_in
 
-ALGORITHM: Final = "names-1"
+ALGORITHM: Final = "names-2"
 MATCH: Final = 0.75
 TOKEN_SORT_MATCH: Final = 92.0
 _FEW_VOWELS: Final = frozenset({"KHMER", "THAI", "LAO", "MYANMAR", "DEVANAGARI", "BENGALI", "ETHIOPIC"})
@@ -25,6 +26,7 @@ _MOST_RUN_TOGETHER: Final = 6
 _SHORTEST_RUN: Final = 8
 _REVERSED: Final = 0.8
 _ACRONYM: Final = 0.78
+_CUT_OFF, _SHORTEST_CUT, _LEAST_LEFT = 0.85, 12, 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,9 @@ class Compared:
 
 
 def compare_texts(left: str, right: str, kind: Kind, config: Config = TUNED) -> Compared:
-    """`compare` of two names as written."""
-    return compare(read(left, kind), read(right, kind), config)
+    """`compare` of two names as written; of what gives several (`A t/a B`) the best."""
+    pairs = [(read(one, kind), read(other, kind)) for one in names_in(left) for other in names_in(right)]
+    return max((compare(one, other, config) for one, other in pairs), key=lambda found: (found.score, found.token_sort))
 
 
 def compare(left: Name, right: Name, config: Config = TUNED) -> Compared:
@@ -124,7 +127,7 @@ def _block(native: str) -> str:
 
 
 def _without_vowels(name: Name) -> bool:
-    return name.script is Script.ABJAD or _block(name.native) in _FEW_VOWELS
+    return name.script is Script.ABJAD or _block(name.native) in _FEW_VOWELS or name.is_bare
 
 
 def _features(aligned: Alignment, left: Name, right: Name, config: Config) -> dict[str, float]:
@@ -183,6 +186,19 @@ def _run_together(one: Name, many: Name) -> float:
     return _RUN_TOGETHER * (1 - 1.25 * edits / len(one.joined)) if edits <= len(one.joined) // 6 else 0.0
 
 
+def _is_cut_off(short: Name, whole: Name) -> bool:
+    """Whether one name is the other without its end, as a form leaves it whose field is too narrow: cut within a word."""
+    spoken = ([token.text for token in name.tokens] for name in (short, whole))
+    written = (name.plain.split() for name in (short, whole))
+    for mine, theirs in (spoken, written):
+        last = len(mine) - 1
+        if 1 <= last < len(theirs) and mine[:-1] == theirs[:last] and theirs[last].startswith(mine[-1]):
+            left, all_of_it = sum(map(len, mine)), sum(map(len, theirs))
+            if mine[-1] != theirs[last] and left >= _SHORTEST_CUT and left >= _LEAST_LEFT * all_of_it:
+                return True
+    return False
+
+
 def _special(left: Name, right: Name) -> tuple[str, float] | None:
     """A name spelt backwards, and an organisation named by its first letters."""
     if left.plain != right.plain and left.plain.replace(" ", "") == right.plain.replace(" ", ""):
@@ -190,6 +206,8 @@ def _special(left: Name, right: Name) -> tuple[str, float] | None:
     run = max(_run_together(left, right), _run_together(right, left))
     if run:
         return "run_together", run
+    if _is_cut_off(left, right) or _is_cut_off(right, left):
+        return "cut_off", _CUT_OFF
     joined, other = left.joined, right.joined
     if len(joined) >= 6 and joined != other and (joined[::-1] == other or left.plain[::-1] == right.plain):
         return "reversed", _REVERSED

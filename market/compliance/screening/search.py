@@ -7,7 +7,8 @@ from typing import Final
 from market.compliance.screening import countries, dates
 from market.compliance.screening.index import Index
 from market.compliance.screening.lists import ListEntry, identifier
-from market.compliance.screening.names import Kind, read
+from market.compliance.screening.names import Kind, Name, read
+from market.compliance.screening.readings import readings
 from market.compliance.screening.score import TUNED, Compared, Config, compare
 
 SHOWN_FROM: Final = 0.5
@@ -59,14 +60,24 @@ def _hits(index: Index, asked: Subject, config: Config) -> Iterable[tuple[ListEn
         for entry in index.by_identifier(number):
             yield entry, entry.names[0].text, None, number
     kinds: Sequence[Kind] = _KINDS if asked.kind is Kind.ANY else (asked.kind,)
-    for kind in kinds:
-        name = read(asked.name, kind)
+    for name in _names(asked, kinds):
         for listed in index.candidates(name):
-            if listed.entry.kind is not kind:
+            if listed.entry.kind is not name.kind:
                 continue
             compared = compare(name, listed.name, config)
             if compared.is_match or compared.score >= SHOWN_FROM:
                 yield listed.entry, listed.name.given, compared, None
+
+
+def _names(asked: Subject, kinds: Sequence[Kind]) -> Iterable[Name]:
+    """Each reading of what is asked, as each kind; those that come to the same words once."""
+    seen = set()
+    for kind in kinds:
+        for text in readings(asked.name):
+            name = read(text, kind)
+            if (name.tokens, name.kind) not in seen:
+                seen.add((name.tokens, name.kind))
+                yield name
 
 
 def _match(entry: ListEntry, name: str, compared: Compared | None, number: str | None, asked: Subject) -> Match:

@@ -51,10 +51,10 @@ FORM_WORDS: Final = frozenset(
 """What is left of a legal form when a word of it is missing."""
 
 TITLES: Final = frozenset(
-    """mr mrs ms miss dr prof professor sir lady lord dame rev reverend hon honourable honorable president prasident
+    """mr mrs ms miss dr prof professor his excellency highness eminence sir lady lord dame rev reverend hon honourable honorable president prasident
     presidente minister general gen colonel col major maj captain capt lieutenant lt sergeant sgt commander cmdr admiral
     herr frau don dona senor senora monsieur madame ing eng engineer mullah mawlawi maulavi maulvi molvi qari hajji haji hadji
-    haj hajj al-haj alhaj sheikh shaykh shaikh sheik cheikh ustad ayatollah hojjatoleslam jr sr na nee esq phd md""".split()
+    haj hajj al-haj alhaj sheikh shaykh shaikh sheik cheikh ustad ayatollah hojjatoleslam jr sr na nee esq phd md mba esquire deceased ret retd""".split()
 )
 
 PARTICLES: Final = frozenset(
@@ -80,7 +80,7 @@ FILLERS: Final = frozenset(
 )
 """Words that come and go in the name of one and the same organisation."""
 
-VESSEL_PREFIXES: Final = frozenset("mv mt ms ss my fv sv motor vessel tanker ship".split())
+VESSEL_PREFIXES: Final = frozenset("mv mt ms ss my fv sv vlcc ulcc fpso lng lpg motor vessel tanker ship".split())
 
 NICKNAMES: Final = _groups(
     """
@@ -188,4 +188,46 @@ ACRONYM_EXPANSIONS: Final = {
     "uae": ("united", "arab", "emirates"),
 }
 
-LEET: Final = str.maketrans("0134579", "oieastg")
+ABBREVIATIONS: Final = {
+    short: full
+    for line in """
+    international: intl int
+    trading: trdg trd
+    management: mgmt mgt mngmt
+    manufacturing: mfg
+    industries: inds
+    industrial: indl
+    development: dev devt dvlpt
+    engineering: eng engg engr
+    technology: tech
+    technologies: techs
+    services: svcs svc srvcs
+    department: dept dpt
+    national: natl
+    construction: constr const
+    organization: org orgn organisation
+    investment: inv invest invt
+    association: assoc assn
+    exchange: exch
+    brothers: bros
+    government: govt
+    university: univ
+    institute: inst
+    center: centre ctr
+    general: gen
+    group: grp
+    holding: hldg
+    holdings: hldgs
+    enterprises: entps
+    financial: fin
+    insurance: ins
+    transport: transp
+    committee: cttee
+    ministry: min
+    """.strip().splitlines()
+    for full, _, shorts in [line.strip().partition(": ")]
+    for short in shorts.split()
+}
+"""What an organisation's words are cut short to, by their whole words."""
+
+LEET: Final = str.maketrans("0123456789", "oizeasgtbg")

@@ -76,6 +76,18 @@ def test_the_labelled_pairs_are_told_apart() -> None:
         ("People's Liberation Army", "PLA", Kind.ORGANISATION),
         ("Brigade Forty-Four", "Brigade 44", Kind.ORGANISATION),
         ("ООО Газпром", "Gazprom LLC", Kind.ORGANISATION),
+        ("Borivoje Milan Zlatar", "ZLATAROVIC, Borivoje Milan", Kind.PERSON),
+        ("ZLATAROVIC, Borivoje Mi", "ZLATAROVIC, Borivoje Milan", Kind.PERSON),
+        ("Brvj Mln Zltrvc", "ZLATAROVIC, Borivoje Milan", Kind.PERSON),
+        ("Lu&#39;ay Zlatarovic", "ZLATAROVIC, Lu'ay", Kind.PERSON),
+        ("zlаtаrоviс borivoje", "Zlatarovic Borivoje", Kind.PERSON),
+        ("His Excellency Bora Zlatarovic", "Bora Zlatarovic", Kind.PERSON),
+        ("Quartzwolf соrр", "Quartzwolf Corp", Kind.ORGANISATION),
+        ("Qu4rtzwo1f Shipping", "Quartzwolf Shipping", Kind.ORGANISATION),
+        ("Quartzwolf Trdg & Mgmt", "Quartzwolf Trading and Management", Kind.ORGANISATION),
+        ("Blue Harbour Stores t/a Quartzwolf", "Quartzwolf Ltd", Kind.ORGANISATION),
+        ("M/V Quartzwolf", "Quartzwolf", Kind.OBJECT),
+        ("VLCC Quartzwolf", "Quartzwolf", Kind.OBJECT),
     ],
 )
 def test_spellings_of_one_name_are_a_match(left: str, right: str, kind: Kind) -> None:
@@ -92,6 +104,8 @@ def test_spellings_of_one_name_are_a_match(left: str, right: str, kind: Kind) ->
         ("Management Company", "Westminster Management Company", Kind.ORGANISATION),
         ("LXC Aviation", "LAU Aviation", Kind.ORGANISATION),
         ("Snow", "Snoe", Kind.OBJECT),
+        ("Banco de Sant", "Banco de Santiago del Estero", Kind.ORGANISATION),
+        ("Lynn Smyth", "Alan Smith", Kind.PERSON),
     ],
 )
 def test_another_name_is_no_match(left: str, right: str, kind: Kind) -> None:
@@ -122,6 +136,20 @@ def test_dates_and_countries_move_the_rank_but_close_no_alert() -> None:
         ranks.append(match.rank)
     assert ranks == sorted(ranks, reverse=True)
     assert len(set(ranks)) == 3
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "Quartzwolf Maritime (UK)",
+        "Quartzwolf Maritime - Dubai",
+        "Quartzwolf Maritime, Syria Branch",
+        "Alfa a.k.a. Quartzwolf Maritime",
+    ],
+)
+def test_a_place_an_aside_or_another_name_hides_nobody(written: str) -> None:
+    found = search(Index([a_version()]), Subject(written))
+    assert [match.entry.entry_id for match in found if match.alert] == ["2"]
 
 
 def test_a_weak_alias_counts_only_as_the_whole_name() -> None:
