@@ -108,7 +108,7 @@ async def _main(arguments: argparse.Namespace) -> int:
                 settings, Database(urls.app, urls.officer), clock, chance,
                 FileStore(settings.data_dir / "files"), KeyFileVault(settings.data_dir / "keys" / "kek", chance),
             )  # fmt: skip
-            server = RunningServer(settings, urls)
+            server = RunningServer(settings, urls, worker=False)  # the parties are made here, by the same ticks
             await server.start()
             try:
                 reports = await as_everybody(

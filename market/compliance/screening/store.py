@@ -39,6 +39,8 @@ Run: TypeAlias = ScreeningRunRow
 """A screening as it is kept; read by the wire and the worker, changed by nobody."""
 _NAMES_COUNT = 500
 _ALERTS_COUNT = 1_000
+_WAITING = ("submitted", "in_review", "info_requested", "prepared")
+"""States of a case whose organisation waits for a clearance."""
 
 
 # Lists.
@@ -187,9 +189,7 @@ async def watched_orgs(tx: AsyncSession, now: datetime) -> list[tuple[UUID, Scre
         .outerjoin(ClearanceEndRow, ClearanceEndRow.clearance_id == ClearanceRow.clearance_id)
         .where(ClearanceRow.valid_until > now, ClearanceEndRow.clearance_id.is_(None))
     )
-    waiting = select(VerificationCaseRow.org_id).where(
-        VerificationCaseRow.state.in_(["submitted", "in_review", "info_requested", "prepared"])
-    )
+    waiting = select(VerificationCaseRow.org_id).where(VerificationCaseRow.state.in_(_WAITING))
     orgs = (await tx.scalars(cleared.union(waiting))).all()
     last = await tx.scalars(
         select(ScreeningRunRow)
@@ -208,8 +208,19 @@ async def watched_orgs(tx: AsyncSession, now: datetime) -> list[tuple[UUID, Scre
 
 
 async def overdue_orgs(tx: AsyncSession, now: datetime, before: datetime) -> list[UUID]:
-    """Organisations with a live clearance whose last screening is older than `before`."""
-    return [org_id for org_id, run, _ in await watched_orgs(tx, now) if run is None or run.screened_at < before]
+    """Organisations that hold or wait for a clearance, last screened before `before`; if never, who submitted by then."""
+    newcomers = set(
+        await tx.scalars(
+            select(VerificationCaseRow.org_id)
+            .where(VerificationCaseRow.state.in_(_WAITING), VerificationCaseRow.submitted_at >= before)
+            .limit(10_000)
+        )
+    )
+    return [
+        org_id
+        for org_id, run, _ in await watched_orgs(tx, now)
+        if (org_id not in newcomers if run is None else run.screened_at < before)
+    ]
 
 
 async def was_called_overdue(tx: AsyncSession, org_id: UUID, within: timedelta) -> bool:

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from market.compliance import service as compliance
+from market.compliance.requirements import needed_types
 from market.compliance.screening import jobs, screen, service, store
 from market.compliance.screening.lists import ListEntry
 from market.compliance.screening.rules import (
@@ -308,6 +309,20 @@ async def test_a_party_that_was_not_screened_for_26_hours_is_shown_to_officers_a
         said = await tx.scalar(text("SELECT count(*) FROM journal WHERE kind = 'screening.overdue'"))
     assert said == 1
     assert await jobs.order_what_is_due(later)
+
+
+async def test_who_has_just_submitted_is_not_called_overdue_but_is_after_26_hours_unscreened(context: Context) -> None:
+    party = await factories.register_member(context)
+    asked = factories.a_grant()
+    case_id = await factories.draft_case(context, party, asked)
+    await factories.bring_papers(context, party, case_id, needed_types(asked.capabilities))
+    async with context.db.begin(party.actor) as tx:
+        await compliance.submit(tx, party.actor, case_id, context.clock.now())
+    now = context.clock.now()
+    async with context.db.begin(SYSTEM) as tx:
+        assert await store.overdue_orgs(tx, now, now - timedelta(hours=26)) == []
+        later = now + timedelta(hours=27)
+        assert await store.overdue_orgs(tx, later, later - timedelta(hours=26)) == [party.org_id]
 
 
 async def test_names_are_compared_by_another_process_and_one_that_dies_is_followed_by_the_next(
