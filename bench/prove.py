@@ -24,7 +24,7 @@ from uuid import UUID
 import uvloop
 from sqlalchemy import text
 
-from bench.bids import Place, admit, new_auctions, prepared
+from bench.place import Place, admit, new_auctions, prepared
 from market.client.live import LiveClient
 from market.client.messages import LiveClosed, LiveError, OutcomeUnknown
 from market.kit.actor import SYSTEM
@@ -56,7 +56,7 @@ class Server:
 
     async def start(self) -> None:
         self._run = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bench.bids", "--serve", "lane", env=self._environment
+            sys.executable, "-m", "bench.place", "--serve", "lane", env=self._environment
         )
 
     async def kill(self) -> None:

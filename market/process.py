@@ -25,6 +25,7 @@ from market.kit.ids import Chance, SystemChance
 from market.kit.transit import TransitVault
 from market.kit.vault import KeyFileVault, Vault
 from market.live import routes as live
+from market.live.wire import Wire
 from market.settings import Settings
 
 _log = structlog.get_logger()
@@ -120,7 +121,7 @@ def server_config(context: Context) -> uvicorn.Config:
         limit_concurrency=settings.connection_count,
         loop="uvloop",
         http="httptools",
-        ws="websockets-sansio",
+        ws=Wire,
         ws_per_message_deflate=False,
         ws_max_size=65_536,
         ws_ping_interval=20.0,

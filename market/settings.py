@@ -39,6 +39,12 @@ class Settings:
         None, "file of lines MARKET_…_URL=… with the logins above, written by `market migrate --logins-file`"
     )
     database_name: str = _setting("market", "database to prepare when database_url may create it")
+    bus_url: str | None = _setting(
+        None,
+        "nats://user:password@host:4222 of a NATS server by which nodes hint at each other's news, or tls://…; "
+        "without it PostgreSQL passes the hints on",
+        secret=True,
+    )
     database_pool_count: int = _setting(10, "pooled connections of the app role", low=2, high=100)
     host: str = _setting("127.0.0.1", "address to listen on")
     port: int = _setting(8000, "port to listen on; 0 chooses a free one", low=0, high=65535)
@@ -164,6 +170,8 @@ class Settings:
         found = cls(**{**values, **given})
         if found.key_provider not in _KEY_PROVIDERS:
             raise SettingsError(f"MARKET_KEY_PROVIDER must be one of: {', '.join(_KEY_PROVIDERS)}")
+        if found.bus_url and not found.bus_url.startswith(("nats://", "tls://")):
+            raise SettingsError("MARKET_BUS_URL must begin with nats:// or tls://")
         if found.key_provider == "vault" and not (found.vault_url and found.vault_token):
             raise SettingsError("MARKET_KEY_PROVIDER=vault needs MARKET_VAULT_URL and MARKET_VAULT_TOKEN")
         if found.second_factor not in _SECOND_FACTORS:

@@ -8,13 +8,18 @@ from market.parties import service as parties
 from market.parties.rules import KeyLimit
 
 
+def has_limits(actor: Actor) -> bool:
+    """Whether there is anything for `refuse_beyond_key` to ask."""
+    return actor.max_bid_cents is not None or actor.day_bid_cents is not None
+
+
 async def refuse_beyond_key(context: Context, actor: Actor, command: Command | Move) -> None:
     """Raises `KeyLimit` if the actor's API key has limits and the command asks for more, or for nobody knows how much.
 
     A sealed bid, buy-now, an armed step and the yes to a counter-offer name no amount here; only people, and keys without
     limits, send them.
     """
-    if actor.max_bid_cents is None and actor.day_bid_cents is None:
+    if not has_limits(actor):
         return
     cents = _asked_cents(command)
     if cents is None:

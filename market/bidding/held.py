@@ -5,8 +5,13 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from market.bidding.orders import Answer, BidOrder
+import structlog
+
+from market.bidding.orders import Answer, BidOrder, Told
 from market.kit.actor import Role
+from market.kit.errors import Transient
+
+_log = structlog.get_logger()
 
 _LOOK_EVERY_S = 0.05
 _LONGEST_S = 10.0
@@ -16,11 +21,17 @@ _MOST_PER_AUCTION = 256
 
 @dataclass(slots=True)
 class Ticket:
-    """An order and who waits for its answer. `until_s` is the loop's time at which a wait for the row is given up."""
+    """An order and who is told its answer. `until_s` is the loop's time at which a wait for the row is given up."""
 
     order: BidOrder
-    answer: "asyncio.Future[Answer]"
+    told: Told
     until_s: float | None = None
+
+    def tell(self, answer: Answer | Transient) -> None:
+        try:
+            self.told(answer)
+        except Exception as error:  # noqa: BLE001 - what one asker makes of its answer must not reach its neighbours
+            _log.error("an answer could not be told", exc_info=error)
 
 
 class Held:

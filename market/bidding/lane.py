@@ -17,7 +17,7 @@ from market.bidding.batch import Draft
 from market.bidding.closing import Closer
 from market.bidding.content import BIDDER_ORDERS
 from market.bidding.held import Held, Ticket
-from market.bidding.orders import CHANNEL, Answer, BidOrder, Committed, OnCommit, Status
+from market.bidding.orders import CHANNEL, Answer, BidOrder, Committed, OnCommit, Status, Told
 from market.bidding.rules import speaks_for_itself
 from market.bidding.states import States
 from market.bidding.store.batch import is_weather
@@ -48,13 +48,15 @@ class Lane:
         self._context = context
         self.on_commit = on_commit
         self.states = States()
+        self.hints_by_database = True
+        """Whether each batch hints to other nodes by NOTIFY; whoever turns it off does so himself, in `on_commit`."""
         self._queue: deque[Ticket] = deque()
         self._held = Held()
         self._arrived = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
         self._closer = Closer(context, self.submit)
-        self._writer = Writer(context, self.states, self._closer.wake)
+        self._writer = Writer(context, self.states, self._closer.wake, hints=lambda: self.hints_by_database)
         settings = context.settings
         self._rates = Rates(context.clock, per_second=settings.commands_per_second, burst=settings.commands_burst)
 
@@ -85,12 +87,22 @@ class Lane:
         A caller that goes away does not take back its order. Raises `Transient` if the order could not be decided:
         nothing was kept then, or nobody can tell yet; the same cid may be sent again and gets the truth.
         """
+        waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.offer(order, lambda answer: _tell_waiter(waiting, answer))
+        return await waiting
+
+    def offer(self, order: BidOrder, told: Told) -> None:
+        """`submit` for those who do not wait: `told` is called once, here already if the refusal needs no database."""
+        ticket = Ticket(order, told)
         if refused := self._refuse_at_once(order):
-            return refused
-        ticket = Ticket(order, asyncio.get_running_loop().create_future())
+            ticket.tell(refused)
+            return
         self._queue.append(ticket)
         self._arrived.set()
-        return await ticket.answer
+
+    def is_own(self, server_pid: int) -> bool:
+        """Whether the lane writes through this process of the database."""
+        return self._writer.server_pid == server_pid
 
     async def close_due(self) -> float | None:
         """Open and close what is due now; returns the seconds until something is due next, None if nothing is."""
@@ -266,13 +278,21 @@ class Lane:
         if draft.sooner:
             self._closer.wake()
         for ticket, answer in zip(tickets, draft.answers, strict=True):
-            if not ticket.answer.done():
-                ticket.answer.set_result(answer)
+            ticket.tell(answer)
 
     def _send_back(self, tickets: Sequence[Ticket], error: Transient) -> None:
         for ticket in tickets:
-            if not ticket.answer.done():
-                ticket.answer.set_exception(error)
+            ticket.tell(error)
+
+
+def _tell_waiter(waiting: asyncio.Future[Answer], answer: Answer | Transient) -> None:
+    """Hand the answer to whoever waits for it, unless he has gone."""
+    if waiting.done():
+        return
+    if isinstance(answer, Transient):
+        waiting.set_exception(answer)
+    else:
+        waiting.set_result(answer)
 
 
 def _is_many(orders: Sequence[BidOrder]) -> bool:

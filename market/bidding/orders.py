@@ -9,6 +9,7 @@ from uuid import UUID
 from auctions.auction import Auction
 from auctions.messages import Command, Event, Move, Reason
 from market.kit.actor import Actor
+from market.kit.errors import Transient
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,10 @@ class Answer:
     def holds(self) -> bool:
         """Whether the command counts: accepted now, or before under the same cid."""
         return self.seq is not None
+
+
+Told = Callable[[Answer | Transient], None]
+"""Takes an order's answer; `Transient` if it could not be decided: nothing was kept, or nobody can tell yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The transaction of one batch: lock, read, decide, write, commit. One connection, one batch at a time."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -47,17 +47,29 @@ class Unknown(Exception):
 
 
 class Writer:
-    def __init__(self, context: Context, states: States, wake: Any) -> None:
-        """`wake()` is called when a node publishes an auction, and after each new connection."""
+    def __init__(
+        self, context: Context, states: States, wake: Any, *, hints: Callable[[], bool] = lambda: True
+    ) -> None:
+        """`wake()` is called when a node publishes an auction, and after each new connection.
+
+        `hints()` says whether the next batch is to hint to other nodes by NOTIFY.
+        """
         self._context = context
         self._states = states
         self._wake = wake
+        self._hints = hints
         self._clock = NodeClock()
         self._connection: store.Connection = None
 
     @property
     def clock(self) -> NodeClock:
         return self._clock
+
+    @property
+    def server_pid(self) -> int | None:
+        """The database's process behind the connection."""
+        connection = self._connection
+        return None if connection is None else int(connection.get_server_pid())
 
     async def write(self, orders: Sequence[BidOrder]) -> Draft:
         """Decide the orders and keep what they lead to; returns after the commit.
@@ -162,7 +174,7 @@ class Writer:
     async def _decide_and_write(self, connection: store.Connection, orders: Sequence[BidOrder]) -> Draft:
         seen = await self._see(connection, orders)
         draft = decide_batch(orders, seen)
-        await store.write(connection, draft)
+        await store.write(connection, draft, hint=self._hints())
         for news in draft.news:
             await _tell(connection, news, draft.folded[news.auction.auction_id].auction.terms)
         return draft

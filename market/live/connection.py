@@ -10,6 +10,7 @@ from auctions import messages
 from auctions.views import Audience
 from market.bidding.lane import Answer
 from market.kit.actor import Actor
+from market.kit.errors import MarketError
 from market.live.outlet import Outlet
 from market.live.protocol import (
     Ack,
@@ -36,10 +37,14 @@ class Connection:
     outlet: Outlet = field(default_factory=Outlet)
     actor: Actor | None = None
     seats: dict[UUID, Audience] = field(default_factory=dict)
+    let_in: set[UUID] = field(default_factory=set)
+    """Auctions of a closed circle that the user was found to be invited to."""
     deciding_count: int = 0
+    is_admitting: bool = False
+    """Whether an `auth` or `sub` is being seen to, behind which the next frame waits."""
     _bad_count: int = 0
     _stalled_count: int = 0
-    _sent_before: int = -1
+    _taken_before: int = -1
 
     def say(self, message: Message) -> None:
         self.outlet.push(write(message))
@@ -57,9 +62,10 @@ class Connection:
     def beat(self, heartbeat: Heartbeat) -> None:
         """Send a heartbeat, unless nothing was taken since several of them (4408)."""
         outlet = self.outlet
-        stalled = outlet.waiting_count > 0 and outlet.sent_count == self._sent_before
+        taken = outlet.taken_bytes
+        stalled = outlet.waiting_bytes > 0 and taken == self._taken_before
         self._stalled_count = self._stalled_count + 1 if stalled else 0
-        self._sent_before = outlet.sent_count
+        self._taken_before = taken
         if self._stalled_count >= MAX_STALLED_BEATS:
             outlet.cut(CloseCode.HEARTBEAT)
         else:
@@ -92,3 +98,8 @@ def undecided(command: Command, code: messages.Reason, received_at: datetime, re
         retry_after_ms=max(1, round(retry_after_s * 1000)),
         received_at=received_at,
     )
+
+
+def problem_code(refusal: MarketError) -> str:
+    """The code that a problem has on sockets: its slug, in capitals."""
+    return refusal.slug.replace("-", "_").upper()

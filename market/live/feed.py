@@ -5,7 +5,7 @@ The table is the truth. A hint only says where to look, so a lost, doubled or la
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,9 @@ import asyncpg
 import msgspec
 import structlog
 
+from auctions.auction import Auction
 from auctions.engine import OutOfSequenceError, evolve
+from auctions.messages import Event
 from auctions.record import decode
 from auctions.views import Audience
 from market.bidding.lane import CHANNEL, Committed, Lane
@@ -22,8 +24,9 @@ from market.db.context import Context
 from market.kit.actor import SYSTEM
 from market.kit.errors import NotFound, Transient
 from market.live import store
+from market.live.bus import Bus, BusError
 from market.live.outlet import Outlet
-from market.live.protocol import Resync, write
+from market.live.protocol import Frame, Resync, write
 from market.live.room import TAIL_COUNT, Room
 
 _log = structlog.get_logger()
@@ -33,7 +36,6 @@ POLL_S = 1.0
 TICK_S = 0.1
 """Observers see at most one update of an auction in this time."""
 _PACE_COUNT = 32
-_PACE_S = 0.001
 _RECONNECT_S = 0.5
 
 _hint_decoder: msgspec.json.Decoder[dict[UUID, int]] = msgspec.json.Decoder(dict[UUID, int])
@@ -46,17 +48,21 @@ class Feed:
         self._context = context
         self._lane = lane
         self._rooms: dict[UUID, Room] = {}
-        self._loading = asyncio.Lock()
+        self._loading, self._telling = asyncio.Lock(), asyncio.Lock()
         self._inbox: deque[tuple[UUID, Committed]] = deque()
         self._behind: set[UUID] = set()
         self._news = asyncio.Event()
         self._gaps = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        bus_url = context.settings.bus_url
+        subject = f"market.{context.settings.database_name}.heads"
+        self._bus = Bus(bus_url, subject=subject, heard=self._heads_are) if bus_url else None
 
     async def start(self) -> None:
         """Begin to follow. Until then, and after `stop`, rooms stand still."""
         self._lane.on_commit = self.committed
-        for work in (self._deliver, self._fetch, self._listen, self._poll, self._tick):
+        parts = [self._deliver, self._fetch, self._listen, self._poll, self._tick]
+        for work in parts + ([self._hold_bus] if self._bus else []):
             self._tasks.append(asyncio.create_task(_for_ever(work.__name__, work)))
 
     async def stop(self) -> None:
@@ -93,6 +99,8 @@ class Feed:
             if auction_id in self._rooms:
                 self._inbox.append((auction_id, news))
         self._news.set()
+        if self._bus is not None:
+            self._bus.tell({auction_id: news.auction.seq for auction_id, news in batch.items()})
 
     def _look(self, auction_id: UUID) -> None:
         self._behind.add(auction_id)
@@ -128,9 +136,14 @@ class Feed:
             room = self._rooms.get(auction_id)
             if room is not None:
                 try:
-                    room.advance(news.auction, [event for event, _ in news.events])
+                    await self._tell(room, news.auction, [event for event, _ in news.events])
                 except OutOfSequenceError:  # another node wrote before us
                     self._look(auction_id)
+
+    async def _tell(self, room: Room, auction: Auction, events: Sequence[Event]) -> None:
+        """Take the room on and tell it, one advance after the other. Raises `OutOfSequenceError`."""
+        async with self._telling:
+            await _push(room.advance(auction, events))
 
     async def _fetch(self) -> None:
         """Read what rooms lack: what other nodes committed, and what was missed."""
@@ -153,7 +166,7 @@ class Feed:
                 if event.seq > auction.seq:  # else a commit of ours was quicker
                     auction = evolve(auction, event, text.encode("ascii"))
                     events.append(event)
-            room.advance(auction, events)
+            await self._tell(room, auction, events)
 
     async def _listen(self) -> None:
         """Hold a connection that hears the hints; when it is lost, look at everything once and connect again."""
@@ -170,7 +183,22 @@ class Feed:
         _log.warning("the feed lost its listening connection; polling meanwhile")
         await asyncio.sleep(_RECONNECT_S)
 
-    def _hinted(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
+    async def _hold_bus(self) -> None:
+        """While there is a bus, the lane hints by it and not by the database; when it is lost, by the database again."""
+        assert self._bus is not None
+        try:
+            await self._bus.run(connected=self._on_bus)
+        finally:
+            self._lane.hints_by_database = True
+
+    def _on_bus(self) -> None:
+        self._lane.hints_by_database = False
+        for auction_id in self._rooms:  # what was hinted while we did not hear
+            self._look(auction_id)
+
+    def _hinted(self, _connection: Any, pid: int, _channel: str, payload: object) -> None:
+        if self._lane.is_own(pid):  # it tells us itself
+            return
         with suppress(msgspec.DecodeError):
             self._heads_are(_hint_decoder.decode(str(payload)))
 
@@ -211,15 +239,17 @@ class Feed:
             del self._rooms[auction_id]
 
     async def _tick(self) -> None:
-        """Show the observers what is new, a few at a time so that bids are answered in between."""
+        """Show the observers what is new."""
         await asyncio.sleep(TICK_S)
-        sent_count = 0
-        for room in tuple(self._rooms.values()):
-            for outlet, frame in room.show_observers():
-                outlet.push(frame)
-                sent_count += 1
-                if sent_count % _PACE_COUNT == 0:
-                    await asyncio.sleep(_PACE_S)
+        await _push(pair for room in tuple(self._rooms.values()) for pair in room.show_observers())
+
+
+async def _push(frames: Iterable[tuple[Outlet, Frame]]) -> None:
+    """A few at a time, so that bids are taken and answered in between."""
+    for number, (outlet, frame) in enumerate(frames, start=1):
+        outlet.push(frame)
+        if number % _PACE_COUNT == 0:
+            await asyncio.sleep(0)
 
 
 async def _for_ever(name: str, work: Callable[[], Awaitable[None]]) -> None:
@@ -227,8 +257,11 @@ async def _for_ever(name: str, work: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await work()
+        except BusError as error:
+            _log.warning("no bus of hints; the database hints meanwhile", why=str(error))
+            await asyncio.sleep(_RECONNECT_S)
         except (Transient, OSError, asyncpg.InterfaceError, asyncpg.PostgresError):
-            _log.warning("the feed waits for the database", part=name)
+            _log.warning("the feed waits for what it hears from", part=name)
             await asyncio.sleep(_RECONNECT_S)
         except Exception as error:  # noqa: BLE001 - a fault in one room must not silence all the others
             _log.error("fault in feed", part=name, exc_info=error)

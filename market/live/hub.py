@@ -13,15 +13,14 @@ from auctions.messages import Reason
 from auctions.views import Audience
 from auctions.views import Role as Seat
 from market.bidding import service as bidding
-from market.bidding.allowance import refuse_beyond_key
-from market.bidding.lane import BidOrder, Lane
+from market.bidding.lane import Lane
 from market.db.context import Context
-from market.kit.actor import SYSTEM, Actor, Role
+from market.kit.actor import SYSTEM, Actor
 from market.kit.errors import MarketError, Transient, Unauthenticated
 from market.kit.rates import Rates
 from market.live import store
-from market.live.commands import engine_command
-from market.live.connection import Connection, ack, undecided
+from market.live.connection import Connection, problem_code, undecided
+from market.live.desk import Desk
 from market.live.feed import Feed
 from market.live.protocol import (
     SELLER_COMMANDS,
@@ -34,6 +33,7 @@ from market.live.protocol import (
     Ok,
     Ping,
     Pong,
+    Request,
     Resync,
     Shutdown,
     Sub,
@@ -42,16 +42,11 @@ from market.live.protocol import (
 )
 from market.parties import service as parties
 from market.parties.rules import require
-from market.portfolios.rules import Circle
 
 _log = structlog.get_logger()
 
-_BUSY_RETRY_S = 0.25
 _CHECKED_AT_ONCE = 200
-_OPEN_KEPT = 100_000
-"""How many auctions of an open circle a node remembers as such."""
 _BEATS_AT_ONCE = 50
-_LAST_DECISIONS_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +71,15 @@ class Live:
         settings, self.limits = context.settings, limits or Limits()
         self.context = context
         self.feed = Feed(context, lane)
-        self._lane = lane
         self._connections: dict[Connection, None] = {}
         self._of_user: dict[UUID | None, list[Connection]] = {}
-        self._open_to_all: set[UUID] = set()
         self._loops: list[asyncio.Task[None]] = []
-        self._decisions: set[asyncio.Task[None]] = set()
+        self._desk = Desk(
+            context,
+            lane,
+            deciding_per_socket=self.limits.deciding_per_socket,
+            lose_patience=self._lose_patience,
+        )
         per_second, burst = settings.commands_per_second, settings.commands_burst
         self._patience = Rates(context.clock, per_second=per_second, burst=burst * 10)
         self._control = Rates(
@@ -96,8 +94,7 @@ class Live:
 
     async def stop(self) -> None:
         """Hang up everywhere, after the commands under way are decided or 5 s have passed."""
-        if self._decisions:
-            await asyncio.wait(self._decisions, timeout=_LAST_DECISIONS_S)
+        await self._desk.stop()
         for connection in tuple(self._connections):
             connection.outlet.finish(CloseCode.RESTART)
         for task in self._loops:
@@ -167,30 +164,73 @@ class Live:
     async def hear(self, connection: Connection, frame: str | bytes) -> None:
         """Take one frame; whatever it holds, the answer goes to the connection's outlet."""
         received_at = self.context.clock.now()
+        request = self._read(connection, frame)
+        if not isinstance(request, Auth | Sub):
+            self._take(connection, request, received_at)
+        elif self._may_go_on(connection, request):
+            connection.is_admitting = True  # what comes meanwhile waits its turn
+            try:
+                await self._admit(connection, request)
+            finally:
+                connection.is_admitting = False
+
+    def hear_at_once(self, connection: Connection, frame: str) -> bool:
+        """`hear`, for what needs no waiting; False if the frame, or the one before it, does: then nothing was done."""
+        if connection.actor is None or connection.is_admitting:
+            return False
+        received_at = self.context.clock.now()
+        request = self._read(connection, frame)
+        if isinstance(request, Auth | Sub):
+            return False
+        self._take(connection, request, received_at)
+        return True
+
+    def _read(self, connection: Connection, frame: str | bytes) -> Request | None:
+        if connection.outlet.over.is_set():
+            return None
         try:
-            request = read(frame)
+            return read(frame)
         except BadFrame as bad:
             connection.refuse(bad.error)
-            return
-        if isinstance(request, Auth | Sub | Ping) and not self._may_go_on(connection):
-            connection.error(request.id, "RATE_LIMITED", "too many frames; slow down")
-            return
+            return None
+
+    def _take(self, connection: Connection, request: Ping | Command | None, received_at: datetime) -> None:
         actor = connection.actor
+        if isinstance(request, Ping) and not self._may_go_on(connection, request):
+            return
         match request:
-            case Auth():
-                await self._authenticate(connection, request)
+            case None:
+                pass
             case _ if actor is None:
-                connection.error(request.id, "UNAUTHENTICATED", "send auth first")
-                connection.outlet.finish(CloseCode.AUTH)
+                self._refuse_stranger(connection, request.id)
             case Ping():
                 now = micros(self.context.clock.now())
                 connection.say(Pong(id=request.id, t0=request.t0, t1=micros(received_at), t2=now))
-            case Sub():
-                await self._subscribe(connection, actor, request)
+            case _ if isinstance(request, SELLER_COMMANDS) and not self._has_patience(connection):
+                connection.say(undecided(request, Reason.RATE_LIMITED, received_at, 1.0))
             case _:
-                self._command(connection, actor, request, received_at)
+                self._desk.take(connection, actor, request, received_at)
 
-    def _may_go_on(self, connection: Connection) -> bool:
+    async def _admit(self, connection: Connection, request: Auth | Sub) -> None:
+        actor = connection.actor
+        if isinstance(request, Auth):
+            await self._authenticate(connection, request)
+        elif actor is None:
+            self._refuse_stranger(connection, request.id)
+        else:
+            await self._subscribe(connection, actor, request)
+
+    def _refuse_stranger(self, connection: Connection, name: str) -> None:
+        connection.error(name, "UNAUTHENTICATED", "send auth first")
+        connection.outlet.finish(CloseCode.AUTH)
+
+    def _may_go_on(self, connection: Connection, request: Auth | Sub | Ping) -> bool:
+        if self._has_patience(connection):
+            return True
+        connection.error(request.id, "RATE_LIMITED", "too many frames; slow down")
+        return False
+
+    def _has_patience(self, connection: Connection) -> bool:
         if self._control.take(connection.name) == 0:
             return True
         self._lose_patience(connection)
@@ -221,7 +261,7 @@ class Live:
             seats[auction_id] = seat
             self._say_ok(connection, request.id)
         except MarketError as refusal:
-            connection.error(request.id, _code(refusal), refusal.detail, "auction")
+            connection.error(request.id, problem_code(refusal), refusal.detail, "auction")
 
     async def _seat(self, actor: Actor, auction_id: UUID) -> Audience:
         """As whom the actor watches. Raises `NoSuchAuction` if there is none, or none that the actor may see."""
@@ -229,51 +269,6 @@ class Live:
         async with self.context.db.begin(actor) as tx:
             auction = await bidding.find_auction(tx, auction_id)
             return await bidding.seat_of(tx, actor, auction)
-
-    # Commands
-
-    def _command(self, connection: Connection, actor: Actor, command: Command, received_at: datetime) -> None:
-        """Check what can be checked at the door, then let the lane decide while the next frame is read."""
-        if isinstance(command, SELLER_COMMANDS) and not self._may_go_on(connection):
-            connection.say(undecided(command, Reason.RATE_LIMITED, received_at, 1.0))
-        elif connection.deciding_count >= self.limits.deciding_per_socket:
-            connection.say(undecided(command, Reason.BUSY, received_at, _BUSY_RETRY_S))
-        else:
-            connection.deciding_count += 1
-            task = asyncio.create_task(self._decide(connection, actor, command, received_at))
-            self._decisions.add(task)
-            task.add_done_callback(self._decisions.discard)
-
-    async def _decide(self, connection: Connection, actor: Actor, command: Command, received_at: datetime) -> None:
-        """Outlives its socket: a command that was taken is decided, whether or not anybody waits for the answer."""
-        try:
-            scope = "auctions:write" if isinstance(command, SELLER_COMMANDS) else "bids:write"
-            require(actor, role=Role.MEMBER, scope=scope)
-            await self._let_in(connection, actor, command.auction)
-            asked = engine_command(command, str(actor.org_id))
-            await refuse_beyond_key(self.context, actor, asked)
-            answer = await self._lane.submit(BidOrder(actor, command.auction, asked, received_at))
-            connection.say(ack(command, answer))
-            if answer.code is Reason.RATE_LIMITED:
-                self._lose_patience(connection)
-        except Transient:
-            connection.say(undecided(command, Reason.BUSY, received_at, _BUSY_RETRY_S))
-        except MarketError as refusal:
-            connection.error(command.id, _code(refusal), refusal.detail, refusal.field)
-        except Exception as error:  # noqa: BLE001 - a fault is ours: the client may ask again by its cid
-            _log.error("fault in command", exc_info=error)
-            connection.error(command.id, "FAULT", "something broke on our side; ask again with the same cid")
-        finally:
-            connection.deciding_count -= 1
-
-    async def _let_in(self, connection: Connection, actor: Actor, auction_id: UUID) -> None:
-        """Raises `NoSuchAuction` for one that the actor may not see. The circle is fixed once an auction is published."""
-        if auction_id in connection.seats or auction_id in self._open_to_all:
-            return
-        async with self.context.db.begin(actor) as tx:
-            auction = await bidding.find_auction(tx, auction_id)
-        if auction.circle is Circle.OPEN and len(self._open_to_all) < _OPEN_KEPT:
-            self._open_to_all.add(auction_id)
 
     # Time
 
@@ -330,7 +325,3 @@ class Live:
             if ((auction_id, org_id) in bidders) is not (seat.role is Seat.BIDDER):
                 self.feed.leave(auction_id, connection.outlet)
                 connection.say(Resync(auction=auction_id, reason="your seat in this auction changed"))
-
-
-def _code(refusal: MarketError) -> str:
-    return refusal.slug.replace("-", "_").upper()

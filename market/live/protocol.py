@@ -21,8 +21,8 @@ VERSION = 1
 MAX_FRAME_BYTES = 4096
 """The longest frame that a client may send."""
 
-Frame = str
-"""An encoded message. One is shared by all sockets that are sent the same."""
+Frame = bytes
+"""An encoded message as it goes over the wire: one frame of text (RFC 6455 § 5.2, unmasked), shared by all who are sent it."""
 
 MessageId = Annotated[
     str, Meta(min_length=1, max_length=64, description="chosen by the client, returned in the answer")
@@ -313,17 +313,31 @@ def read(frame: str | bytes) -> Request:
 
 def write(message: Message) -> Frame:
     """The frame of a message."""
-    return _encoder.encode(message).decode()
+    return _framed(_encoder.encode(message))
 
 
 def write_event(projected: Mapping[str, Any]) -> Frame:
     """The frame of one event, as `auctions.views.project` shows it to an audience."""
-    return _encoder.encode({"t": "event", **projected}).decode()
+    return _framed(_encoder.encode({"t": "event", **projected}))
 
 
 def write_snapshot(shown: Mapping[str, Any], epoch: str) -> Frame:
     """The frame of a whole state, as `auctions.views.snapshot` shows it to an audience."""
-    return _encoder.encode({"t": "snapshot", "epoch": epoch, **shown}).decode()
+    return _framed(_encoder.encode({"t": "snapshot", "epoch": epoch, **shown}))
+
+
+def _framed(text: bytes) -> Frame:
+    size = len(text)
+    if size < 126:
+        return b"\x81%c%b" % (size, text)
+    if size < 1 << 16:
+        return b"\x81\x7e%b%b" % (size.to_bytes(2, "big"), text)
+    return b"\x81\x7f%b%b" % (size.to_bytes(8, "big"), text)
+
+
+def text_of(frame: Frame) -> str:
+    """The JSON text that a frame carries."""
+    return frame[{126: 4, 127: 10}.get(frame[1], 2) :].decode()
 
 
 def micros(at: datetime) -> int:

@@ -7,7 +7,6 @@ event as it is, several as a fresh snapshot. A frame is encoded once per (seq, a
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 
 from auctions.auction import Auction
 from auctions.engine import OutOfSequenceError
@@ -37,6 +36,13 @@ class _Told:
         return found
 
 
+@dataclass(eq=False, frozen=True, slots=True)
+class _Seat:
+    """As whom a socket watches, from when it joined until it leaves or joins again."""
+
+    audience: Audience
+
+
 class Room:
     def __init__(self, auction: Auction, lineage: str, newest: Iterable[Event] = ()) -> None:
         """`lineage` names the history that the seqs belong to; it changes when the database is restored.
@@ -49,9 +55,7 @@ class Room:
         self._lineage = lineage
         self._shown = auction
         self._tail = deque((_Told(event, concerned(event)) for event in newest), maxlen=TAIL_COUNT)
-        self._seats: dict[Outlet, Audience] = {}
-        self._bidders: dict[Audience, set[Outlet]] = {}
-        self._others: dict[Audience, set[Outlet]] = {}
+        self._seats: dict[Outlet, _Seat] = {}
         self._snapshots: dict[tuple[int, Audience], Frame] = {}
 
     @property
@@ -67,7 +71,6 @@ class Room:
 
     def join(self, outlet: Outlet, audience: Audience, *, from_seq: int | None, epoch: str | None) -> None:
         """Bring the socket up to date and keep it so. Joining again starts anew."""
-        self.leave(outlet)
         seen = self._shown if audience.role is Role.OBSERVER else self.auction
         missed = None if epoch != self.epoch(audience) else self._missed(from_seq, seen.seq)
         if missed is None:
@@ -75,46 +78,42 @@ class Room:
         else:
             for told in missed:
                 outlet.push(told.frame(audience))
-        self._seats[outlet] = audience
-        self._group(audience).setdefault(audience, set()).add(outlet)
+        self._seats.pop(outlet, None)
+        self._seats[outlet] = _Seat(audience)
 
     def leave(self, outlet: Outlet) -> None:
         """Tell this socket nothing more; nothing happens if it was not told anything."""
-        audience = self._seats.pop(outlet, None)
-        if audience is not None:
-            group = self._group(audience)
-            group[audience].discard(outlet)
-            if not group[audience]:
-                del group[audience]
+        self._seats.pop(outlet, None)
 
-    def _group(self, audience: Audience) -> dict[Audience, set[Outlet]]:
-        return self._bidders if audience.role is Role.BIDDER else self._others
+    def advance(self, auction: Auction, events: Sequence[Event]) -> Iterable[tuple[Outlet, Frame]]:
+        """Take in what happened, and return what all but the observers get to hear of it; `auction` is the state after `events`.
 
-    def advance(self, auction: Auction, events: Sequence[Event]) -> None:
-        """Tell all but the observers what happened; `auction` is the state after `events`.
-
-        What is known already is left out. Raises `OutOfSequenceError` if something before it is missing.
+        What is known already is left out. Raises `OutOfSequenceError` if something before it is missing. Each gets one
+        string of all the frames. Push them in this order, and all before the room advances again.
         """
         seq = self.auction.seq
         news = [event for event in events if event.seq > seq]
         if not news:
-            return
+            return ()
         if news[0].seq != seq + 1 or news[-1].seq != auction.seq:
             raise OutOfSequenceError(seq + 1, news[0].seq)
         self.auction = auction
         self.known_seq = max(self.known_seq, auction.seq)
         self._snapshots.clear()
-        for event in news:
-            told = _Told(event, concerned(event))
-            self._tail.append(told)
-            self._tell(told)
+        added = [_Told(event, concerned(event)) for event in news]
+        self._tail.extend(added)
+        hearing = [pair for pair in self._seats.items() if pair[1].audience.role is not Role.OBSERVER]
+        return self._tell(added, hearing) if hearing else ()
 
-    def _tell(self, told: _Told) -> None:
-        for audience, outlets in chain(self._bidders.items(), self._others.items()):
-            if audience.role is not Role.OBSERVER:
-                frame = told.frame(audience)
-                for outlet in outlets:
-                    outlet.push(frame)
+    def _tell(self, added: Sequence[_Told], hearing: Sequence[tuple[Outlet, _Seat]]) -> Iterator[tuple[Outlet, Frame]]:
+        """Only who still sits where he sat: whoever sat down since has these events in his snapshot."""
+        said: dict[Audience, Frame] = {}
+        for outlet, seat in hearing:
+            if self._seats.get(outlet) is seat:
+                frames = said.get(seat.audience)
+                if frames is None:
+                    frames = said[seat.audience] = b"".join([told.frame(seat.audience) for told in added])
+                yield outlet, frames
 
     def show_observers(self) -> Iterator[tuple[Outlet, Frame]]:
         """What the observers get at this tick: at most one frame each."""
@@ -122,10 +121,10 @@ class Room:
         if not behind:
             return
         self._shown = self.auction
-        outlets = tuple(self._others.get(OBSERVER, ()))
-        if outlets:
+        watching = [pair for pair in self._seats.items() if pair[1].audience.role is Role.OBSERVER]
+        if watching:
             frame = self._tail[-1].frame(OBSERVER) if behind == 1 else self._snapshot(self._shown, OBSERVER)
-            yield from ((outlet, frame) for outlet in outlets)
+            yield from ((outlet, frame) for outlet, seat in watching if self._seats.get(outlet) is seat)
 
     def _missed(self, from_seq: int | None, head_seq: int) -> list[_Told] | None:
         """The events after `from_seq`, or None if a snapshot is needed."""

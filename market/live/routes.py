@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,7 +14,9 @@ from market.live.asyncapi import document
 from market.live.connection import Connection
 from market.live.gate import Gate
 from market.live.hub import Live
-from market.live.protocol import CloseCode
+from market.live.outlet import Outlet
+from market.live.protocol import CloseCode, text_of
+from market.live.wire import EXTENSION, Wire
 from market.parties.routes import COOKIE, address_of, count_attempt, host_of, refuse_other_sites
 from market.parties.rules import CrossSite
 
@@ -21,6 +24,8 @@ STATE_KEY = "live"
 """Where the application keeps its `Live`: `app.state.live`."""
 _GATE = "live_gate"
 _FAREWELL_S = 2.0
+_LINGER_S = 5.0
+"""How long the kernel may still try to bring the last frames to somebody who does not read."""
 
 
 @websocket("/v1/live", opt={"public": True})
@@ -36,7 +41,8 @@ async def live_socket(socket: WebSocket[Any, Any, Any]) -> None:
     except CrossSite as refusal:
         raise WebSocketException(code=CloseCode.FORBIDDEN, detail=refusal.detail) from refusal
     await socket.accept()
-    connection = Connection(live.context.chance.token(9), host_of(socket))
+    wire = _wire(socket)
+    connection = Connection(live.context.chance.token(9), host_of(socket), Outlet(wire))
     gate = _gate(socket, live)
     if not gate.enter(connection, _address(socket), has_token=_token(socket) is not None):
         await socket.close(CloseCode.RATE, CloseCode.RATE.name.lower())
@@ -60,26 +66,39 @@ def _address(socket: WebSocket[Any, Any, Any]) -> str:
     return address_of(host_of(socket))
 
 
+def _wire(socket: WebSocket[Any, Any, Any]) -> Wire | None:
+    """The server's shortcut to the socket; None behind another server, where frames go by `send_text`."""
+    wire = (socket.scope.get("extensions") or {}).get(EXTENSION)
+    return wire if isinstance(wire, Wire) else None
+
+
 async def _converse(live: Live, socket: WebSocket[Any, Any, Any], connection: Connection) -> None:
-    outlet = connection.outlet
-    sender = asyncio.create_task(outlet.run(socket.send_text))
+    outlet, wire = connection.outlet, _wire(socket)
     reader = asyncio.create_task(_read(live, socket, connection))
     over = asyncio.create_task(outlet.over.wait())
-    tasks = (sender, reader, over)
+    # Behind another server frames are queued, and sent by `send_text`.
+    sender = over if wire else asyncio.create_task(outlet.run(lambda frame: socket.send_text(text_of(frame))))
+    tasks = {reader, over, sender}
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         if reader.done():
             reader.result()  # a fault is logged by the application
-        if not outlet.over.is_set():  # the other side has gone
-            return
-        with suppress(TimeoutError, WebSocketDisconnect, OSError):
-            async with asyncio.timeout(_FAREWELL_S):
-                await asyncio.shield(sender)
-                await socket.close(outlet.code or CloseCode.BAD, outlet.code.name.lower() if outlet.code else None)
+        if outlet.over.is_set():  # else the other side has gone
+            await _say_good_bye(socket, outlet, sender)
+            if wire is not None:
+                asyncio.get_running_loop().call_later(_LINGER_S, wire.abort)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _say_good_bye(socket: WebSocket[Any, Any, Any], outlet: Outlet, sender: asyncio.Task[Any]) -> None:
+    """Close once everything pushed is sent; who does not take it in 2 s is left without a good-bye."""
+    with suppress(TimeoutError, WebSocketDisconnect, OSError):
+        async with asyncio.timeout(_FAREWELL_S):
+            await asyncio.shield(sender)
+            await socket.close(outlet.code or CloseCode.BAD, outlet.code.name.lower() if outlet.code else None)
 
 
 async def _read(live: Live, socket: WebSocket[Any, Any, Any], connection: Connection) -> None:
@@ -88,6 +107,9 @@ async def _read(live: Live, socket: WebSocket[Any, Any, Any], connection: Connec
     if token is not None:
         await live.sign_in(connection, token)
         _note_sign_in(live, socket, connection)
+    wire = _wire(socket)
+    if wire is not None:
+        wire.hear = partial(live.hear_at_once, connection)
     sign_in_by = asyncio.get_running_loop().call_later(live.limits.auth_s, _hang_up_stranger, connection)
     try:
         while not connection.outlet.over.is_set():
@@ -101,6 +123,8 @@ async def _read(live: Live, socket: WebSocket[Any, Any, Any], connection: Connec
                 _note_sign_in(live, socket, connection)
     finally:
         sign_in_by.cancel()
+        if wire is not None:
+            wire.hear = None
 
 
 def _note_sign_in(live: Live, socket: WebSocket[Any, Any, Any], connection: Connection) -> None:

@@ -24,6 +24,7 @@ from market.kit.ids import SystemChance
 from market.kit.vault import KeyFileVault
 from market.live import protocol
 from market.live.connection import Connection
+from market.live.protocol import text_of
 from market.settings import Settings
 from tests.conftest import Cluster
 from tests.house.market_day import (
@@ -124,7 +125,7 @@ def _compare(found: dict[str, list[str]], said: dict[str, Any]) -> None:
 async def _tell(app: Any, day: MarketDay, who: str, command: str, body: dict[str, Any]) -> str:
     """What one command of a socket is answered: `yes`, `no`, `404` or `sign in`."""
     live = app.state["live"]
-    connection, frames = Connection("test"), asyncio.Queue[str]()
+    connection, frames = Connection("test"), asyncio.Queue[bytes]()
     live.arrive(connection)
     sender = asyncio.create_task(connection.outlet.run(frames.put))
     try:
@@ -134,7 +135,7 @@ async def _tell(app: Any, day: MarketDay, who: str, command: str, body: dict[str
                 await frames.get()
         await live.hear(connection, frame(command, body))
         async with asyncio.timeout(5):
-            answer = msgspec.json.decode(await frames.get())
+            answer = msgspec.json.decode(text_of(await frames.get()))
         return _verdict(answer)
     finally:
         sender.cancel()

@@ -23,6 +23,7 @@ from market.bidding.lane import Lane
 from market.live.asyncapi import document
 from market.live.hub import Limits, Live
 from market.live.routes import HANDLERS
+from market.live.wire import Wire
 from market.parties import service as parties
 from market.parties.rules import KeyOrder
 from tests import factories
@@ -93,7 +94,7 @@ class Node:
         self.live = Live(self.context, self.lane, limits=self.limits)
         app = Litestar(HANDLERS, openapi_config=None, logging_config=None)
         app.state.live = self.live
-        config = uvicorn.Config(app, port=self.port, ws="websockets-sansio", lifespan="off", log_config=None)
+        config = uvicorn.Config(app, port=self.port, ws=Wire, lifespan="off", log_config=None)
         config.ws_per_message_deflate, config.timeout_graceful_shutdown, config.ws_max_size = False, 1, 65_536
         self._server = uvicorn.Server(config)
         await self.lane.start()

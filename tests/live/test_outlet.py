@@ -2,8 +2,22 @@
 
 import asyncio
 
-from market.live.outlet import MAX_QUEUED_CHARS, MAX_QUEUED_FRAMES, Outlet
+from market.live.outlet import MAX_WAITING_BYTES, Outlet
 from market.live.protocol import CloseCode
+
+
+class Wire:
+    """What a server gives: takes frames at once; `stuck` like one whose other side does not read."""
+
+    def __init__(self):
+        self.frames, self.stuck = [], False
+
+    def write(self, frames):
+        self.frames.append(frames)
+
+    @property
+    def waiting_bytes(self):
+        return sum(map(len, self.frames)) if self.stuck else 0
 
 
 async def send_all(outlet):
@@ -19,10 +33,11 @@ async def send_all(outlet):
 async def test_frames_leave_in_the_order_in_which_they_were_pushed():
     outlet = Outlet()
     for number in range(100):
-        outlet.push(str(number))
+        outlet.push(b"%d" % number)
+    assert outlet.waiting_bytes == 190
     outlet.finish(CloseCode.RESTART)
-    assert await send_all(outlet) == [str(number) for number in range(100)]
-    assert outlet.sent_count == 100
+    assert await send_all(outlet) == [b"%d" % number for number in range(100)]
+    assert (outlet.waiting_bytes, outlet.taken_bytes) == (0, 190)
 
 
 async def test_what_is_pushed_while_sending_is_sent_too():
@@ -31,37 +46,55 @@ async def test_what_is_pushed_while_sending_is_sent_too():
 
     async def send(frame):
         sent.append(frame)
-        if frame == "1":
-            outlet.push("2")
+        if frame == b"1":
+            outlet.push(b"2")
         else:
             outlet.finish(None)
 
-    outlet.push("1")
+    outlet.push(b"1")
     await asyncio.wait_for(outlet.run(send), 2)
-    assert sent == ["1", "2"]
+    assert sent == [b"1", b"2"]
 
 
-async def test_a_reader_behind_by_too_many_frames_is_cut_off_as_slow():
+async def test_a_wire_gets_frames_without_a_queue_and_a_task():
+    wire = Wire()
+    outlet = Outlet(wire)
+    outlet.push(b"1")
+    outlet.push(b"23")
+    assert wire.frames == [b"1", b"23"]
+    assert (outlet.waiting_bytes, outlet.taken_bytes) == (0, 3)
+    outlet.finish(CloseCode.RESTART)
+    outlet.push(b"4")
+    assert wire.frames == [b"1", b"23"]
+
+
+async def test_a_reader_too_far_behind_is_cut_off_as_slow_whoever_sends():
+    for outlet in (Outlet(), Outlet(stuck())):
+        outlet.push(b"x" * MAX_WAITING_BYTES)
+        assert not outlet.over.is_set()
+        outlet.push(b"x")
+        assert outlet.code is CloseCode.SLOW
+
+
+def stuck():
+    wire = Wire()
+    wire.stuck = True
+    return wire
+
+
+async def test_who_is_cut_off_gets_nothing_of_what_was_queued():
     outlet = Outlet()
-    for _ in range(MAX_QUEUED_FRAMES):
-        outlet.push("x")
-    assert not outlet.over.is_set()
-    outlet.push("x")
-    assert outlet.code is CloseCode.SLOW
-    assert outlet.waiting_count == 0
-
-
-async def test_a_reader_behind_by_too_many_characters_is_cut_off_as_slow():
-    outlet = Outlet()
-    outlet.push("x" * (MAX_QUEUED_CHARS + 1))
-    assert outlet.code is CloseCode.SLOW
+    outlet.push(b"x")
+    outlet.cut(CloseCode.HEARTBEAT)
+    assert outlet.waiting_bytes == 0
+    assert await send_all(outlet) == []
 
 
 async def test_after_the_end_nothing_more_is_taken_and_the_first_code_counts():
     outlet = Outlet()
-    outlet.push("last words")
+    outlet.push(b"last words")
     outlet.finish(CloseCode.AUTH)
     outlet.finish(CloseCode.RATE)
-    outlet.push("too late")
-    assert await send_all(outlet) == ["last words"]
+    outlet.push(b"too late")
+    assert await send_all(outlet) == [b"last words"]
     assert outlet.code is CloseCode.AUTH

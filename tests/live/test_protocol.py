@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+from websockets.frames import Frame, Opcode
+from websockets.streams import StreamReader
 
 from auctions import moves
 from auctions.shape import flaw_in
@@ -23,7 +25,9 @@ from market.live.protocol import (
     Sub,
     micros,
     read,
+    text_of,
     write,
+    write_snapshot,
 )
 
 AUCTION = "01920000-0000-7000-8000-000000000001"
@@ -33,7 +37,7 @@ BID = {"op": "bid", "id": "7", "auction": AUCTION, "cid": "c-1", "amount_cents":
 def refusal(frame):
     with pytest.raises(BadFrame) as caught:
         read(frame if isinstance(frame, str | bytes) else json.dumps(frame))
-    return json.loads(write(caught.value.error))
+    return json.loads(text_of(write(caught.value.error)))
 
 
 @pytest.mark.parametrize(
@@ -180,9 +184,22 @@ def test_an_error_repeats_nothing_that_was_sent():
 
 def test_a_message_is_one_json_object_told_apart_by_t():
     at = datetime(2026, 11, 22, 8, 0, 0, 250_000, tzinfo=UTC)
-    shown = json.loads(write(Heartbeat(at=at, heads={AUCTION: 3})))
+    shown = json.loads(text_of(write(Heartbeat(at=at, heads={AUCTION: 3}))))
     assert shown == {"t": "hb", "at": "2026-11-22T08:00:00.250000Z", "heads": {AUCTION: 3}}
 
 
 def test_micros_counts_microseconds_since_1970():
     assert micros(datetime(1970, 1, 2, 0, 0, 0, 7, tzinfo=UTC)) == 86_400_000_007
+
+
+@pytest.mark.parametrize(("size", "header_count"), [(0, 2), (100, 4), (65_000, 4), (70_000, 10)])
+def test_a_frame_goes_over_the_wire_as_one_text_frame_of_the_websocket_protocol(size, header_count):
+    frame = write_snapshot({"filler": "x" * size}, "e")
+    stream = StreamReader()
+    stream.feed_data(frame)
+    with pytest.raises(StopIteration) as parsed:
+        next(Frame.parse(stream.read_exact, mask=False))
+    heard = parsed.value.value
+    assert (heard.opcode, heard.fin) == (Opcode.TEXT, True)
+    assert heard.data.decode() == text_of(frame)
+    assert len(frame) == header_count + len(heard.data)

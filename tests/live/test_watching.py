@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import asyncpg
 
 from auctions.views import apply
-from market.live.outlet import MAX_QUEUED_CHARS
+from market.live.outlet import MAX_WAITING_BYTES
 from tests import factories
 from tests.live.conftest import key_of, register, session_of
 
@@ -237,7 +237,7 @@ async def test_a_slow_reader_is_cut_and_the_others_hear_on(node, hold):
         slow.raw.transport.pause_reading()
         async with asyncio.timeout(20):
             while victim.outlet.code is None:  # larger than the kernel's buffers, and never read
-                victim.outlet.push("x" * (MAX_QUEUED_CHARS // 4))
+                victim.outlet.push(b"x" * (MAX_WAITING_BYTES // 4))
                 await asyncio.sleep(0)
         assert victim.outlet.code == 4413
         await bid(bob, floor, 110_000, "b-1")

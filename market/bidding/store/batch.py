@@ -37,7 +37,7 @@ async def prepare(connection: Connection) -> None:
     await connection.execute(
         "SET app.role = 'system'; SET lock_timeout = '250ms'; SET statement_timeout = '10s';"
         " SET idle_in_transaction_session_timeout = '10s'; SET jit = off; SET enable_seqscan = off;"
-        " SET enable_hashjoin = off; SET enable_mergejoin = off"
+        " SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan"
     )
 
 
@@ -130,52 +130,57 @@ WITH event AS (
     SELECT * FROM unnest($7::text::uuid[], $8::text::uuid[], $9::text[], $10::text::bigint[], $11::text[],
         $12::text::bigint[], $13::text::boolean[], $14::text[], $15::text::uuid[], $16::text::uuid[], $17::text[],
         $18::text::bigint[], $19::text::timestamptz[], $20::text::timestamptz[])
-), refused AS (
-    INSERT INTO bid_refusal (auction_id, org_id, cid, kind, amount_cents, confirmed, asked, placed_by, code, detail,
-        min_next_cents, received_at, decided_at)
-    SELECT n.* FROM unnest($21::text::uuid[], $22::text::uuid[], $23::text[], $24::text[], $25::text::bigint[],
-        $26::text::boolean[], $27::text[], $28::text::uuid[], $29::text[], $30::text[], $31::text::bigint[],
-        $32::text::timestamptz[], $33::text::timestamptz[])
-        AS n (auction_id, org_id, cid, kind, amount_cents, confirmed, asked, placed_by, code, detail, min_next_cents,
-            received_at, decided_at)
-    WHERE EXISTS (SELECT FROM registration r
-        WHERE r.auction_id = n.auction_id AND r.org_id = n.org_id AND r.refusal_count < $46)
-    RETURNING auction_id, org_id
-), counted AS (
-    UPDATE registration r SET refusal_count = refusal_count + k.count
-    FROM (SELECT auction_id, org_id, count(*) FROM refused GROUP BY 1, 2) AS k
-    WHERE r.auction_id = k.auction_id AND r.org_id = k.org_id
 ), moved AS (
     UPDATE auction a
     SET phase = n.phase, seq = n.seq, head = n.head, price_cents = n.price_cents, leader_org_id = n.leader_org_id,
         bid_count = n.bid_count, closes_at = n.closes_at, due_at = n.due_at
-    FROM unnest($34::text::uuid[], $35::text::bigint[], $36::text[], $37::text::bigint[], $38::bytea[],
-        $39::text::bigint[], $40::text::uuid[], $41::text::bigint[], $42::text::timestamptz[],
-        $43::text::timestamptz[])
+    FROM unnest($21::text::uuid[], $22::text::bigint[], $23::text[], $24::text::bigint[], $25::bytea[],
+        $26::text::bigint[], $27::text::uuid[], $28::text::bigint[], $29::text::timestamptz[],
+        $30::text::timestamptz[])
         AS n (auction_id, before_seq, phase, seq, head, price_cents, leader_org_id, bid_count, closes_at, due_at)
     WHERE a.auction_id = n.auction_id AND a.seq = n.before_seq
     RETURNING 1
 )
-SELECT (SELECT count(*) FROM moved), (SELECT count(pg_notify($44, note)) FROM unnest($45::text[]) AS note)
+SELECT (SELECT count(*) FROM moved), (SELECT count(pg_notify($31, note)) FROM unnest($32::text[]) AS note)
+"""
+_REFUSE = """
+WITH refused AS (
+    INSERT INTO bid_refusal (auction_id, org_id, cid, kind, amount_cents, confirmed, asked, placed_by, code, detail,
+        min_next_cents, received_at, decided_at)
+    SELECT n.* FROM unnest($1::text::uuid[], $2::text::uuid[], $3::text[], $4::text[], $5::text::bigint[],
+        $6::text::boolean[], $7::text[], $8::text::uuid[], $9::text[], $10::text[], $11::text::bigint[],
+        $12::text::timestamptz[], $13::text::timestamptz[])
+        AS n (auction_id, org_id, cid, kind, amount_cents, confirmed, asked, placed_by, code, detail, min_next_cents,
+            received_at, decided_at)
+    WHERE EXISTS (SELECT FROM registration r
+        WHERE r.auction_id = n.auction_id AND r.org_id = n.org_id AND r.refusal_count < $14)
+    RETURNING auction_id, org_id
+)
+UPDATE registration r SET refusal_count = refusal_count + k.count
+FROM (SELECT auction_id, org_id, count(*) FROM refused GROUP BY 1, 2) AS k
+WHERE r.auction_id = k.auction_id AND r.org_id = k.org_id
 """
 # One letter a column: `t` for texts and `b` for bytes, which the driver takes as arrays; `_` for all other types.
 _EVENTS, _BIDS, _REFUSALS, _MOVES = "___ttb", "__t_t__t__t___", "__tt__t_tt___", "__t_b_____"
 
 
-async def write(connection: Connection, draft: Draft) -> None:
-    """Everything of a batch that others read, in one statement, with one hint to the other nodes."""
-    moves = [_move(auction_id, committed.events[0][0].seq, draft) for auction_id, committed in draft.committed.items()]
-    if not moves and not draft.refusals:
+async def write(connection: Connection, draft: Draft, *, hint: bool) -> None:
+    """Everything of a batch that others read: a statement for what was accepted, with one `hint`, and one for refusals.
+
+    Two, because a statement's parts cost time even when there is nothing for them to do, and most batches refuse nothing.
+    """
+    if draft.refusals:
+        await connection.execute(_REFUSE, *_columns(draft.refusals, _REFUSALS), _REFUSALS_KEPT)
+    if not draft.committed:
         return
+    moves = [_move(auction_id, committed.events[0][0].seq, draft) for auction_id, committed in draft.committed.items()]
     moved = await connection.fetchval(
         _WRITE,
         *_columns(draft.events, _EVENTS),
         *_columns(draft.bids, _BIDS),
-        *_columns(draft.refusals, _REFUSALS),
         *_columns(moves, _MOVES),
         CHANNEL,
-        _notes(draft),
-        _REFUSALS_KEPT,
+        _notes(draft) if hint else [],
     )
     if moved != len(moves):
         raise AssertionError(f"{len(moves)} auctions were to move and {moved} did: somebody wrote without the lock")

@@ -117,7 +117,7 @@ class BidRow(Base):
     placed_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
     __table_args__ = (
-        UniqueConstraint("auction_id", "seq"),
+        UniqueConstraint("seq", "auction_id"),  # not the other way round: a key would be looked up by it
         ForeignKeyConstraint(
             ["org_id", "capability", "clearance_id"],
             ["clearance.org_id", "clearance.capability", "clearance.clearance_id"],

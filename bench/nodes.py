@@ -1,0 +1,112 @@
+"""One node, two nodes, and the ways of hinting between them: `python -m bench.nodes [--nats nats://127.0.0.1:4222]`.
+
+Bidders and watchers are spread over the nodes. What crosses from node to node is measured by sockets of bidders, who hear
+every event at once: from sending the bid to one node until it is heard of on the other. Without a hint a node looks once a
+second. A NATS server is started if the machine has one; without one its rows are left out.
+"""
+
+import argparse
+import asyncio
+import shutil
+import statistics
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import uvloop
+
+from bench.__main__ import idle_share
+from bench.place import Place, load, new_auctions, prepared, server, watching
+from bench.watchers import delays, percentile
+from tests.running import free_port
+
+_HEARING_PER_SECOND = 200
+_SCENARIOS = (("1 auction", 1), ("50 auctions", 50))
+
+
+@asynccontextmanager
+async def nats_server() -> AsyncIterator[str | None]:
+    """The address of a NATS server of this run; None if the machine has none."""
+    program = shutil.which("nats-server") or shutil.which("nats-server", path="/usr/sbin")
+    if program is None:
+        yield None
+        return
+    port = free_port()
+    run = await asyncio.create_subprocess_exec(
+        program,
+        "-a",
+        "127.0.0.1",
+        "-p",
+        str(port),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        yield f"nats://127.0.0.1:{port}"
+    finally:
+        run.terminate()
+        await run.wait()
+
+
+async def measure(place: Place, node_count: int, seconds: float, lane: str, **settings: object) -> dict:
+    figures: dict = {}
+    async with AsyncExitStack() as stack:
+        nodes = [await stack.enter_async_context(server(place, lane, **settings)) for _ in range(node_count)]
+        ports = [node.port for node in nodes]
+        for title, auction_count in _SCENARIOS:
+            auctions = await new_auctions(place, auction_count)
+            bids = await load(place, ports, auctions, sockets=128, depth=4, seconds=seconds)
+            figures[title] = bids["per_second"]
+        auctions = await new_auctions(place, 1)
+        async with watching(place, ports[-1:], auctions, sockets=4, keys=place.keys, notes_every=1) as watchers:
+            bids = await load(
+                place, ports[:1], auctions, sockets=16, per_second=_HEARING_PER_SECOND, seconds=seconds, keep=True
+            )
+            await asyncio.sleep(1.5)
+    waits = [wait for heard in watchers.result["heard"] for wait in delays(bids["told"], heard)]
+    return figures | {"p50": percentile(waits, 0.5) * 1000, "p99": percentile(waits, 0.99) * 1000}
+
+
+async def run(options: argparse.Namespace) -> None:
+    found: dict[str, list[dict]] = {}
+    with tempfile.TemporaryDirectory(prefix="market-bench-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        async with nats_server() as nats, prepared(folder) as place:
+            ways = [("one node", 1, "lane", {}), ("two nodes, hints by NOTIFY", 2, "lane", {})]
+            if nats is not None:
+                ways += [("two nodes, hints by NATS", 2, "lane", {"bus_url": nats})]
+            ways += [("two nodes, no hints", 2, "mute", {})]
+            for number in range(options.runs):
+                print(
+                    f"run {number + 1} of {options.runs}, {idle_share(1):.0%} idle before", file=sys.stderr, flush=True
+                )
+                for words, node_count, lane, settings in ways:
+                    figures = await measure(place, node_count, options.seconds, lane, **settings)
+                    found.setdefault(words, []).append(figures)
+    show(found, options)
+
+
+def show(found: dict[str, list[dict]], options: argparse.Namespace) -> None:
+    print(f"128 bidders spread over the nodes, up to 4 bids under way each, {options.seconds:g} s;"
+          f" medians of {options.runs} runs")  # fmt: skip
+    print(f"{'':<28} {'1 auction':>11} {'50 auctions':>12} {'heard p50 ms':>13} {'p99 ms':>8}")
+    for words, runs in found.items():
+        one, many, p50, p99 = (
+            statistics.median(run[name] for run in runs) for name in (*dict(_SCENARIOS), "p50", "p99")
+        )
+        print(f"{words:<28} {one:>11,.0f} {many:>12,.0f} {p50:>13.1f} {p99:>8.1f}")
+    print("accepted bids a second; heard: from the bid, sent to one node, to a bidder's socket on the last one")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.nodes", description="One node and two.")
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--runs", type=int, default=3)
+    uvloop.run(run(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()
