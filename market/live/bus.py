@@ -59,7 +59,9 @@ class Bus:
         writer: asyncio.StreamWriter | None = None
         try:
             async with asyncio.timeout(_CONNECT_S):
-                reader, writer = await self._connect()
+                host, port = self._at.hostname or "127.0.0.1", self._at.port or _PORT
+                reader, writer = await asyncio.open_connection(host, port, limit=_MAX_HINT_BYTES)
+                await self._greet(reader, writer, host)
             self._writer = writer
             connected()
             while True:
@@ -72,9 +74,7 @@ class Bus:
             if writer is not None:
                 writer.close()
 
-    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        host, port = self._at.hostname or "127.0.0.1", self._at.port or _PORT
-        reader, writer = await asyncio.open_connection(host, port, limit=_MAX_HINT_BYTES)
+    async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str) -> None:
         verb, _, info = (await reader.readline()).partition(b" ")
         if verb != b"INFO":
             raise BusError("the bus of hints is no NATS server")
@@ -84,7 +84,6 @@ class Bus:
         while (line := (await reader.readline()).strip()) != b"PONG":
             if not line or line.startswith(b"-ERR"):
                 raise BusError(f"the bus of hints refuses us: {line[:100].decode('ascii', 'replace')}")
-        return reader, writer
 
     def _login(self) -> bytes:
         """Our own hints are not sent back to us."""

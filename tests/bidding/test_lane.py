@@ -361,3 +361,25 @@ async def test_the_folded_state_is_what_the_stored_events_add_up_to(hall, lane):
         await lane.submit(ceiling(hall.context, room.buyers[number % 3], room.auction_id, 100_000 + number * 7_777))
     events = await events_of(hall, room.auction_id)
     assert replay(decode(row["body"]) for row in events) == lane.states.peek(room.auction_id).auction
+
+
+async def test_the_plans_of_a_batch_are_made_once_and_find_a_key_by_its_own_index(hall, make_lane):
+    room = await hall.room()
+    lane = await make_lane()
+    for number in range(8):  # PostgreSQL plans five times anew before it thinks of keeping a plan
+        assert (
+            await lane.submit(bid(hall.context, room.buyers[number % 2], room.auction_id, 100_000 + number * 10_000))
+        ).holds
+    connection = lane._writer._connection
+    anew = await connection.fetchval("SELECT sum(custom_plans) FROM pg_prepared_statements WHERE NOT from_sql")
+    assert anew == 0
+    await connection.execute("BEGIN")
+    try:
+        names = await connection.fetch("SELECT name FROM pg_prepared_statements WHERE statement LIKE '%FROM wanted%'")
+        plan = await connection.fetch(f"EXPLAIN EXECUTE {names[0]['name']} ('{{}}', '{{}}', '{{}}')")
+    finally:
+        await connection.execute("ROLLBACK")
+    text = "\n".join(row[0] for row in plan)
+    for table, alias in (("bid", "b"), ("bid_refusal", "r")):
+        assert f"Index Scan using pk_{table} on {table} {alias}" in text
+    assert text.count("(cid = w") == 2

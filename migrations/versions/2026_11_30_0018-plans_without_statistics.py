@@ -6,8 +6,8 @@ auction to be as good for finding one key, took the shorter one, and read throug
 
 from migrations.guard import run
 
-revision = "0017"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
