@@ -167,7 +167,7 @@ async def server(place: Place, writer: str = "lane", **settings: object) -> Asyn
     environment = {**place.environment, "MARKET_PORT": str(port), "MARKET_PUBLIC_URL": url, **own}
     run = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.place", "--serve", writer, env=environment)
     try:
-        for _ in range(300):
+        for _ in range(1_200):
             try:
                 _, probe = await asyncio.open_connection("127.0.0.1", port)
             except OSError:

@@ -8,6 +8,7 @@ import asyncpg
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from market.kit.actor import Actor, Role
@@ -24,10 +25,11 @@ _WEATHER = frozenset({"40P01", "40001", "55P03", "53300", "57P01", "57P02", "57P
 class Database:
     """Two logins on one database: `app` for everybody's work, `officer` for compliance decisions."""
 
-    def __init__(self, app_url: str, officer_url: str, *, pool_count: int = 10) -> None:
+    def __init__(self, app_url: str, officer_url: str, *, pool_count: int = 10, patience_s: float = 10.0) -> None:
+        """Who finds all of `pool_count` connections taken waits `patience_s` for one, then gets `Transient`."""
         self.app_url = app_url
-        self._app = _engine(app_url, pool_count)
-        self._officer = _engine(officer_url, 4)
+        self._app = _engine(app_url, pool_count, patience_s)
+        self._officer = _engine(officer_url, 4, patience_s)
 
     @asynccontextmanager
     async def begin(self, actor: Actor) -> AsyncIterator[AsyncSession]:
@@ -68,6 +70,8 @@ async def _transaction(engine: AsyncEngine, actor: Actor) -> AsyncIterator[Async
             yield session
     except OperationalError as error:
         raise Transient("the database is busy or restarting; try again in a moment") from error
+    except PoolTimeout as error:
+        raise Transient("the database has more to do than it can; try again in a moment") from error
     except (OSError, asyncpg.InterfaceError) as error:
         raise Transient("the database cannot be reached; try again in a moment") from error
     except DBAPIError as error:
@@ -76,12 +80,12 @@ async def _transaction(engine: AsyncEngine, actor: Actor) -> AsyncIterator[Async
         raise
 
 
-def _engine(url: str, pool_count: int) -> AsyncEngine:
+def _engine(url: str, pool_count: int, patience_s: float) -> AsyncEngine:
     return create_async_engine(
         make_url(url).set(drivername="postgresql+asyncpg"),
         pool_size=pool_count,
         max_overflow=0,
-        pool_timeout=10,
+        pool_timeout=patience_s,
         pool_pre_ping=True,
         hide_parameters=True,
     )

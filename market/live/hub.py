@@ -74,6 +74,8 @@ class Live:
         self._connections: dict[Connection, None] = {}
         self._of_user: dict[UUID | None, list[Connection]] = {}
         self._loops: list[asyncio.Task[None]] = []
+        # Thousands come back at once after a restart: they leave half of the connections to HTTP and to the closer.
+        self._looking = asyncio.Semaphore(max(1, settings.database_pool_count // 2))
         self._desk = Desk(
             context,
             lane,
@@ -128,7 +130,7 @@ class Live:
     async def sign_in(self, connection: Connection, token: str, name: str | UnsetType = UNSET) -> None:
         """Make the token's bearer the socket's user; an unknown token closes it (4401)."""
         try:
-            async with self.context.db.begin(SYSTEM) as tx:
+            async with self._looking, self.context.db.begin(SYSTEM) as tx:
                 now = self.context.clock.now()
                 actor = await parties.authenticate(tx, token, now, address=connection.address)
         except Unauthenticated:
@@ -266,7 +268,7 @@ class Live:
     async def _seat(self, actor: Actor, auction_id: UUID) -> Audience:
         """As whom the actor watches. Raises `NoSuchAuction` if there is none, or none that the actor may see."""
         require(actor, scope="auctions:read")
-        async with self.context.db.begin(actor) as tx:
+        async with self._looking, self.context.db.begin(actor) as tx:
             auction = await bidding.find_auction(tx, auction_id)
             return await bidding.seat_of(tx, actor, auction)
 
