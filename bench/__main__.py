@@ -17,6 +17,10 @@ BENCHMARKS = {
     "screening": ["-m", "bench.screening"],
     "masking": ["-m", "bench.masking", "--rows", "200000"],
     "bids": ["-m", "bench.bids", "--seconds", "3"],
+    "watchers": ["-m", "bench.watchers", "--seconds", "3"],
+    "closing": ["-m", "bench.closing"],
+    "nodes": ["-m", "bench.nodes", "--seconds", "2", "--runs", "3"],
+    "bus": ["-m", "bench.bus"],
     "gate": ["-m", "bench.gate"],
     "settlement": ["-m", "bench.settlement", "--seconds", "3"],
 }
