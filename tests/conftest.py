@@ -95,9 +95,16 @@ async def _forget_on_power_cut(admin_url: str) -> None:
     await admin.close()
 
 
+@pytest.fixture(scope="session")
+def passwords(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> RolePasswords:
+    """The roles' passwords: roles belong to the cluster, so on a given server all processes of a run share them."""
+    is_shared = "MARKET_DATABASE_URL" in os.environ and "PYTEST_XDIST_WORKER" in os.environ
+    home = tmp_path_factory.getbasetemp().parent if is_shared else folder
+    return RolePasswords.load_or_create(home / "roles.json", SystemChance(SystemClock()).token)
+
+
 @pytest_asyncio.fixture(scope="session")
-async def cluster(admin_url: str, folder: Path) -> AsyncIterator[Cluster]:
-    passwords = RolePasswords.load_or_create(folder / "roles.json", SystemChance(SystemClock()).token)
+async def cluster(admin_url: str, passwords: RolePasswords) -> AsyncIterator[Cluster]:
     template = f"{_PREFIX}_template"
     urls = await prepare(admin_url, database=template, passwords=passwords)
     await migrate(urls.migrator)

@@ -1,4 +1,4 @@
-"""Three whole demos, each a process with its own folder; they run while other tests of this room wait for clocks."""
+"""Two whole demos, side by side, each a process with its own folder; `make demo` itself sells the generated tape."""
 
 import os
 import subprocess
@@ -33,13 +33,6 @@ class DemoRun:
         return self
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What only waits for the demos comes last, so that they run beside the others."""
-    own = [item for item in items if "tests/demo" in str(item.path)]
-    late = [item for item in own if item.path.name == "test_demo.py"]
-    items[:] = [item for item in items if item not in late] + late
-
-
 def environment(data_dir: Path) -> dict[str, str]:
     """As a user's shell has it, with a folder of its own and no other settings."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("MARKET_")}
@@ -48,13 +41,12 @@ def environment(data_dir: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def demos() -> Iterator[dict[str, DemoRun]]:
-    """By the tape they sell: `generated`, `csv` (public loans), `xlsx` (a workbook with a mapping file)."""
+    """By the tape they sell: `csv` (public loans), `xlsx` (a workbook with a mapping file)."""
     with tempfile.TemporaryDirectory(prefix="market-demos-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o711)
         workbook, mapping = _workbook(folder)
         runs = {
-            "generated": _start(folder / "generated"),
             "csv": _start(folder / "csv", "--tape", str(PUBLIC_TAPE)),
             "xlsx": _start(folder / "xlsx", "--tape", str(workbook), "--mapping", str(mapping)),
         }

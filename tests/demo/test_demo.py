@@ -12,7 +12,7 @@ import pytest
 
 from tests.demo.conftest import PUBLIC_TAPE, DemoRun
 
-KINDS = ("generated", "csv", "xlsx")
+KINDS = ("csv", "xlsx")
 FILES = {"masked.csv", "auction.jsonl", "PSA.pdf", "ledger.csv", "sale-file.csv", "report.json"}
 
 
