@@ -182,7 +182,7 @@ def test_a_message_within_five_minutes_is_believed(ahead):
     assert read_event(body, signed(body, NOW + ahead), SECRET, NOW)
 
 
-_BODY = event()
+_BODY = event(id="evt_1")
 
 
 @pytest.mark.parametrize(
