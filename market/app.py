@@ -37,7 +37,7 @@ def create_app(context: Context) -> Litestar:
     app = Litestar(
         route_handlers=[*HANDLERS, swagger_files()],
         dependencies={
-            "context": Provide(lambda: context, sync_to_thread=False),
+            "context": Provide(_context, sync_to_thread=False),
             "actor": Provide(parties.provide_actor),
             "lane": Provide(_lane, sync_to_thread=False),
         },
@@ -57,6 +57,10 @@ def create_app(context: Context) -> Litestar:
     )
     tell_the_truth(app)
     return app
+
+
+def _context(state: State) -> Context:
+    return state.context  # type: ignore[no-any-return]
 
 
 def _lane(state: State) -> Lane:

@@ -17,7 +17,6 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.engine import make_url
 
-from market.app import create_app
 from market.compliance.screening import service as screening
 from market.db.cluster import RolePasswords, RoleUrls, drop_database, prepare
 from market.db.context import Context
@@ -31,6 +30,7 @@ from market.kit.files import FileStore
 from market.kit.ids import SystemChance
 from market.kit.vault import KeyFileVault
 from market.settings import Settings
+from tests.application import application
 from tests.listed import a_packed
 from tests.running import RunningServer
 
@@ -49,7 +49,9 @@ class Cluster:
         name = f"{_PREFIX}_{next(_numbers)}"
         admin = await asyncpg.connect(self.admin_url)
         try:
-            await admin.execute(f"CREATE DATABASE {name} TEMPLATE {self.template} OWNER market_migrator")
+            await admin.execute(
+                f"CREATE DATABASE {name} TEMPLATE {self.template} OWNER market_migrator STRATEGY file_copy"
+            )
             # A copy has the template's tables, policies and grants inside, but not its grants on the database itself.
             await admin.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
             await admin.execute(
@@ -167,7 +169,7 @@ async def context(urls: RoleUrls, tmp_path: Path) -> AsyncIterator[Context]:
 @pytest_asyncio.fixture
 async def client(context: Context) -> AsyncIterator[httpx.AsyncClient]:
     """HTTP against the real application in this process, its lifespan (lane, feed, ticker) running."""
-    app = create_app(context)
+    app = application(context)
     started, stop = asyncio.Event(), asyncio.Event()
 
     async def live() -> None:

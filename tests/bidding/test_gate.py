@@ -259,11 +259,17 @@ async def test_no_bid_is_late_when_clearances_end_while_thousands_race(hall, mak
             orders = [racing_bid(hall, party, room, next(amounts)) for room in rooms for _ in range(4)]
             answers.extend(await asyncio.gather(*(lane.submit(order) for order in orders)))
 
+    async def go_on():
+        wanted = len(answers) + 250
+        async with asyncio.timeout(120):
+            while len(answers) < wanted:
+                await asyncio.sleep(0.01)
+
     racing = [asyncio.create_task(race(party, lane)) for party in parties for lane in lanes]
     for party in parties:
-        await asyncio.sleep(0.4)
+        await go_on()
         await end(hall, party)
-    await asyncio.sleep(0.2)
+    await go_on()
     stop.set()
     await asyncio.gather(*racing)
     owner = await hall.migrator()

@@ -12,7 +12,6 @@ import pytest
 import pytest_asyncio
 
 from auctions.messages import Reason
-from market.app import create_app
 from market.bidding import routes, schemas
 from market.bidding import service as bidding
 from market.bidding.rules import PROBLEMS
@@ -22,6 +21,7 @@ from market.parties import service as parties
 from market.portfolios import service as portfolios
 from market.portfolios.nda import NDA_VERSION
 from tests import factories
+from tests.application import application
 from tests.bidding.conftest import new_cid
 
 _ORIGIN = "http://market.test"
@@ -50,7 +50,7 @@ class Web:
 @pytest_asyncio.fixture
 async def web(hall):
     context = replace(hall.context, settings=replace(hall.context.settings, close_drain_ms=0))
-    app = create_app(context)
+    app = application(context)
     started, stop = asyncio.Event(), asyncio.Event()
 
     async def live():

@@ -71,7 +71,7 @@ async def waiting(hall):
     """Until the lane waits for a lock."""
     owner = await hall.admin()
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not await owner.fetchval(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
             ):

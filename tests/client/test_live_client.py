@@ -102,7 +102,7 @@ async def test_a_silent_connection_is_given_up_after_three_heartbeats(node, prox
     async with live_client(proxy.url, api_key=await key_of(node.context, floor.ada, *ALL)) as ada:
         await ada.watch(floor.auction_id)
         proxy.mute = True
-        await until(lambda: proxy.connection_count >= 2, timeout_s=10)
+        await until(lambda: proxy.connection_count >= 2, timeout_s=60)
         proxy.cut()
         proxy.mute = False
         await until(lambda: ada.connected_count >= 2)

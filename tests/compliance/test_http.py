@@ -202,7 +202,7 @@ async def test_a_file_for_no_case_of_ones_own_is_refused_before_it_is_read(
     party, other = await factories.register_member(context), await factories.register_member(context)
     theirs = await factories.draft_case(context, other)
     sent = await factories.submitted_case(context, party)
-    async with session(client, party), asyncio.timeout(10):
+    async with session(client, party), asyncio.timeout(60):
         for case_id, status in ((context.chance.new_id(), 404), (theirs, 404), (sent, 409)):
             body = Held()
             answer = await client.post(f"/v1/cases/{case_id}/evidence", content=body, headers=FORM)
@@ -212,7 +212,7 @@ async def test_a_file_for_no_case_of_ones_own_is_refused_before_it_is_read(
 async def test_an_organisation_brings_two_files_at_once(client: httpx.AsyncClient, context: Context) -> None:
     party = await factories.register_member(context)
     url = f"/v1/cases/{await factories.draft_case(context, party)}/evidence"
-    async with session(client, party), asyncio.timeout(10):
+    async with session(client, party), asyncio.timeout(60):
         bodies = [Held(), Held()]
         under_way = [asyncio.create_task(client.post(url, content=body, headers=FORM)) for body in bodies]
         for body in bodies:

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,12 @@ def sources(*packages: str) -> Iterator[Path]:
         yield from sorted((ROOT / package).rglob("*.py"))
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    """All of a file's syntax, read once for all tests."""
+    return list(ast.walk(ast.parse(path.read_text())))
+
+
 def tracked() -> list[str]:
     return subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
 
@@ -61,7 +68,7 @@ def test_no_file_outgrows_a_readers_patience() -> None:
 def test_no_function_outgrows_the_screen() -> None:
     long = {}
     for path in sources(*PACKAGES):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(path):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 lines = (node.end_lineno or node.lineno) - node.body[0].lineno + 1
                 if lines > MAX_FUNCTION_LINES:
@@ -94,7 +101,7 @@ def test_only_the_session_commits() -> None:
 def test_no_import_hides_inside_a_function() -> None:
     guilty = []
     for path in sources(*PACKAGES):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(path):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 guilty += [
                     f"{path.relative_to(ROOT)}:{inner.lineno}"
@@ -108,7 +115,7 @@ def test_no_import_hides_inside_a_function() -> None:
 def test_identifiers_use_the_words_of_the_trade(word: str) -> None:
     guilty = []
     for path in sources(*PACKAGES):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(path):
             name = getattr(node, "name", None) or getattr(node, "id", None) or getattr(node, "arg", None)
             if isinstance(name, str) and re.search(rf"(^|_){word}(s?)(_|$)", name.lower()):
                 guilty.append(f"{path.relative_to(ROOT)}: {name} (say {FORBIDDEN_WORDS[word]})")
@@ -118,7 +125,7 @@ def test_identifiers_use_the_words_of_the_trade(word: str) -> None:
 def test_no_float_touches_money() -> None:
     guilty = []
     for path in sources("market", "auctions"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(path):
             if (
                 isinstance(node, ast.AnnAssign)
                 and isinstance(node.target, ast.Name)

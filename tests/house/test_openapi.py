@@ -6,13 +6,13 @@ import httpx
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from market.app import create_app
 from market.db.context import Context
+from tests.application import application
 
 
 @pytest.fixture
 def document(context: Context) -> dict:
-    return create_app(context).openapi_schema.to_schema()
+    return application(context).openapi_schema.to_schema()
 
 
 def _operations(document: dict) -> list[tuple[str, str, dict]]:

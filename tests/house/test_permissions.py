@@ -131,10 +131,10 @@ async def _tell(app: Any, day: MarketDay, who: str, command: str, body: dict[str
     try:
         if who != NOBODY:
             await live.sign_in(connection, await day.session(who, again=True))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 await frames.get()
         await live.hear(connection, frame(command, body))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             answer = msgspec.json.decode(text_of(await frames.get()))
         return _verdict(answer)
     finally:

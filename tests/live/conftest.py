@@ -100,7 +100,7 @@ class Node:
         await self.lane.start()
         await self.live.start()
         self._task = asyncio.create_task(self._server._serve())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not self._server.started:
                 await asyncio.sleep(0.01)
         self.running = True

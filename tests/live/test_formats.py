@@ -70,7 +70,7 @@ class Stage:
                 await portfolios.accept_nda(tx, party.actor, pool_id, NDA_VERSION, now=now)
             await bidding.register_bidder(tx, party.actor, auction.auction_id, None, now)
 
-    async def until(self, auction_id, accept, who="ada", timeout_s=10):
+    async def until(self, auction_id, accept, who="ada", timeout_s=60):
         """The state as `who` sees it, once it is accepted."""
         async with asyncio.timeout(timeout_s):
             while not accept(state := self.live[who].state(auction_id)):

@@ -242,7 +242,7 @@ async def test_a_slow_reader_is_cut_and_the_others_hear_on(node, hold):
         assert victim.outlet.code == 4413
         await bid(bob, floor, 110_000, "b-1")
         assert (await ack(bob, "b-1"))["status"] == "accepted"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while victim in node.live._connections:
                 await asyncio.sleep(0.05)
         slow.raw.transport.abort()
@@ -274,17 +274,20 @@ async def test_an_observer_gets_at_most_ten_updates_a_second_and_ends_up_to_date
     ):
         await subscribe(watching, floor)
         await watching.hear_type("snapshot")
+        began_s = context.clock.monotonic_s()
         for number in range(60):
             await bid(ada, floor, 110_000 + 10_000 * number, f"a-{number}")
         last = await ack(ada, "a-59")
         folder, count = Folder(), 0
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while folder.state is None or folder.state["seq"] < last["seq"]:
                 frame = await watching.hear()
                 if frame["t"] in {"snapshot", "event"}:
                     count += 1
                     folder.take(frame) if frame["t"] == "snapshot" or folder.state else None
-    assert count < 15
+        took_s = context.clock.monotonic_s() - began_s
+    assert count <= 10 * took_s + 5
+    assert count < 60
 
 
 async def test_a_bidder_beyond_the_rate_gets_rate_limited_and_in_the_end_is_cut(start_node, hold):

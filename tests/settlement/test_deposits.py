@@ -72,7 +72,7 @@ async def test_of_many_deposits_at_once_one_is_held(bank):
 
 
 async def _until_waiting(context, count):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await _waiting_count(context) < count:
             await asyncio.sleep(0.01)
 

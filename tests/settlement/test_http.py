@@ -8,12 +8,12 @@ from uuid import uuid4
 import httpx
 import pytest_asyncio
 
-from market.app import create_app
 from market.parties import service as parties
 from market.parties.routes import COOKIE
 from market.settlement.statement import MAX_BYTES
 from masking.envelope import private_key_from_seed, receive_key
 from tests import factories
+from tests.application import application
 from tests.settlement.wires import Wire, statement
 
 
@@ -22,7 +22,7 @@ class Doors:
 
     def __init__(self, bank) -> None:
         self.bank = bank
-        self.transport = httpx.ASGITransport(app=create_app(bank.context))
+        self.transport = httpx.ASGITransport(app=application(bank.context))
         self.open: list[httpx.AsyncClient] = []
 
     async def as_(self, party) -> httpx.AsyncClient:
