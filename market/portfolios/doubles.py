@@ -54,6 +54,10 @@ class HeldPool:
     created_at: datetime
 
 
+class ResaleLimit(Conflict):
+    slug, title = "resale-limit", "The accounts may not be sold on"
+
+
 class AccountsOnOffer(Conflict):
     slug, title, status = "accounts-on-offer", "Accounts of this pool are on offer or sold elsewhere", 409
 

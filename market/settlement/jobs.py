@@ -1,6 +1,7 @@
 """What happens later: awards become settlements, agreements are written, money is applied, deadlines pass."""
 
 import asyncio
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,8 +10,11 @@ from market.db.context import Context
 from market.journal import service as journal
 from market.journal.rules import Entry
 from market.kit.actor import SYSTEM
+from market.kit.pages import PageRequest
 from market.settlement import service
 from market.settlement.agreement import render
+
+_CHECK_EVERY, _CHECK_AGAIN = timedelta(hours=24), timedelta(minutes=10)
 
 
 async def follow_journal(context: Context) -> bool:
@@ -22,6 +26,10 @@ async def follow_journal(context: Context) -> bool:
                 await service.open_settlements(tx, UUID(entry.body["auction_id"]), chance=context.chance)
             case "auction.failed" | "auction.cancelled":
                 await service.free_deposits(tx, UUID(entry.body["auction_id"]))
+            case "settlement.recalled":
+                await service.send_notices(
+                    tx, UUID(entry.body["recall_id"]), now=context.clock.now(), chance=context.chance
+                )
             case "second_offer.accepted":
                 await service.open_accepted(tx, UUID(entry.body["offer_id"]), chance=context.chance)
             case "second_offer.declined":
@@ -89,4 +97,26 @@ async def doubt_payouts(context: Context) -> bool:
         return await service.doubt_unanswered(tx, now=context.clock.now()) > 0
 
 
-TICKS = (follow_journal, issue_agreements, seal_documents, apply_funds, pay_put_backs, pass_deadlines, doubt_payouts)
+async def check_books(context: Context) -> bool:
+    """The daily three-way check; every ten minutes while it finds something."""
+    now = context.clock.now()
+    async with context.db.begin(SYSTEM) as tx:
+        if not await journal.on_duty(tx, "settlement.check", now, _CHECK_AGAIN):
+            return False
+        newest = (await service.list_checks(tx, SYSTEM, PageRequest(1))).items
+        if newest and not newest[0].divergence_count and now < newest[0].checked_at + _CHECK_EVERY:
+            return False
+        await service.keep_check(tx, SYSTEM, now=now, chance=context.chance)
+    return True
+
+
+TICKS = (
+    check_books,
+    follow_journal,
+    issue_agreements,
+    seal_documents,
+    apply_funds,
+    pay_put_backs,
+    pass_deadlines,
+    doubt_payouts,
+)

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
+from uuid import UUID
 
 from market.kit.money import show
 
@@ -68,6 +70,16 @@ class Checked:
         told += [f"DIVERGES  {each.words}" for each in self.divergences]
         count = len(self.divergences)
         return [*told, "the books hold" if self.holds else f"{count} divergence{'s' if count > 1 else ''}"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCheck:
+    """A daily check as it was kept; `lines` is its report for people, cut at 100 divergences."""
+
+    check_id: UUID
+    checked_at: datetime
+    divergence_count: int
+    lines: Sequence[str]
 
 
 def _totals_line(each: Totals) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import assert_never
 from uuid import UUID
 
@@ -282,6 +283,7 @@ def reference(kind: str, of: UUID) -> str:
     return f"{kind}-{code}-{_check_digits(kind + code)}"
 
 
+@lru_cache(maxsize=64)
 def find_references(text: str) -> frozenset[str]:
     """The references with right check digits that a wire's texts hold, however the case was written."""
     found = _CODE.findall(text.upper())

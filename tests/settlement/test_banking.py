@@ -1,15 +1,23 @@
+from dataclasses import replace
+
 import pytest
+from hypothesis import given
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from market.kit.actor import SYSTEM, Actor, Role
 from market.kit.errors import Forbidden, Malformed
 from market.kit.pages import PageRequest
+from market.parties import service as parties
 from market.settlement import moves, service
 from market.settlement.rules import StatementOutOfOrder, StatementRepeated, reference
+from market.settlement.service.matching import expected_of
 from market.settlement.statement import digest, read_statements
 from tests import factories
 from tests.settlement.books import balance, books_hold, member
+from tests.settlement.test_defaults import awarded
+from tests.settlement.test_life import public_key
+from tests.settlement.test_rules import sales
 from tests.settlement.wires import Wire, statement
 
 
@@ -269,3 +277,28 @@ async def test_nobody_names_an_account_in_anothers_name(bank):
                     :who, now())"""),
                 {"org": bank.seller.org_id, "who": bank.seller.user_id},
             )
+
+
+async def test_without_a_reference_the_exact_amount_and_the_payers_name_pay_the_sale(bank):
+    """One cent off, another's name, or two sales that it fits: then two people say whose it is."""
+    _, signing, buyer = await awarded(bank)
+    await factories.sign_agreement(bank.context, bank.seller, signing.settlement_id)
+    await factories.sign_agreement(bank.context, buyer, signing.settlement_id, public_key(3))
+    async with bank.context.db.begin(SYSTEM) as tx:
+        name = (await parties.find_organisation(tx, buyer.org_id)).name
+    due = signing.due_cents
+    near = [Wire(due - 1, name=name), Wire(due, name="Somebody Else LLC"), Wire(due), Wire(due, "INVOICE 7", name="")]
+    imported = await factories.import_wires(bank.context, bank.operator, *near)
+    assert (len(imported.suspense), imported.funded) == (4, [])
+    paid = await factories.import_wires(bank.context, bank.operator, Wire(due, "INVOICE 7", name=name.upper() + "."))
+    assert (paid.suspense, [each.settlement_id for each in paid.funded]) == ([], [signing.settlement_id])
+    again = await factories.import_wires(bank.context, bank.operator, Wire(due, name=name))
+    assert len(again.suspense) == 1
+    assert await books_hold(bank.context)
+
+
+@given(sales())
+def test_what_fits_two_sales_fits_none(sale):
+    one, two = (replace(sale, reference=f"PSA-{n}") for n in (1, 2))
+    assert expected_of([(one, "A. Buyer, LLC"), (two, "a buyer llc")]) == {}
+    assert expected_of([(one, "A. Buyer, LLC")]) == {(sale.due_cents, "abuyerllc"): ("PSA-1", sale.buyer_org_id)}

@@ -1,4 +1,5 @@
 import asyncio
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
@@ -10,12 +11,12 @@ from market.bidding.rules import RegistrationRefused
 from market.kit.actor import SYSTEM
 from market.kit.errors import Forbidden, Malformed
 from market.settlement import moves, service
-from market.settlement.moves import CLEARING_OUT, Outcome, cash
+from market.settlement.moves import withdrawal_pending
 from market.settlement.rules import DepositHeld, InsufficientFunds, find_references, reference
 from market.settlement.store import bank as bank_store
 from market.settlement.store import ledger
 from tests import factories
-from tests.settlement.books import balance, books_hold, move, resolve
+from tests.settlement.books import balance, books_hold
 from tests.settlement.wires import Wire
 
 
@@ -59,12 +60,11 @@ async def test_of_many_deposits_at_once_one_is_held(bank):
 
     # All are on their way before the first may reserve.
     async with context.db.begin(SYSTEM) as tx:
-        passing = move(cash(party.org_id), CLEARING_OUT, 1, pending=True)
-        await ledger.apply(tx, [passing, resolve(passing, Outcome.VOIDED)])
+        await ledger.apply(tx, withdrawal_pending(uuid4(), org_id=party.org_id, currency="USD", amount_cents=1))
         tasks = [asyncio.create_task(place(context, party, auction, key)) for key in ("a", "a", "b", "c", "d")]
         await _until_waiting(context, len(tasks))
     results = await asyncio.gather(*tasks, return_exceptions=True)
-    assert await free(bank, party) == before - 100_00
+    assert await free(bank, party) == before - 100_00 - 1
     held = {each.transfer_id for each in results if isinstance(each, service.Deposit)}
     assert len(held) == 1
     assert all(isinstance(each, (service.Deposit, DepositHeld)) for each in results), results

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -11,10 +13,13 @@ from sqlalchemy.engine import make_url
 
 from market.kit.actor import SYSTEM
 from market.kit.errors import Forbidden
-from market.settlement import service
+from market.kit.pages import PageRequest
+from market.settlement import jobs, service
 from market.settlement.proof import Kind
+from market.settlement.service.books import BooksDiverge, require_books_hold
 from tests import factories
 from tests.settlement.books import member, organisation
+from tests.settlement.conftest import MovedClock
 from tests.settlement.wires import Wire
 
 
@@ -145,3 +150,33 @@ async def test_it_is_for_the_platforms_people(books):
     async with books.db.begin(stranger) as tx:
         with pytest.raises(Forbidden):
             await service.check_ledger(tx, stranger)
+
+
+async def kept(context):
+    async with context.db.begin(SYSTEM) as tx:
+        return (await service.list_checks(tx, SYSTEM, PageRequest(10))).items
+
+
+async def test_the_worker_checks_once_a_day_and_every_ten_minutes_while_it_finds_something(books, cluster, urls):
+    """What it finds is kept, and stops releases until a check holds again."""
+
+    def later(**ahead):
+        return replace(books, clock=MovedClock(timedelta(**ahead)))
+
+    assert await jobs.check_books(books)
+    for soon in (later(minutes=1), later(hours=20)):
+        assert not await jobs.check_books(soon)
+    (first,) = await kept(books)
+    assert (first.divergence_count, first.lines[-1]) == (0, "the books hold")
+    async with books.db.begin(SYSTEM) as tx:
+        await require_books_hold(tx)
+    await tamper(cluster, urls, "UPDATE ledger_account SET credits_posted_cents = 1 + credits_posted_cents")
+    assert await jobs.check_books(later(hours=25))
+    assert (await kept(books))[0].divergence_count > 0
+    async with books.db.begin(SYSTEM) as tx:
+        with pytest.raises(BooksDiverge):
+            await require_books_hold(tx)
+    await tamper(cluster, urls, "UPDATE ledger_account SET credits_posted_cents = credits_posted_cents - 1")
+    assert await jobs.check_books(later(hours=25, minutes=11))
+    async with books.db.begin(SYSTEM) as tx:
+        await require_books_hold(tx)

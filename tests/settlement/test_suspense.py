@@ -14,10 +14,12 @@ from market.kit.pages import PageRequest
 from market.settlement import moves, service
 from market.settlement.rules import InsufficientFunds, TransferConflict, TwoPeople, reference
 from market.settlement.service.suspense import EntryMatched, ProposalDecided
+from market.settlement.store import bank as bank_store
 from market.settlement.store import ledger
 from tests import factories
 from tests.settlement.books import apply, balance, books_hold, member, move, organisation
 from tests.settlement.test_http import doors, problem  # noqa: F401 - a fixture
+from tests.settlement.test_putbacks import in_window
 from tests.settlement.test_rails_in import notice
 from tests.settlement.wires import Wire
 
@@ -105,23 +107,17 @@ async def test_a_matched_debit_is_settled_and_releases_go_on(bank):
 
 
 async def test_the_banks_own_charge_is_borne_by_the_commission_and_never_by_clients(bank):
-    entry_id = await in_suspense(bank, 25, credit=False)
-    proposal = await propose(bank, entry_id, None)
+    await in_window(bank)
     earned = (await balance(bank.context, moves.COMMISSION))[0]
-    if earned < 25:
-        with pytest.raises(InsufficientFunds):
-            await decide(bank, proposal)
-        await apply(bank.context, move(moves.cash(await _rich(bank)), moves.COMMISSION, 25))
-        earned += 25
-    await decide(bank, proposal)
+    too_much = await in_suspense(bank, earned + 1, credit=False)
+    with pytest.raises(InsufficientFunds):
+        await decide(bank, await propose(bank, too_much, None))
+    async with bank.context.db.begin(SYSTEM) as tx:
+        (open_debit,) = await bank_store.unmatched_debits(tx, "USD")
+    await factories.import_wires(bank.context, bank.operator, Wire(earned + 1, open_debit.entry_ref))
+    await decide(bank, await propose(bank, await in_suspense(bank, 25, credit=False), None))
     assert (await balance(bank.context, moves.COMMISSION))[0] == earned - 25
     assert await books_hold(bank.context)
-
-
-async def _rich(bank):
-    party = bank.buyers[0]
-    await bank.pay_in(party, 25)
-    return party.org_id
 
 
 async def test_more_than_an_organisation_has_cannot_be_taken_from_it(bank):

@@ -23,6 +23,7 @@ class Wire:
     ref: str | None = None
     reversal: bool = False
     status: str = "BOOK"
+    name: str = ""
 
 
 def amount(cents: int, currency: str) -> str:
@@ -40,6 +41,7 @@ def entry(wire: Wire, currency: str, *, version: str = "08") -> str:
       <AcctSvcrRef>{escape(wire.ref or f"BANK-{next(_numbers)}")}</AcctSvcrRef>
       <NtryDtls><TxDtls>
         <Refs><EndToEndId>{escape(wire.end_to_end or "NOTPROVIDED")}</EndToEndId></Refs>
+        {f"<RltdPties><Dbtr><Pty><Nm>{escape(wire.name)}</Nm></Pty></Dbtr></RltdPties>" if wire.name else ""}
         <RmtInf><Ustrd>{escape(wire.texts)}</Ustrd></RmtInf>
       </TxDtls></NtryDtls>
     </Ntry>"""

@@ -147,3 +147,14 @@ class ProviderEventRow(Base):
     reference: Mapped[str | None]
     body_sha256: Mapped[str]
     received_at: Mapped[datetime]
+
+
+class LedgerCheckRow(Base):
+    """What a daily check of the books found: its report in lines. Append-only."""
+
+    __tablename__ = "ledger_check"
+
+    check_id: Mapped[UUID] = mapped_column(primary_key=True)
+    checked_at: Mapped[datetime]
+    divergence_count: Mapped[int]
+    lines: Mapped[list[Any]]

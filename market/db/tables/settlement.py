@@ -115,7 +115,10 @@ class BankEntryRow(Base):
     org_id: Mapped[UUID | None] = mapped_column(ForeignKey(_ORG), index=True)
     corrects_entry_id: Mapped[UUID | None] = mapped_column(ForeignKey("bank_entry.entry_id"), unique=True)
 
-    __table_args__ = (UniqueConstraint("bank_account", "entry_ref"),)
+    __table_args__ = (
+        UniqueConstraint("bank_account", "entry_ref"),
+        Index("ix_bank_entry_reference", "reference", postgresql_where=text("reference IS NOT NULL")),
+    )
 
 
 class SettlementRow(Base):

@@ -50,6 +50,7 @@ async def sign(world: World, who: Character, *, is_buyer: bool) -> bytes:
     """A party reads the agreement and signs its digest; the agreement (PDF)."""
     document = await world[who].agreement(world.sale.settlement_id)
     key = private_key_from_seed(own_key(world)).public_key() if is_buyer else None
+    await joining.prove_again(world, who)
     await world[who].sign_agreement(
         world.sale.settlement_id,
         agreement_sha256=hashlib.sha256(document).hexdigest(),

@@ -12,7 +12,7 @@ from market.kit.errors import Malformed, NotFound
 from market.kit.ids import Chance
 from market.kit.pages import Page, PageRequest
 from market.parties.rules import require
-from market.portfolios.doubles import Flag, FlagResolved, Outcome, Resolution
+from market.portfolios.doubles import Flag, FlagResolved, Outcome, ResaleLimit, Resolution
 from market.portfolios.rules import Pool, Portfolio
 from market.portfolios.store import pools as pool_store
 from market.portfolios.store import saleability as store
@@ -57,7 +57,7 @@ async def resolve_flag(
 ) -> Flag:
     """An officer decides, with a reason. `allowed` lets the portfolio's accounts be listed beside that other pool.
 
-    Raises `Forbidden`, `NotFound`, `FlagResolved`, `Malformed`.
+    Raises `Forbidden`, `NotFound`, `FlagResolved`, `Malformed`, and `ResaleLimit` if the seller bought them on other terms.
     """
     require(actor, role=Role.OFFICER)
     words = " ".join(reason.split())
@@ -68,6 +68,9 @@ async def resolve_flag(
         raise FlagResolved("an officer resolved this flag before; raise it again by publishing again")
     if actor.user_id is None:
         raise AssertionError("an officer is a person")
+    left = await store.resales_left(tx, found.other_pool_id, found.org_id) if outcome is Outcome.ALLOWED else None
+    if left is not None and left <= 0:
+        raise ResaleLimit("by the terms that they were bought on, these accounts may not be sold on again")
     await store.add_resolution(tx, found, Resolution(outcome, words, actor.user_id, now))
     body = {"flag_id": flag_id, "outcome": outcome.value, "account_count": found.account_count}
     await journal.append(tx, actor, f"portfolio:{found.portfolio_id}", "portfolio.double_sale_resolved", body)

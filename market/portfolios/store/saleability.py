@@ -239,3 +239,12 @@ def _flag(row: DoubleSaleFlagRow, resolved: DoubleSaleResolutionRow | None) -> F
         raised_at=row.raised_at,
         resolution=resolution,
     )
+
+
+_RESALES_LEFT = text("SELECT resales_left(:pool_id, :org_id)")
+
+
+async def resales_left(tx: AsyncSession, pool_id: UUID, org_id: UUID) -> int | None:
+    """How many more times an organisation may sell on what it bought in a pool; None if it bought nothing there."""
+    left: int | None = await tx.scalar(_RESALES_LEFT, {"pool_id": pool_id, "org_id": org_id})
+    return left

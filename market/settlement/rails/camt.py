@@ -6,6 +6,7 @@ is read entry by entry, so that a large one takes no more memory than its entrie
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from io import BytesIO
@@ -167,9 +168,9 @@ def _booked(entry: Element, currency: str, place: str) -> tuple[Line, list[Line]
     )
     sizes = [_part_cents(detail, currency, place) for detail in details] if len(details) > 1 else [0]
     if not (all(sizes) and sum(sizes) == amount):
-        return whole, []
+        return replace(whole, name=_payer(details[0]) if len(details) == 1 else ""), []
     return whole, [
-        Line(f"{ref}#{n}", credit, size, booked_on, _texts([detail])[:500], reversal)
+        Line(f"{ref}#{n}", credit, size, booked_on, _texts([detail])[:500], reversal, _payer(detail))
         for n, (detail, size) in enumerate(zip(details, sizes, strict=True), 1)
     ]
 
@@ -181,6 +182,12 @@ def _part_cents(detail: Element, currency: str, place: str) -> int:
     if holder is None or amount is None or amount.get("Ccy") != currency:
         return 0
     return _amount(holder, currency, place)[0]
+
+
+def _payer(detail: Element) -> str:
+    """Who paid: `Dbtr/Nm`, since version 08 `Dbtr/Pty/Nm`."""
+    name = _text(detail, "RltdPties/Dbtr/Pty/Nm") or _text(detail, "RltdPties/Dbtr/Nm")
+    return name[:140]
 
 
 def _texts(details: list[Element]) -> str:

@@ -17,7 +17,10 @@ _MAX_REMITTANCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One booked movement. `texts` hold what the payer wrote; `reversal` undoes an earlier movement."""
+    """One booked movement. `texts` hold what the payer wrote; `reversal` undoes an earlier movement.
+
+    `name` is who paid, as the payer's bank has it; empty where the format or the bank does not say.
+    """
 
     entry_ref: str
     credit: bool
@@ -25,6 +28,7 @@ class Line:
     booked_on: date | None
     texts: str
     reversal: bool
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from market.settlement.routes import (
     books,
     files,
     money,
+    onward,
     orders,
     papers,
     rails,
@@ -29,5 +30,6 @@ HANDLERS: list[ControllerRouterHandler] = [
     *papers.HANDLERS,
     *sales.HANDLERS,
     *afterwards.HANDLERS,
+    *onward.HANDLERS,
     *files.HANDLERS,
 ]

@@ -45,4 +45,19 @@ async def check_ledger(context: Here, actor: Who) -> schemas.LedgerCheckView:
         return schemas.LedgerCheckView.from_checked(await service.check_ledger(tx, actor))
 
 
-HANDLERS: list[ControllerRouterHandler] = [list_accounts, list_transfers, trial_balance, check_ledger]
+@get("/v1/ledger/checks", tags=MONEY, summary="Daily checks of the books", operation_id="listLedgerChecks")
+async def list_checks(
+    context: Here, actor: Who, limit: FromQuery[int] = 50, cursor: FromQuery[str | None] = None
+) -> schemas.KeptCheckPage:
+    """What the worker's daily three-way check found, newest first. While the last one found something, nothing is released."""
+    async with context.db.begin(actor) as tx:
+        return schemas.KeptCheckPage.from_page(await service.list_checks(tx, actor, PageRequest.parse(limit, cursor)))
+
+
+HANDLERS: list[ControllerRouterHandler] = [
+    list_accounts,
+    list_transfers,
+    trial_balance,
+    check_ledger,
+    list_checks,
+]

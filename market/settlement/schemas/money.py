@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from market.kit.pages import Page
 from market.settings import Settings
-from market.settlement.proof import Checked
+from market.settlement.proof import Checked, KeptCheck
 from market.settlement.rules import PayoutState
 from market.settlement.service import BankDetails, Deposit, Proof
 from market.settlement.store.bank import BankAccount, Payout
@@ -247,3 +247,27 @@ class LedgerCheckView(Struct, frozen=True, forbid_unknown_fields=True):
                 for d in checked.divergences
             ],
         )
+
+
+class KeptCheckView(Struct, frozen=True, forbid_unknown_fields=True):
+    """A daily check; `lines` is its report for people, at most 100 of them."""
+
+    check_id: UUID
+    checked_at: datetime
+    holds: bool
+    divergence_count: int
+    lines: list[str]
+
+    @classmethod
+    def from_check(cls, found: KeptCheck) -> Self:
+        holds = not found.divergence_count
+        return cls(found.check_id, found.checked_at, holds, found.divergence_count, list(found.lines))
+
+
+class KeptCheckPage(Struct, frozen=True, forbid_unknown_fields=True):
+    items: list[KeptCheckView]
+    next_cursor: str | None
+
+    @classmethod
+    def from_page(cls, page: Page[KeptCheck]) -> Self:
+        return cls([KeptCheckView.from_check(each) for each in page.items], page.next_cursor)

@@ -31,8 +31,10 @@ from market.settlement.service.banking import (
 from market.settlement.service.books import (
     Proof,
     check_ledger,
+    keep_check,
     ledger_rows,
     list_accounts,
+    list_checks,
     list_transfers,
     trial_balance,
 )
@@ -47,6 +49,15 @@ from market.settlement.service.documents import (
     next_unsealed,
 )
 from market.settlement.service.holds import approve_lift, list_disputes, place_hold, prepare_lift, raise_dispute
+from market.settlement.service.media import (
+    ask_media,
+    attest_destruction,
+    deliver_media,
+    destructions_owed,
+    list_media,
+    refuse_media,
+    take_media,
+)
 from market.settlement.service.payouts import doubt_unanswered, list_payouts, list_withdrawals, send_payout, withdraw
 from market.settlement.service.putbacks import (
     Claim,
@@ -56,6 +67,14 @@ from market.settlement.service.putbacks import (
     list_put_backs,
     pay_put_backs,
     withdraw_put_back,
+)
+from market.settlement.service.recalls import (
+    confirm_notice,
+    declare_resale,
+    list_notices,
+    list_resales,
+    recall,
+    send_notices,
 )
 from market.settlement.service.release import approve_release, prepare_release, sale_key, take_file
 from market.settlement.service.sale import (
@@ -112,6 +131,8 @@ __all__ = [
     "approve_lift",
     "approve_release",
     "ask_cancellation",
+    "ask_media",
+    "attest_destruction",
     "authority",
     "cancel_given_up",
     "chain_of_title",
@@ -121,7 +142,11 @@ __all__ = [
     "close_due",
     "collect_penalties",
     "confirm_match",
+    "confirm_notice",
     "decide_put_back",
+    "declare_resale",
+    "deliver_media",
+    "destructions_owed",
     "doubt_unanswered",
     "escrow_ageing",
     "expire_offers",
@@ -134,6 +159,7 @@ __all__ = [
     "import_statements",
     "issue",
     "journal_page",
+    "keep_check",
     "keep_event",
     "keep_notices",
     "keep_reference",
@@ -142,11 +168,15 @@ __all__ = [
     "ledger_rows",
     "list_accounts",
     "list_bank_files",
+    "list_checks",
     "list_disputes",
     "list_documents",
+    "list_media",
+    "list_notices",
     "list_payouts",
     "list_proposals",
     "list_put_backs",
+    "list_resales",
     "list_second_offers",
     "list_settlements",
     "list_statements",
@@ -172,16 +202,20 @@ __all__ = [
     "propose_match",
     "put_bank_account",
     "raise_dispute",
+    "recall",
+    "refuse_media",
     "reject_match",
     "remake_bank_file",
     "require_importer",
     "sale_key",
+    "send_notices",
     "send_payout",
     "sign",
     "signatures",
     "specimen_facts",
     "state_tax_rule",
     "take_file",
+    "take_media",
     "trial_balance",
     "withdraw",
     "withdraw_put_back",

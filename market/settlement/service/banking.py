@@ -17,6 +17,7 @@ from market.kit.ids import Chance
 from market.kit.money import show
 from market.kit.pages import Page, PageRequest
 from market.kit.vault import Vault
+from market.parties import service as parties
 from market.parties.rules import require, require_person
 from market.settlement import moves
 from market.settlement.rules import (
@@ -28,7 +29,7 @@ from market.settlement.rules import (
     reference,
 )
 from market.settlement.service.books import READ, STAFF
-from market.settlement.service.matching import Matching
+from market.settlement.service.matching import Matching, expected_of
 from market.settlement.service.payouts import confirm, take_back
 from market.settlement.service.sale import WRITE, apply_funds
 from market.settlement.statement import Line, Statement
@@ -220,8 +221,9 @@ async def _apply(
     by_reference = await settlements.by_reference(tx, references)
     orgs = await store.orgs_by_reference(tx, references)
     orgs |= {ref: sale.buyer_org_id for ref, sale in by_reference.items()}
+    by_amount = await _expected(tx, statement)
     # Settlements before payouts, both in order of id, here as everywhere.
-    waiting = await settlements.unpaid_of(tx, set(orgs.values()))
+    waiting = await settlements.unpaid_of(tx, {*orgs.values(), *(org_id for _, org_id in by_amount.values())})
     paid_out = await settlements.lock_all(tx, await store.settlements_of_payouts(tx, references))
     payouts = await store.payouts_by_reference(tx, references)
     returned = {ref for line in statement.lines if not line.credit for ref in find_references(line.texts)}
@@ -230,6 +232,7 @@ async def _apply(
         {ref: each for ref, each in payouts.items() if each.currency == kept.currency},
         {each.entry_ref: each for each in await store.unmatched_debits(tx, kept.currency)},
         await _free_cents(tx, kept.currency, {orgs[ref] for ref in returned & orgs.keys()}),
+        by_amount,
     )
     for line in statement.lines:
         matching.add(kept, line, chance.new_id())
@@ -245,6 +248,16 @@ async def _apply(
     result = Imported(kept, len(matching.entries) - len(suspense), suspense, funded, done)
     await _note_import(tx, actor, result)
     return result
+
+
+async def _expected(tx: AsyncSession, statement: Statement) -> dict[tuple[int, str], tuple[str, UUID]]:
+    """What is due of whom among the amounts that came with a payer's name and without a reference."""
+    nameless = {
+        line.amount_cents for line in statement.lines if line.credit and line.name and not find_references(line.texts)
+    }
+    due = await settlements.due_of(tx, statement.currency, nameless)
+    payers = {org_id: await parties.find_organisation(tx, org_id) for org_id in {sale.buyer_org_id for sale in due}}
+    return expected_of((sale, payer.name) for sale in due if (payer := payers[sale.buyer_org_id]) is not None)
 
 
 async def _free_cents(tx: AsyncSession, currency: str, org_ids: set[UUID]) -> dict[UUID, int]:

@@ -2,19 +2,28 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from market.journal import service as journal
 from market.kit.actor import Actor, Role
+from market.kit.errors import Conflict
+from market.kit.ids import Chance
 from market.kit.pages import MAX_LIMIT, Page, PageRequest
 from market.parties.rules import require
-from market.settlement.proof import Checked
+from market.settlement.proof import Checked, KeptCheck
 from market.settlement.store import bank, ledger
 from market.settlement.store import proof as proof_store
 from market.settlement.store.ledger import Account, Entry, TrialBalance
 
 READ = "settlements:read"
+_MOST_LINES = 100
 STAFF = (Role.OFFICER, Role.OPERATOR, Role.SYSTEM)
+
+
+class BooksDiverge(Conflict):
+    slug, title = "books-diverge", "The books do not hold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,32 @@ async def check_ledger(tx: AsyncSession, actor: Actor) -> Checked:
     """
     require(actor, role=STAFF, scope=READ)
     return await proof_store.check(tx)
+
+
+async def keep_check(tx: AsyncSession, actor: Actor, *, now: datetime, chance: Chance) -> KeptCheck:
+    """The daily check: as `check_ledger`, kept and journalled. Until one holds again nothing is released."""
+    checked = await check_ledger(tx, actor)
+    kept = KeptCheck(chance.new_id(), now, len(checked.divergences), checked.lines()[:_MOST_LINES])
+    await proof_store.keep(tx, kept)
+    body = {"check_id": kept.check_id, "divergence_count": kept.divergence_count}
+    await journal.append(tx, actor, "ledger:checks", "ledger.checked" if checked.holds else "ledger.diverged", body)
+    return kept
+
+
+async def list_checks(tx: AsyncSession, actor: Actor, request: PageRequest) -> Page[KeptCheck]:
+    """The daily checks, newest first, for the platform's people."""
+    require(actor, role=STAFF, scope=READ)
+    return Page.cut(await proof_store.list_kept(tx, request), request, lambda check: check.check_id)
+
+
+async def require_books_hold(tx: AsyncSession) -> None:
+    """Raises `BooksDiverge` while the last daily check found something."""
+    last = await proof_store.list_kept(tx, PageRequest(1))
+    if last and last[0].divergence_count:
+        raise BooksDiverge(
+            f"the check of {last[0].checked_at:%Y-%m-%dT%H:%M:%SZ} found {last[0].divergence_count} divergences: see "
+            "GET /v1/ledger/checks; it is made again every ten minutes until it finds none"
+        )
 
 
 async def ledger_rows(tx: AsyncSession, actor: Actor) -> AsyncIterator[Entry]:

@@ -29,9 +29,17 @@ class DocumentKind(StrEnum):
     AGREEMENT = "agreement"
     BILL_OF_SALE = "bill_of_sale"
     AFFIDAVIT = "affidavit"
+    RECEIPT = "receipt"
 
 
-_TEMPLATES = {DocumentKind.BILL_OF_SALE: "bill_of_sale_v1", DocumentKind.AFFIDAVIT: "affidavit_v1"}
+_TEMPLATES = {
+    DocumentKind.BILL_OF_SALE: "bill_of_sale_v1",
+    DocumentKind.AFFIDAVIT: "affidavit_v1",
+    DocumentKind.RECEIPT: "receipt_v1",
+}
+
+
+_MORE = {DocumentKind.RECEIPT: ("price",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +78,11 @@ async def next_unsealed(tx: AsyncSession) -> Unsealed | None:
     if closed_at is None:
         raise AssertionError("these documents are due with the release")
     seller = signed[Party.SELLER]
-    made = {name: facts[name] for name in ("reference", "seller", "buyer", "pool", "schedule")} | {
+    if kind is DocumentKind.RECEIPT:
+        facts["price"].setdefault("buyer_tax", "none")
+    made = {
+        name: facts[name] for name in ("reference", "seller", "buyer", "pool", "schedule", *_MORE.get(kind, ()))
+    } | {
         "template": _TEMPLATES[kind],
         "agreement_sha256": agreement.sha256,
         "closed_at": f"{closed_at:%Y-%m-%d %H:%M:%S}",
@@ -150,5 +162,7 @@ def _signed(signature: Signature, facts: dict[str, dict[str, str]], agreement: D
 def _of_deed(kind: DocumentKind, seller_name: str, seller: Signature, closed_at: datetime) -> Seal:
     if kind is DocumentKind.AFFIDAVIT:
         return Seal("Platform", "The Platform", "the Platform", "form as issued, not sworn:", closed_at)
+    if kind is DocumentKind.RECEIPT:
+        return Seal("Platform", "The Platform", "the Platform", "received and handed over:", closed_at)
     reason = "issued at Closing in the Seller's name, as the agreement authorises:"
     return Seal("Seller", seller.typed_name, seller_name, reason, closed_at)

@@ -1,12 +1,27 @@
 """Whom the lines of a statement belong to. Pure; a line is matched with what the lines before it have changed."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from market.settlement import moves
-from market.settlement.rules import find_references
+from market.settlement.rules import Settlement, find_references
 from market.settlement.statement import Line
 from market.settlement.store.bank import BankEntry, KeptStatement, Payout
+
+
+def as_compared(name: str) -> str:
+    """A payer's name without case, marks and spaces; banks cut them at 70 characters or more."""
+    return re.sub(r"[\W_]+", "", name.casefold())[:35]
+
+
+def expected_of(waiting: Iterable[tuple[Settlement, str]]) -> dict[tuple[int, str], tuple[str, UUID]]:
+    """What is awaited of whom, by amount and name; what fits two sales fits none."""
+    found: dict[tuple[int, str], list[tuple[str, UUID]]] = {}
+    for sale, name in waiting:
+        found.setdefault((sale.due_cents, as_compared(name)), []).append((sale.reference, sale.buyer_org_id))
+    return {key: fits[0] for key, fits in found.items() if len(fits) == 1}
 
 
 @dataclass(slots=True)
@@ -21,6 +36,8 @@ class Matching:
     payouts: dict[str, Payout]
     open_debits: dict[str, BankEntry]
     free_cents: dict[UUID, int]
+    expected: dict[tuple[int, str], tuple[str, UUID]]
+    """What is due of whom: (minor units, name as compared) to (reference, organisation), where only one fits."""
     entries: list[BankEntry] = field(default_factory=list)
     wires: list[moves.Transfer] = field(default_factory=list)
     paid: dict[UUID, tuple[Payout, BankEntry]] = field(default_factory=dict)
@@ -35,7 +52,7 @@ class Matching:
 
     def _credit(self, kept: KeptStatement, line: Line, entry_id: UUID) -> None:
         back = self._returned_by(line)
-        named = (back.reference, back.org_id) if back else None if line.reversal else self._org_of(line)
+        named = (back.reference, back.org_id) if back else None if line.reversal else self._sender_of(line)
         if named is None and (corrected := self._corrected_by(line)) is not None:
             # The debit never reached the ledger, so neither does what makes it good.
             del self.open_debits[corrected.entry_ref]
@@ -71,6 +88,12 @@ class Matching:
         """The reference and the organisation that a line names; None unless all its references agree on one."""
         named = {ref: self.orgs[ref] for ref in find_references(line.texts) if ref in self.orgs}
         return max(named.items()) if len(set(named.values())) == 1 else None
+
+    def _sender_of(self, line: Line) -> tuple[str, UUID] | None:
+        """By reference; without any, by the exact amount and the name of one who owes just that."""
+        if find_references(line.texts) or not line.name:
+            return self._org_of(line)
+        return self.expected.pop((line.amount_cents, as_compared(line.name)), None)
 
     def _payout_of(self, line: Line) -> Payout | None:
         """The payout that a debit carries out, if amount and reference agree."""

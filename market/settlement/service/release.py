@@ -28,7 +28,7 @@ from market.settlement.rules import (
     reference,
 )
 from market.settlement.service import title
-from market.settlement.service.books import READ
+from market.settlement.service.books import READ, require_books_hold
 from market.settlement.service.payouts import usable_bank_account
 from market.settlement.service.sale import WRITE, require_step
 from market.settlement.service.steps import locked, note, take
@@ -123,6 +123,7 @@ async def _releasable(
     await compliance.require_clearance(tx, settlement.buyer_org_id, "bid", now)
     await usable_bank_account(tx, settlement.seller_org_id, now)
     await _require_no_unmatched_debit(tx, settlement.currency)
+    await require_books_hold(tx)
     account = await ledger.find_account(tx, moves.escrow(settlement_id), settlement.currency)
     if actor.user_id is None or account is None or account.balance_cents != settlement.price_cents:
         raise AssertionError("a funded sale has its whole price in escrow")

@@ -170,8 +170,10 @@ async def add_statement(tx: AsyncSession, statement: KeptStatement, entries: Seq
     tx.add(BankStatementRow(**{name: getattr(statement, name) for name in KeptStatement.__slots__}))
     await tx.flush()
     if entries:
+        # With its NULLs written out every row has the same statement; else each change of pattern begins another round trip.
         await tx.execute(
-            insert(BankEntryRow), [{name: getattr(entry, name) for name in BankEntry.__slots__} for entry in entries]
+            insert(BankEntryRow).execution_options(render_nulls=True),
+            [{name: getattr(entry, name) for name in BankEntry.__slots__} for entry in entries],
         )
 
 

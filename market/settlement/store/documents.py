@@ -48,7 +48,7 @@ async def next_unsealed(tx: AsyncSession) -> tuple[UUID, str] | None:
             select(ReleaseApprovalRow.settlement_id, literal(kind)).where(
                 lacks(kind, ReleaseApprovalRow.settlement_id)  # type: ignore[arg-type]
             )
-            for kind in ("bill_of_sale", "affidavit")
+            for kind in ("bill_of_sale", "affidavit", "receipt")
         ),
     ]
     found = (await tx.execute(union_all(*due).limit(1))).one_or_none()
@@ -72,7 +72,7 @@ async def add_sealed(tx: AsyncSession, document: SealedDocument, pdf: bytes) -> 
 
 
 async def list_sealed(tx: AsyncSession, settlement_id: UUID) -> list[SealedDocument]:
-    """The documents of a sale, as far as the actor may see them; three at most."""
+    """The documents of a sale, as far as the actor may see them; four at most."""
     found = await tx.scalars(
         select(SealedDocumentRow)
         .where(SealedDocumentRow.settlement_id == settlement_id)

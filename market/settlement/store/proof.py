@@ -1,9 +1,11 @@
 """All SQL of the check of the ledger: one statement, so that everything is of one instant."""
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from market.settlement.proof import Checked, Divergence, Kind, Totals
+from market.db.tables.rails import LedgerCheckRow
+from market.kit.pages import PageRequest
+from market.settlement.proof import Checked, Divergence, KeptCheck, Kind, Totals
 
 
 async def check(tx: AsyncSession) -> Checked:
@@ -17,6 +19,19 @@ async def check(tx: AsyncSession) -> Checked:
         else:
             found.append(Divergence(Kind(kind), currency, subject, int(numbers[0]), int(numbers[1])))
     return Checked(totals, found)
+
+
+async def keep(tx: AsyncSession, check: KeptCheck) -> None:
+    tx.add(LedgerCheckRow(**{name: getattr(check, name) for name in KeptCheck.__slots__}))
+    await tx.flush()
+
+
+async def list_kept(tx: AsyncSession, request: PageRequest) -> list[KeptCheck]:
+    """Newest first."""
+    query = select(LedgerCheckRow).order_by(LedgerCheckRow.check_id.desc()).limit(request.limit + 1)
+    if request.after is not None:
+        query = query.where(LedgerCheckRow.check_id < request.after)
+    return [KeptCheck(*(getattr(row, name) for name in KeptCheck.__slots__)) for row in await tx.scalars(query)]
 
 
 # The planner knows nothing of how many rows the parts below have, and would loop over a hundred thousand of them.

@@ -155,6 +155,29 @@ async def unpaid_of(tx: AsyncSession, org_ids: Collection[UUID]) -> list[Settlem
     return [_settlement(row) for row in found]
 
 
+async def due_of(tx: AsyncSession, currency: str, amounts: Collection[int]) -> list[Settlement]:
+    """Sales that await just such an amount, 1,000 at most."""
+    if not amounts:
+        return []
+    due = (
+        SettlementRow.hammer_cents
+        + SettlementRow.buyer_fee_cents
+        + SettlementRow.buyer_tax_cents
+        - SettlementRow.deposit_cents
+    )
+    found = await tx.scalars(
+        select(SettlementRow)
+        .where(
+            SettlementRow.state == State.AWAITING_FUNDS.value,
+            SettlementRow.currency == currency,
+            due == func.any(list(amounts)),
+        )
+        .order_by(SettlementRow.settlement_id)
+        .limit(1000)
+    )
+    return [_settlement(row) for row in found]
+
+
 async def unpaid(tx: AsyncSession) -> list[UUID]:
     """Buyers whose payment is awaited."""
     found = await tx.scalars(

@@ -141,6 +141,7 @@ def _to_json(part: Line) -> dict[str, Any]:
         "booked_on": part.booked_on.isoformat() if part.booked_on else None,
         "texts": part.texts,
         "reversal": part.reversal,
+        "name": part.name,
     }
 
 
