@@ -15,7 +15,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 BENCHMARKS = {
     "screening": ["-m", "bench.screening"],
-    "masking": ["-m", "bench.masking", "--rows", "200000"],
+    "masking": ["-m", "bench.masking", "--rows", "1000000"],
+    "detection": ["-m", "bench.detection", "--half", "sealed"],
     "bids": ["-m", "bench.bids", "--seconds", "3"],
     "watchers": ["-m", "bench.watchers", "--seconds", "3"],
     "closing": ["-m", "bench.closing"],

@@ -15,7 +15,7 @@ from charset_normalizer import from_bytes
 
 from masking.limits import MIB, ROW, Headless, IntakeError, Limits, RefusedRow, TapeInfo, check_headers, numbered
 
-BLOCK_BYTES = 4 * MIB
+BLOCK_BYTES = 3 * MIB
 NEWLINE = ord("\n")
 EVIDENCE_BYTES = 8  # with fewer foreign bytes every guess is as good as another: Western European or nothing
 DELIMITERS = (",", ";", "\t", "|")

@@ -201,7 +201,7 @@ def stray(cell: str) -> bool:
     """Whether a text quotes an identifier: mail, IBAN, a number of a person, a full name, a long run of digits."""
     if EMAIL.search(cell) or HIDDEN_EMAIL.search(cell) or STARRED_END.search(cell) or PLACE_ON_EARTH.search(cell):
         return True
-    if ADDRESSED.search(cell) or any(_names_somebody(part) for part in PARTS.split(cell)):
+    if ADDRESSED.search(cell) or any(_names_somebody(part) for part in {cell, *PARTS.split(cell)}):
         return True
     if sum(char.isdigit() for char in cell) < 6:
         return is_street(cell) and bool(re.search(r"\d", cell)) and len(cell.split()) > 2

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pyarrow as pa
@@ -117,6 +118,9 @@ def _refuse_ragged(row: RefusedRow) -> None:
 
 # --- XLSX
 
+_parsed: WeakKeyDictionary[TapeInfo, workbook.Sheet] = WeakKeyDictionary()
+"""Sheets that `inspect` parsed: the first reading of the same bytes takes them, and they go with their TapeInfo."""
+
 
 def sheet_names(path: Source, *, limits: Limits = Limits()) -> list[str]:  # noqa: B008
     """The visible sheets of a workbook that have cells; raises IntakeError as `inspect` does."""
@@ -138,7 +142,7 @@ def _inspect_workbook(file: BinaryIO, limits: Limits, name: str, headless: Headl
     columns = check_headers(header if has_headers else numbered(len(header)), limits)
     if has_headers and next(rows, None) is None:
         raise IntakeError("header_only", row=2)
-    return TapeInfo(
+    info = TapeInfo(
         "xlsx",
         "utf-8",
         "",
@@ -149,6 +153,8 @@ def _inspect_workbook(file: BinaryIO, limits: Limits, name: str, headless: Headl
         headed=has_headers,
         checked_sha256=_digest(file),
     )
+    _parsed[info] = sheet
+    return info
 
 
 def _digest(file: BinaryIO) -> str:
@@ -162,9 +168,11 @@ def _digest(file: BinaryIO) -> str:
 def _read_workbook(
     file: BinaryIO, info: TapeInfo, chunk_rows: int, report: Callable[[RefusedRow], None], limits: Limits
 ) -> Iterator[pa.Table]:
+    sheet = _parsed.pop(info, None)
     if info.checked_sha256 != _digest(file):  # the very bytes that `inspect` searched need not be searched again
         workbook.check(file, limits)
-    rows = enumerate(workbook.open_sheet(file, info.sheet).rows(), start=1)
+        sheet = None
+    rows = enumerate((sheet or workbook.open_sheet(file, info.sheet)).rows(), start=1)
     width = len(info.columns)
     if info.headed:
         next(rows, None)
@@ -173,10 +181,11 @@ def _read_workbook(
     for number, cells in rows:
         if not any(cells):
             continue
-        if any(cells[width:]):
+        if len(cells) > width and any(cells[width:]):
             report(RefusedRow(number, "", f"cells beyond the {width} columns of the header"))
             continue
-        if any("\0" in cell or "\x1f" in cell for cell in cells):
+        written = "".join(cells)
+        if "\0" in written or "\x1f" in written:
             raise IntakeError("control_character", row=number)
         numbers.append(number)
         block.append([*cells[:width], *[""] * (width - len(cells))])

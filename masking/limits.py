@@ -71,7 +71,7 @@ class RefusedRow:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class TapeInfo:
     """What a file is: enough to read it again, and to show the seller."""
 

@@ -147,7 +147,7 @@ class Sheet:
     def rows(self) -> Iterator[list[str]]:
         """Every row's cells as text, from the first row that has any."""
         for cells in self._sheet.iter_rows():
-            yield [as_text(cell) for cell in cells]
+            yield [cell if type(cell) is str else as_text(cell) for cell in cells]
 
 
 def open_sheet(file: BinaryIO, name: str = "") -> Sheet:

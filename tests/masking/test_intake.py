@@ -310,3 +310,23 @@ def test_formulas_without_a_stored_value_and_hidden_rows_are_told(tmp_path):
     assert any("hidden rows" in warning for warning in said)
     assert any("no stored value" in warning and "rows 2, 4" in warning for warning in said)
     assert not any("=1" in warning for warning in said)
+
+
+def test_a_workbook_that_changed_after_it_was_inspected_is_read_as_it_is_now(tmp_path):
+    path = tmp_path / "tape.xlsx"
+
+    def save(cell: str) -> None:
+        book = openpyxl.Workbook()
+        book.active.append(["Acct No"])
+        book.active.append([cell])
+        book.save(path)
+
+    def cells(info: intake.TapeInfo) -> list[str]:
+        return [cell for chunk in intake.read_chunks(path, info) for cell in chunk.column("Acct No").to_pylist()]
+
+    save("before")
+    info = intake.inspect(path)
+    assert (cells(info), cells(info)) == (["before"], ["before"])
+    info = intake.inspect(path)
+    save("after")
+    assert cells(info) == ["after"]
