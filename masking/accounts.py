@@ -88,7 +88,8 @@ class _Seen:
         while self._runs and len(self._runs[-1]) <= 2 * len(run):
             run = np.concatenate([self._runs.pop(), run])
         if len(run):
-            self._runs.append(np.sort(run))
+            run.sort()  # in place: the longest run is most of what is remembered
+            self._runs.append(run)
 
 
 @dataclass(frozen=True, slots=True)
