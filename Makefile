@@ -42,7 +42,8 @@ format: $(STAMP)  ## apply the style
 bench: $(STAMP)  ## print every figure the docs quote, each beside its baseline
 	@$(BIN)/python -m bench
 
-prove: $(STAMP)  ## the long proofs: kills, stops, races
+prove: $(STAMP)  ## the long proofs: kills and stops under load, simulated market days
+	@$(BIN)/python -m bench.days
 	@$(BIN)/python -m bench.prove
 
 lock: $(STAMP)  ## pin all packages again, for every platform, with hashes and without addresses

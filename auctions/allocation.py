@@ -3,13 +3,29 @@
 Maximises revenue; every pool is sold at most once. Ties, in this order: fewer unsold pools, more winning bids, and
 then the set whose latest bid is earliest (of two sets the one with the smaller sum of 2 ** seq). With `exclusive`
 every bidder wins at most one of its bids; otherwise each bid stands for itself.
+
+A bidder with several exclusive bids is one more thing that can be sold once, so that all is packing of sets. Things are
+decided one after the other, each goes to one of the bids that begin with it or to nobody; of two ways to sell the same things
+the better one is kept. Prices of things, high enough that no bid offers more than its things cost, say how much a way can
+bring at most: what cannot catch up with the best that is known is dropped. The search is narrow first, to find something
+good, and then wider until nothing was left out but what cannot win: so the result is exact, or there is none.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from fractions import Fraction
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 MAX_POOL_COUNT = 20
+MAX_STEP_COUNT = 200_000
+"""So much work one allocation may take, a quarter of a second or so. Counted, not timed: it is the same everywhere."""
+_WIDTHS = (32, 256, 2_048, 16_384, MAX_STEP_COUNT)
+_SCALE = 5_040
+"""Prices are in parts of a cent, so that a bid is divided among its pools without rounding."""
+_FAIR_ROUNDS, _TIGHT_ROUNDS, _TIGHT_EVERY = 24, 48, 8
+
+
+class TooHardError(ValueError):
+    """It cannot be proven with the work that is allowed which bids win."""
 
 
 class Package(NamedTuple):
@@ -49,84 +65,221 @@ class Allocation(NamedTuple):
     worth: Worth
 
 
-def allocate(bids: Iterable[Package], *, exclusive: bool) -> Allocation:
-    """The best set of bids. Dynamic programming over the sets of sold pools, one bidder (or bid) after the other.
+class _Line(NamedTuple):
+    """A bid and the things that it takes: its pools, and its bidder if that one may win once."""
 
-    A state that cannot catch up with a greedy solution, even if every pool left brought its best share of any bid to
-    come, is dropped; the result stays exact. Raises ValueError beyond MAX_POOL_COUNT pools.
-    """
-    groups = _groups(list(bids), exclusive=exclusive)
-    bound_cents = _greedy_revenue(groups)
-    best: dict[int, tuple[Worth, tuple[int, ...]]] = {0: (NOTHING, ())}
-    for place, group in enumerate(groups):
-        after = dict(best)
-        for mask, (worth, seqs) in best.items():
-            for bid in group:
-                pools = _mask(bid.pools)
-                if mask & pools:
-                    continue
-                found = (worth.plus(bid), (*seqs, bid.seq))
-                if (mask | pools) not in after or found[0] > after[mask | pools][0]:
-                    after[mask | pools] = found
-        shares = _best_shares(groups[place + 1 :])
-        best = {
-            mask: found for mask, found in after.items() if found[0].revenue_cents + _hope(mask, shares) >= bound_cents
-        }
-    worth, seqs = max(best.values())
-    return Allocation(tuple(sorted(seqs)), worth)
+    bid: Package
+    things: tuple[int, ...]
 
 
-def _groups(bids: Sequence[Package], *, exclusive: bool) -> list[list[Package]]:
-    """Bids of which at most one can win, together. Of bids for the same pools only the best is kept."""
+class _Way(NamedTuple):
+    """How some things may be sold. `lost` is how far it falls behind the two bounds, in parts of a cent."""
+
+    worth: Worth
+    winning: tuple[int, ...]
+    lost: tuple[int, int]
+
+
+def allocate(bids: Iterable[Package], *, exclusive: bool, most_steps: int = MAX_STEP_COUNT) -> Allocation:
+    """The best set of bids. Raises ValueError beyond MAX_POOL_COUNT pools, TooHardError beyond `most_steps`."""
+    lines = _lines(list(bids), exclusive=exclusive)
+    return _Search(lines, most_steps).run() if lines else Allocation((), NOTHING)
+
+
+def _lines(bids: Sequence[Package], *, exclusive: bool) -> list[_Line]:
+    """Of bids that differ in their amount alone only the best is kept."""
     if len(set[int]().union(*(bid.pools for bid in bids))) > MAX_POOL_COUNT:
         raise ValueError(f"more than {MAX_POOL_COUNT} pools cannot be allocated exactly here")
+    own = _best((bid.bidder if exclusive else "", bid.pools, bid) for bid in bids)
+    counts = Counter(bid.bidder for bid in own) if exclusive else Counter()
+    several = {name: MAX_POOL_COUNT + at for at, name in enumerate(sorted(n for n, c in counts.items() if c > 1))}
+    kept = _best((bid.bidder if bid.bidder in several else "", bid.pools, bid) for bid in own)
+    return [_Line(bid, (*sorted(bid.pools), *([several[bid.bidder]] if bid.bidder in several else ()))) for bid in kept]
+
+
+def _best(keyed: Iterable[tuple[str, frozenset[int], Package]]) -> list[Package]:
     kept: dict[tuple[str, frozenset[int]], Package] = {}
-    for bid in bids:
-        key = (bid.bidder if exclusive else "", bid.pools)
-        if key not in kept or (bid.amount_cents, -bid.seq) > (kept[key].amount_cents, -kept[key].seq):
-            kept[key] = bid
-    groups: dict[object, list[Package]] = {}
-    for (bidder, pools), bid in kept.items():
-        groups.setdefault(bidder if exclusive else pools, []).append(bid)
-    return sorted(groups.values(), key=lambda group: -max(bid.amount_cents for bid in group))
+    for name, pools, bid in keyed:
+        other = kept.get((name, pools))
+        if other is None or (bid.amount_cents, -bid.seq) > (other.amount_cents, -other.seq):
+            kept[name, pools] = bid
+    return list(kept.values())
 
 
-def _greedy_revenue(groups: Sequence[Sequence[Package]]) -> int:
-    ranked = sorted(
-        ((bid, place) for place, group in enumerate(groups) for bid in group),
-        key=lambda pair: Fraction(-pair[0].amount_cents, len(pair[0].pools)),
-    )
+class _Search:
+    def __init__(self, lines: Sequence[_Line], most_steps: int) -> None:
+        self._lines = lines
+        self._steps_left = most_steps
+        self._known_cents = max(_greedy(lines, by_share=True), _greedy(lines, by_share=False))
+        fair, tight = _fair_prices(lines), _tight_prices(lines, self._known_cents)
+        self._prices = (fair, tight)
+        self._totals = (sum(fair.values()), sum(tight.values()))
+
+    def run(self) -> Allocation:
+        for width in _WIDTHS:
+            ways, is_whole = self._sweep(width)
+            best = max(ways, default=None)
+            if best is not None and is_whole:
+                return Allocation(tuple(sorted(best.winning)), best.worth)
+            if best is not None:
+                self._known_cents = max(self._known_cents, best.worth.revenue_cents)
+        raise TooHardError("too many ways to sell these pools")
+
+    def _sweep(self, width: int) -> tuple[list[_Way], bool]:
+        """The best ways found, and whether none was left out that could have been better."""
+        gaps = (self._totals[0] - self._known_cents * _SCALE, self._totals[1] - self._known_cents * _SCALE)
+        fitting = [(line, lost) for line in self._lines if _fits(lost := self._lost(line), gaps)]
+        order = self._order(fitting)
+        place_of = {thing: place for place, thing in enumerate(order)}
+        beginning: list[list[tuple[int, Package, tuple[int, int]]]] = [[] for _ in order]
+        for line, lost in fitting:
+            places = [place_of[thing] for thing in line.things]
+            beginning[min(places)].append((sum(1 << place for place in places), line.bid, lost))
+        ways, is_whole = {0: _Way(NOTHING, (), (0, 0))}, True
+        for place, thing in enumerate(order):
+            unsold = (self._prices[0][thing], self._prices[1][thing])
+            ways = self._decide(ways, 1 << place, beginning[place], unsold, gaps)
+            if len(ways) > width:
+                nearest = sorted(ways.items(), key=lambda item: item[1].lost[0])
+                ways, is_whole = dict(nearest[:width]), False
+        return list(ways.values()), is_whole
+
+    def _order(self, fitting: Sequence[tuple[_Line, tuple[int, int]]]) -> list[int]:
+        counts = Counter(thing for line, _ in fitting for thing in line.things)
+        return sorted(self._prices[0], key=lambda thing: (counts[thing], thing))
+
+    def _decide(
+        self,
+        ways: Mapping[int, _Way],
+        bit: int,
+        bids: Sequence[tuple[int, Package, tuple[int, int]]],
+        unsold: tuple[int, int],
+        gaps: tuple[int, int],
+    ) -> dict[int, _Way]:
+        """Every way goes on without the thing or with one of the bids that begin with it. Keys are what is sold ahead."""
+        after: dict[int, _Way] = {}
+        for mask, way in ways.items():
+            self._steps_left -= 1 if mask & bit else 1 + len(bids)
+            if self._steps_left < 0:
+                raise TooHardError("too many ways to sell these pools")
+            if mask & bit:
+                _keep(after, mask ^ bit, way)
+                continue
+            (fair, tight) = way.lost
+            if _fits(lost := (fair + unsold[0], tight + unsold[1]), gaps):
+                _keep(after, mask, _Way(way.worth, way.winning, lost))
+            for taken, bid, more in bids:
+                if not mask & taken and _fits(lost := (fair + more[0], tight + more[1]), gaps):
+                    _keep(after, (mask | taken) ^ bit, _Way(way.worth.plus(bid), (*way.winning, bid.seq), lost))
+        return after
+
+    def _lost(self, line: _Line) -> tuple[int, int]:
+        """By how much the bid's things cost more than it offers, under both prices."""
+        fair, tight = self._prices
+        cents = line.bid.amount_cents * _SCALE
+        return sum(fair[thing] for thing in line.things) - cents, sum(tight[thing] for thing in line.things) - cents
+
+
+def _keep(ways: dict[int, _Way], mask: int, way: _Way) -> None:
+    other = ways.get(mask)
+    if other is None or way.worth > other.worth:
+        ways[mask] = way
+
+
+def _fits(lost: tuple[int, int], gaps: tuple[int, int]) -> bool:
+    return lost[0] <= gaps[0] and lost[1] <= gaps[1]
+
+
+def _greedy(lines: Sequence[_Line], *, by_share: bool) -> int:
+    """What taking the best bid that still fits brings, again and again: best as a whole, or for each of its pools."""
     sold: set[int] = set()
-    done: set[int] = set()
     revenue_cents = 0
-    for bid, place in ranked:
-        if place not in done and sold.isdisjoint(bid.pools):
-            revenue_cents += bid.amount_cents
-            sold |= bid.pools
-            done.add(place)
+    for line in sorted(
+        lines, key=lambda one: -one.bid.amount_cents * _SCALE // (len(one.bid.pools) if by_share else 1)
+    ):
+        if sold.isdisjoint(line.things):
+            sold |= set(line.things)
+            revenue_cents += line.bid.amount_cents
     return revenue_cents
 
 
-def _best_shares(groups: Sequence[Sequence[Package]]) -> Mapping[int, int]:
-    shares: dict[int, int] = {}
-    for group in groups:
-        for bid in group:
-            share = -(-bid.amount_cents // len(bid.pools))
-            for pool in bid.pools:
-                shares[pool] = max(share, shares.get(pool, 0))
+_Prices = dict[int, int]
+
+
+def _fair_prices(lines: Sequence[_Line]) -> _Prices:
+    """Every bid divided evenly among its things; then each price sinks slowly as far as the others let it."""
+    prices = _shares(lines, lambda line: line.things)
+    with_thing = _by_thing(lines)
+    things = sorted(prices)
+    for number in range(_FAIR_ROUNDS):
+        for thing in things if number % 2 == 0 else reversed(things):
+            least = _least(prices, thing, with_thing[thing])
+            is_last = number >= _FAIR_ROUNDS - 2
+            prices[thing] = least if is_last else prices[thing] - (prices[thing] - least) // 4
+    return prices
+
+
+def _tight_prices(lines: Sequence[_Line], known_cents: int) -> _Prices:
+    """Prices whose sum is near the least possible one, by subgradient steps (Held, Wolfe and Crowder 1974)."""
+    prices = dict.fromkeys({thing for line in lines for thing in line.things}, 0)
+    prices |= _shares(lines, lambda line: tuple(line.bid.pools))
+    with_thing, best = _by_thing(lines), prices
+    for number in range(_TIGHT_ROUNDS):
+        slope, bound = dict.fromkeys(prices, 1), sum(prices.values())
+        for line in lines:
+            above = line.bid.amount_cents * _SCALE - sum(prices[thing] for thing in line.things)
+            if above > 0:
+                bound += above
+                for thing in line.things:
+                    slope[thing] -= 1
+        if number % _TIGHT_EVERY in {0, _TIGHT_EVERY - 1}:
+            best = min(best, _made_sound(prices, lines, with_thing), key=lambda found: sum(found.values()))
+        step = max(1, (bound - known_cents * _SCALE) // (sum(one * one for one in slope.values()) or 1))
+        prices = {thing: max(0, price - step * slope[thing]) for thing, price in prices.items()}
+    return _made_sound(best, lines, with_thing)
+
+
+def _made_sound(prices: _Prices, lines: Sequence[_Line], with_thing: Mapping[int, Sequence[_Line]]) -> _Prices:
+    """The prices raised until no bid offers more than its things cost, then lowered as far as that allows."""
+    sound = dict(prices)
+    for line in lines:
+        above = line.bid.amount_cents * _SCALE - sum(sound[thing] for thing in line.things)
+        for thing in line.things if above > 0 else ():
+            sound[thing] += -(-above // len(line.things))
+    for thing in (*sorted(sound), *sorted(sound, reverse=True)):
+        sound[thing] = _least(sound, thing, with_thing[thing])
+    return sound
+
+
+def _least(prices: _Prices, thing: int, lines: Sequence[_Line]) -> int:
+    """The least price of the thing at which no bid for it offers more than its things cost, all others unchanged."""
+    rest = (line.bid.amount_cents * _SCALE - sum(prices[other] for other in line.things) for line in lines)
+    return max(0, prices[thing] + max(rest))
+
+
+def _shares(lines: Sequence[_Line], among: Callable[[_Line], tuple[int, ...]]) -> _Prices:
+    shares: _Prices = {}
+    for line in lines:
+        things = among(line)
+        share = -(-line.bid.amount_cents * _SCALE // len(things))
+        for thing in things:
+            shares[thing] = max(share, shares.get(thing, 0))
     return shares
 
 
-def _hope(mask: int, shares: Mapping[int, int]) -> int:
-    return sum(share for pool, share in shares.items() if not mask >> pool & 1)
-
-
-def _mask(pools: Iterable[int]) -> int:
-    return sum(1 << pool for pool in pools)
+def _by_thing(lines: Sequence[_Line]) -> Mapping[int, list[_Line]]:
+    found: dict[int, list[_Line]] = {}
+    for line in lines:
+        for thing in line.things:
+            found.setdefault(thing, []).append(line)
+    return found
 
 
 def needed_cents(bids: Sequence[Package], bidder: str, pools: frozenset[int], *, exclusive: bool) -> int:
-    """The least amount with which a new bid of `bidder` for `pools` surely wins, all other bids unchanged."""
+    """The least amount with which a new bid of `bidder` for `pools` surely wins, all other bids unchanged.
+
+    Raises TooHardError.
+    """
     now = allocate(bids, exclusive=exclusive).worth.revenue_cents
     rivals = [bid for bid in bids if not (exclusive and bid.bidder == bidder) and pools.isdisjoint(bid.pools)]
     return now - allocate(rivals, exclusive=exclusive).worth.revenue_cents + 1

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from auctions import asking, descending, hybrid, packages, sealed, two_stage
+from auctions.allocation import TooHardError
 from auctions.auction import Auction, Phase
 from auctions.messages import (
     Accepted,
@@ -133,5 +134,9 @@ def strike(auction: Auction, command: StrikeCommand, now: datetime) -> Decision:
         reserve_met=auction.reserve_met,
     )
     if isinstance(auction.terms, PackageTerms):
-        return Accepted((struck, packages.after_strike(auction, offer.seq, struck.seq + 1, now)))
+        try:
+            changed = packages.after_strike(auction, offer.seq, struck.seq + 1, now)
+        except TooHardError:
+            return Refused(Reason.LIMIT, None, "without this bid nobody could prove in time which bids win")
+        return Accepted((struck, changed))
     return Accepted((struck,))

@@ -4,10 +4,10 @@ Bids stand: they are bettered, never withdrawn. Which of them win is decided ane
 and written into its event; a bid that changes it extends the whole board.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from auctions.allocation import Allocation, Package, allocate, needed_cents
+from auctions.allocation import MAX_STEP_COUNT, Allocation, Package, TooHardError, allocate, needed_cents
 from auctions.auction import Auction
 from auctions.messages import (
     Accepted,
@@ -24,6 +24,9 @@ from auctions.moves import BoardChanged, PackageBid, PlacePackageBid, PoolAward,
 from auctions.terms import PackageTerms, Packaging
 
 MAX_STANDING_COUNT = 200
+MOST_STEPS = MAX_STEP_COUNT
+MOST_STEPS_OF_A_STRIKE = 20 * MAX_STEP_COUNT
+"""To strike out a bid is rare, and must not fail where placing it did not."""
 
 
 def decide(auction: Auction, command: object, now: datetime) -> Decision:
@@ -32,12 +35,15 @@ def decide(auction: Auction, command: object, now: datetime) -> Decision:
     terms = _terms(auction)
     if refused := _refuse(auction, terms, command):
         return refused
-    before = _same(auction, terms, command)
+    before = _same(auction, terms, command.bidder, command.pools)
     own_before = before if before is not None and before.bidder == command.bidder else None
     stand = [bid for bid in _bids(auction) if bid is not own_before]
     seq, pools = auction.seq + 1, tuple(sorted(command.pools))
     new = Package(seq, command.bidder, terms.numbers_of(pools), command.amount_cents)
-    found = _allocate(terms, [*(_package_of(terms, bid) for bid in stand), new])
+    try:
+        found = _allocate(terms, [*(_package_of(terms, bid) for bid in stand), new], MOST_STEPS)
+    except TooHardError:
+        return Refused(Reason.LIMIT, None, "with this bid nobody could prove in time which bids win; name other pools")
     bid = PackageBid(
         auction_id=auction.auction_id,
         seq=seq,
@@ -55,14 +61,19 @@ def decide(auction: Auction, command: object, now: datetime) -> Decision:
     return Accepted((bid, *_extension(auction, terms, now)) if changed else (bid,))
 
 
-def _refuse(auction: Auction, terms: PackageTerms, command: PlacePackageBid) -> Refused | None:
-    count = len(command.pools)
-    if len(terms.numbers_of(command.pools)) != count:
-        return Refused(Reason.NO_SUCH_BID, None, "one of the pools is not on the board")
+def flaw_in_pools(terms: PackageTerms, pools: Sequence[str]) -> str | None:
+    """Why this set of pools cannot be bid for; None if it can."""
+    count = len(pools)
+    if not pools or len(terms.numbers_of(pools)) != count:
+        return "one of the pools is not on the board"
     sizes = {Packaging.POOLS_ONLY: {1}, Packaging.ENTIRETY_VS_POOLS: {1, len(terms.pools)}}
-    if count not in sizes.get(terms.packaging, {count}):
-        return Refused(Reason.NO_SUCH_BID, None, "this set of pools cannot be bid for here")
-    before = _same(auction, terms, command)
+    return None if count in sizes.get(terms.packaging, {count}) else "this set of pools cannot be bid for here"
+
+
+def _refuse(auction: Auction, terms: PackageTerms, command: PlacePackageBid) -> Refused | None:
+    if flaw := flaw_in_pools(terms, command.pools):
+        return Refused(Reason.NO_SUCH_BID, None, flaw)
+    before = _same(auction, terms, command.bidder, command.pools)
     least_cents = terms.least_for(command.pools)
     if before is not None:
         least_cents = max(least_cents, before.amount_cents + terms.increment_cents)
@@ -76,28 +87,35 @@ def _refuse(auction: Auction, terms: PackageTerms, command: PlacePackageBid) -> 
     return None
 
 
-def _same(auction: Auction, terms: PackageTerms, command: PlacePackageBid) -> PackageBid | None:
+def _same(auction: Auction, terms: PackageTerms, bidder: str, pools: Iterable[str]) -> PackageBid | None:
     """The bid to better: the own one for the same pools, or anybody's best where bids for the same pools compete."""
-    rivals = [bid for bid in _bids(auction) if set(bid.pools) == set(command.pools)]
+    wanted = set(pools)
+    rivals = [bid for bid in _bids(auction) if set(bid.pools) == wanted]
     if terms.packaging is Packaging.XOR_PACKAGES:
-        rivals = [bid for bid in rivals if bid.bidder == command.bidder]
+        rivals = [bid for bid in rivals if bid.bidder == bidder]
     return max(rivals, key=lambda bid: bid.amount_cents, default=None)
 
 
 def needed(auction: Auction, bidder: str, pools: Iterable[str]) -> int:
-    """What the board shows a bidder: the least amount in cents with which it would surely win these pools now."""
+    """What the board shows a bidder: the least amount in cents with which it would surely win these pools now.
+
+    The bidder's own bid for the same pools makes room for the new one, which must better it. Raises TooHardError.
+    """
     terms, names = _terms(auction), tuple(pools)
-    bids = [_package_of(terms, bid) for bid in _bids(auction)]
+    before = _same(auction, terms, bidder, names)
+    own = before if before is not None and before.bidder == bidder else None
+    bids = [_package_of(terms, bid) for bid in _bids(auction) if bid is not own]
     exclusive = terms.packaging is Packaging.XOR_PACKAGES
     cents = needed_cents(bids, bidder, terms.numbers_of(names), exclusive=exclusive)
-    return max(cents, terms.least_for(names))
+    better_cents = 0 if before is None else before.amount_cents + terms.increment_cents
+    return max(cents, better_cents, terms.least_for(names))
 
 
 def after_strike(auction: Auction, struck_seq: int, seq: int, now: datetime) -> BoardChanged:
     """What wins without a bid that was struck out, as event `seq`."""
     terms = _terms(auction)
     stand = [_package_of(terms, bid) for bid in _bids(auction) if bid.seq != struck_seq]
-    found = _allocate(terms, stand)
+    found = _allocate(terms, stand, MOST_STEPS_OF_A_STRIKE)
     revenue_cents = found.worth.revenue_cents
     return BoardChanged(
         auction_id=auction.auction_id, seq=seq, at=now, winning=found.winning, revenue_cents=revenue_cents
@@ -128,8 +146,8 @@ def _extension(auction: Auction, terms: PackageTerms, now: datetime) -> tuple[Ev
     return (CloseExtended(auction_id=auction.auction_id, seq=auction.seq + 2, at=now, closes_at=closes_at),)
 
 
-def _allocate(terms: PackageTerms, bids: Iterable[Package]) -> Allocation:
-    return allocate(bids, exclusive=terms.packaging is Packaging.XOR_PACKAGES)
+def _allocate(terms: PackageTerms, bids: Iterable[Package], most_steps: int) -> Allocation:
+    return allocate(bids, exclusive=terms.packaging is Packaging.XOR_PACKAGES, most_steps=most_steps)
 
 
 def _bids(auction: Auction) -> list[PackageBid]:

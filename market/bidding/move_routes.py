@@ -172,6 +172,23 @@ async def place_package_bid(
     return await bid(context, lane, actor, auction_id, command)
 
 
+@get(
+    "/v1/auctions/{auction_id:uuid}/needed",
+    tags=_BIDS,
+    summary="What you must bid for several pools",
+    operation_id="get_needed",
+)
+async def get_needed(
+    context: Here,
+    actor: Who,
+    lane: TheLane,
+    auction_id: FromPath[UUID],
+    pools: FromQuery[Annotated[list[UUID], Meta(min_length=1, max_length=20)]],
+) -> schemas.NeedView:
+    """The least amount with which you would win all these pools now, all other bids unchanged."""
+    return schemas.NeedView.build(await service.need(context, lane.states, actor, auction_id, pools))
+
+
 @post(
     "/v1/auctions/{auction_id:uuid}/counter-acceptances",
     tags=_BIDS,
@@ -331,6 +348,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     indicate,
     place_binding_bid,
     place_package_bid,
+    get_needed,
     accept_counter,
     award_offer,
     counter_offer,

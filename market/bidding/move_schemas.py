@@ -10,6 +10,7 @@ from msgspec import Meta, Struct, field
 from auctions.increments import MAX_CENTS
 from auctions.moves import Opened
 from auctions.receipts import Checkpoint
+from market.bidding.service.boards import Need
 from market.bidding.service.proving import Receipt
 from market.bidding.service.sealing import Envelopes
 
@@ -139,6 +140,17 @@ class SealedBids(Struct, frozen=True):
             found.head.hex(),
         )
         return cls(*facts, bids)
+
+
+class NeedView(Struct, frozen=True):
+    """As of event `seq`, the least amount that wins these pools; null if that cannot be proven in reasonable time."""
+
+    seq: int
+    need_cents: int | None
+
+    @classmethod
+    def build(cls, found: Need) -> "NeedView":
+        return cls(found.seq, found.need_cents)
 
 
 class CheckpointView(Struct, frozen=True):

@@ -81,6 +81,13 @@ class Receipt(Struct, frozen=True, kw_only=True):
     checkpoint: Checkpoint
 
 
+class Need(Struct, frozen=True):
+    """As of event `seq`, the least amount that wins the pools; None if that cannot be proven in reasonable time."""
+
+    seq: int
+    need_cents: int | None
+
+
 class FormatsClient(Caller):
     async def formats(self) -> FormatList:
         """The formats that a seller chooses from, with presets."""
@@ -101,6 +108,11 @@ class FormatsClient(Caller):
     async def receipt(self, auction_id: UUID, *, seq: int) -> Receipt:
         """The receipt for the own bid that was accepted as event `seq`."""
         return await self._call("GET", f"/v1/auctions/{auction_id}/receipt", Receipt, query={"seq": seq})
+
+    async def needed(self, auction_id: UUID, *, pools: Sequence[UUID]) -> Need:
+        """The least amount that would win all these pools now."""
+        query = {"pools": [str(pool) for pool in pools]}
+        return await self._call("GET", f"/v1/auctions/{auction_id}/needed", Need, query=query)
 
     async def accept_step(self, auction_id: UUID, *, step: int, price_cents: int, key: str) -> Answer:
         """Buy at the falling price."""

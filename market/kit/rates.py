@@ -24,8 +24,8 @@ class Rates:
         self._burst = float(burst)
         self._buckets: OrderedDict[Hashable, _Bucket] = OrderedDict()
 
-    def take(self, key: Hashable) -> float:
-        """0 if `key` may go on (a token is taken), else the seconds to wait."""
+    def take(self, key: Hashable, count: int = 1) -> float:
+        """0 if `key` may go on (so many tokens are taken), else the seconds to wait."""
         now = self._clock.monotonic_s()
         bucket = self._buckets.pop(key, None) or _Bucket(self._burst, now)
         bucket.tokens = min(self._burst, bucket.tokens + (now - bucket.filled_s) * self._per_second)
@@ -33,7 +33,7 @@ class Rates:
         self._buckets[key] = bucket
         if len(self._buckets) > _MAX_KEYS:
             self._buckets.popitem(last=False)
-        if bucket.tokens < 1:
-            return (1 - bucket.tokens) / self._per_second
-        bucket.tokens -= 1
+        if bucket.tokens < count:
+            return (count - bucket.tokens) / self._per_second
+        bucket.tokens -= count
         return 0.0

@@ -1,11 +1,12 @@
 """Winner determination agrees with trying everything, also in its ties."""
 
 import random
+from contextlib import suppress
 from itertools import combinations
 
 import pytest
 
-from auctions.allocation import NOTHING, Package, allocate, needed_cents
+from auctions.allocation import NOTHING, Package, TooHardError, allocate, needed_cents
 
 
 def everything(bids, *, exclusive):
@@ -85,16 +86,49 @@ def test_who_bids_what_is_needed_wins_and_who_bids_less_than_that_by_two_does_no
             assert 99 not in allocate([*bids, Package(99, "zoe", pools, cents - 2)], exclusive=exclusive).winning
 
 
-def test_twenty_pools_and_sixty_bids_are_allocated_exactly_in_reasonable_time():
-    rng = random.Random(7)
-    bids = []
+def board_of_twenty(seed):
+    rng = random.Random(seed)
     for seq in range(2, 62):
         pools = frozenset(rng.sample(range(20), rng.randint(1, 6)))
-        bids.append(Package(seq, f"bidder-{seq % 12}", pools, len(pools) * rng.randint(900, 1_100)))
-    found = allocate(bids, exclusive=True)
+        yield Package(seq, f"bidder-{seq % 12}", pools, len(pools) * rng.randint(900, 1_100))
+
+
+@pytest.mark.parametrize(
+    ("bids", "exclusive"),
+    [
+        (tuple(board_of_twenty(8)), True),
+        (tuple(board_of_twenty(7)), False),
+        (tuple(Package(n + 2, f"b{n}", frozenset({n % 20, n * 7 % 19}), 1_000 + n % 4) for n in range(60)), True),
+        (tuple(Package(n + 2, f"b{n}", frozenset({n % 20, (n + 1 + n // 20) % 20}), 1_000) for n in range(60)), True),
+    ],
+    ids=["twelve bidders", "bids apart", "sixty bidders", "sixty equals"],
+)
+def test_twenty_pools_and_sixty_bids_are_allocated_with_the_work_that_is_allowed(bids, exclusive):
+    found = allocate(bids, exclusive=exclusive)
     chosen = [bid for bid in bids if bid.seq in found.winning]
     assert sum(bid.amount_cents for bid in chosen) == found.worth.revenue_cents
-    assert len({bid.bidder for bid in chosen}) == len(chosen)
+    assert sum(len(bid.pools) for bid in chosen) == len(frozenset().union(*(bid.pools for bid in chosen)))
+    assert not exclusive or len({bid.bidder for bid in chosen}) == len(chosen)
+
+
+def test_a_board_that_is_too_hard_is_given_up_after_so_much_work_and_never_guessed():
+    rng = random.Random(1)
+    bids = [
+        Package(n + 2, f"b{n % 12}", frozenset(rng.sample(range(20), 3)), 1_500 + rng.randint(0, 300))
+        for n in range(120)
+    ]
+    with pytest.raises(TooHardError):
+        allocate(bids, exclusive=True)
+
+
+def test_the_work_that_an_allocation_takes_does_not_change_what_it_finds():
+    for seed in range(60):
+        rng = random.Random(seed)
+        bids = drawn(rng, 6, 14)
+        whole = allocate(bids, exclusive=True, most_steps=10**9)
+        for most_steps in (50, 200, 1_000):
+            with suppress(TooHardError):
+                assert allocate(bids, exclusive=True, most_steps=most_steps) == whole
 
 
 def test_more_pools_than_can_be_allocated_exactly_are_refused():

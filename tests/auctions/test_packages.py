@@ -113,6 +113,22 @@ def test_the_board_shows_what_is_needed_to_win():
     assert needed(hall.auction, "cy", "q") == 141
     hall.offer("cy", "q", 141)
     assert hall.winning == (4, 5)
+    assert needed(hall.auction, "ada", "pq") == 310  # its own bid is bettered by the increment, and beats 301 by that
+    hall.offer("ada", "pq", 310)
+    assert hall.winning == (6,)
+
+
+def test_a_bid_whose_consequences_cannot_be_proven_is_refused_and_so_is_such_a_strike(monkeypatch):
+    hall = board()
+    hall.offer("ada", "pq", 300)
+    before = hall.auction
+    monkeypatch.setattr("auctions.packages.MOST_STEPS", 2)
+    assert reason(hall.offer("bob", "p", 160)) is Reason.LIMIT
+    monkeypatch.undo()
+    hall.offer("bob", "p", 160)
+    monkeypatch.setattr("auctions.packages.MOST_STEPS_OF_A_STRIKE", 0)
+    assert reason(hall.say(VoidBid(seq=3, reason="x"))) is Reason.LIMIT
+    assert (before.seq, hall.auction.seq, hall.winning) == (3, 4, (3,))
 
 
 def test_a_bid_that_changes_the_allocation_extends_the_whole_board_and_another_does_not():

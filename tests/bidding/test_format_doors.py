@@ -142,6 +142,11 @@ async def test_pools_are_bid_for_together_or_alone(hall, web):  # noqa: F811
     await registered(hall, auction["auction_id"], buyer)
     bid = await say(web, buyer, auction, "POST", "package-bids", {"pools": pools, "amount_cents": 5_000})
     assert bid.status_code == 201
+    asked = "&".join(f"pools={pool_id}" for pool_id in pools)
+    told = await web(hall.buyers[1], "GET", f"/auctions/{auction['auction_id']}/needed?{asked}")
+    assert told.json() == {"seq": bid.json()["seq"], "need_cents": 5_001}
+    alone = await web(buyer, "GET", f"/auctions/{auction['auction_id']}/needed?pools={auction['auction_id']}")
+    assert (alone.status_code, alone.json()["field"]) == (404, "pools")
     unknown = {"pools": [auction["auction_id"]], "amount_cents": 5_000}
     assert (await say(web, buyer, auction, "POST", "package-bids", unknown)).status_code == 404
 

@@ -1,5 +1,6 @@
 """What happens around an auction: one function, one sentence, one transaction. Bids themselves go through the lane."""
 
+from market.bidding.service.boards import need
 from market.bidding.service.looking import (
     awards_of,
     calendar,
@@ -36,6 +37,7 @@ __all__ = [
     "has_registered",
     "list_auctions",
     "log_lines",
+    "need",
     "own_standing",
     "pools_of",
     "publish",
