@@ -7,7 +7,7 @@ from uuid import UUID
 from litestar import Response, delete, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 from msgspec import Meta
 
@@ -183,7 +183,7 @@ async def get_needed(
     actor: Who,
     lane: TheLane,
     auction_id: FromPath[UUID],
-    pools: FromQuery[Annotated[list[UUID], Meta(min_length=1, max_length=20)]],
+    pools: Annotated[list[UUID], QueryParameter(min_items=1, max_items=20)],
 ) -> schemas.NeedView:
     """The least amount with which you would win all these pools now, all other bids unchanged."""
     return schemas.NeedView.build(await service.need(context, lane.states, actor, auction_id, pools))
