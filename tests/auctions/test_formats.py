@@ -13,7 +13,7 @@ from auctions.engine import Accepted, Refused, decide, due_at, evolve, replay
 from auctions.messages import Close
 from auctions.moves import Tick
 from auctions.proof import GENESIS, chain, decode, encode, line, verify
-from auctions.terms import terms_from_json
+from auctions.terms import PackageTerms, terms_from_json
 from auctions.views import OTHER_BIDDER, VISIBILITY, Audience, Role, apply, concerned, project, snapshot
 from tests.auctions.formats import AUDIENCES, BIDDERS, FORMATS, drawn_hall
 from tests.auctions.samples import Hall
@@ -49,11 +49,15 @@ def test_the_engine_agrees_with_the_naive_rules(form):
 
 
 def state_of(auction):
-    return {
+    state = {
         "phase": auction.phase.value,
         "closes_at": auction.closes_at,
         "end": (auction.winner, auction.hammer_cents, auction.phase_reason),
     }
+    if isinstance(auction.terms, PackageTerms):
+        sold = [(award.bidder, set(award.pools), award.hammer_cents) for award in auction.book.awards]
+        return state | {"winning": auction.book.winning, "sold": sold}
+    return state
 
 
 @in_every_format

@@ -248,3 +248,20 @@ def test_observers_and_other_bidders_see_no_reserve_no_ceiling_and_no_name():
             assert secret not in text
     assert write_snapshot(snapshot(replay(hall.log[:1]), SELLER), "e").count(b"%d" % RESERVE) == 1
     assert b"%d" % RESERVE not in write_snapshot(snapshot(replay(hall.log[:1]), OBSERVER), "e")
+
+
+def test_a_thousand_watchers_of_twenty_bids_a_second_all_end_up_to_date_and_each_frame_is_made_once():
+    """A second of it: ten ticks of two bids each, for 995 observers, two bidders and the office."""
+    hall, room = opened()
+    watchers = [Watcher(room, audience) for audience in (ADA, BOB, SELLER, OFFICER, SELLER)]
+    watchers += [Watcher(room, OBSERVER) for _ in range(995)]
+    for number in range(20):
+        hall.bid("ada" if number % 2 else "bob", hall.auction.min_next_cents)
+        tell(room, hall)
+        if number % 2:
+            tick(room)
+    state = {audience: json.loads(json.dumps(snapshot(hall.auction, audience))) for audience in AUDIENCES}
+    assert all(watcher.state() == state[watcher.audience] for watcher in watchers[:30])
+    observers = [watcher.raw for watcher in watchers if watcher.audience is OBSERVER]
+    assert all(len(frames) <= 11 for frames in observers)
+    assert all(one is other for frames in observers for one, other in zip(frames, observers[0], strict=True))

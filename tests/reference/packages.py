@@ -12,7 +12,7 @@ class Packages(Running):
         self.latest = terms.latest_close_at
         self.bids = []  # (seq, who, set of pools, cents)
         self.xor = terms.packaging.value == "xor_packages"
-        self.winners = ()
+        self.winners, self.sold = (), []
 
     def moved_by(self, stood):
         self.latest += stood
@@ -73,4 +73,12 @@ class Packages(Running):
         if not self.winners:
             self.fail("NO_BIDS")
         else:
-            self.win(None, sum(bid[3] for bid in self.bids if bid[0] in self.winners))
+            self.sold = [
+                (who, pools, cents)
+                for seq, who, pools, cents in sorted(self.bids, key=lambda bid: bid[0])
+                if seq in self.winners
+            ]
+            self.win(None, sum(cents for _, _, cents in self.sold))
+
+    def state(self):
+        return {**super().state(), "winning": self.winners, "sold": self.sold}
