@@ -113,3 +113,10 @@ def test_every_document_is_reachable_from_the_readme() -> None:
                 found = (document.parent / target).resolve()
                 waiting += sorted(found.glob("*.md")) if found.is_dir() else [found] if found.suffix == ".md" else []
     assert sorted(str(each.relative_to(ROOT)) for each in set(DOCUMENTS) - reached) == []
+
+
+def test_every_test_that_a_document_names_exists() -> None:
+    named = {name for document in DOCUMENTS for name in re.findall(r"`(test_[a-z0-9_]+)`", document.read_text("utf-8"))}
+    sources = "".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    assert len(named) > 40
+    assert sorted(name for name in named if f"def {name}(" not in sources) == []

@@ -1,9 +1,11 @@
 """The sending end of a socket: in order, bounded, and never in anybody's way."""
 
 import asyncio
+from datetime import UTC, datetime
 
+from market.live.connection import MAX_STALLED_BEATS, Connection
 from market.live.outlet import MAX_WAITING_BYTES, Outlet
-from market.live.protocol import CloseCode
+from market.live.protocol import CloseCode, Heartbeat
 
 
 class Wire:
@@ -98,3 +100,16 @@ async def test_after_the_end_nothing_more_is_taken_and_the_first_code_counts():
     outlet.push(b"too late")
     assert await send_all(outlet) == [b"last words"]
     assert outlet.code is CloseCode.AUTH
+
+
+async def test_who_takes_nothing_for_three_heartbeats_is_hung_up_on_and_who_reads_slowly_is_not():
+    beat = Heartbeat(at=datetime(2026, 3, 2, tzinfo=UTC), heads={})
+    dead, slow = Connection("dead"), Connection("slow")
+    slow.outlet.push(b"what it is behind by")
+    for _ in range(MAX_STALLED_BEATS + 2):
+        slow.beat(beat)
+        slow.outlet._queued_bytes -= len(slow.outlet._frames.popleft())  # one frame of those that wait is taken
+        dead.beat(beat)
+    assert (dead.outlet.code, dead.outlet.waiting_bytes) == (CloseCode.HEARTBEAT, 0)
+    assert slow.outlet.code is None
+    assert CloseCode.HEARTBEAT == 4408

@@ -19,7 +19,9 @@ from market.bidding.orders import BidOrder, Status
 from market.bidding.rules import LockedAuction
 from market.bidding.states import fold
 from market.kit.actor import SYSTEM
+from market.live.protocol import text_of
 from market.live.room import Room
+from tests.live.test_room import split
 
 DRAIN = timedelta(milliseconds=500)
 S = timedelta(seconds=1)
@@ -89,9 +91,15 @@ class Wire:
         self._arrives_at = time.now
         self.is_cut = False
 
-    def push(self, frame):
+    def push(self, frames):
+        """Take a frame, or several in one."""
         self._arrives_at = max(self._arrives_at, self._time.now + self._rng.choice((1, 5, 40, 400)) * S / 1000)
-        self._time.after(self._arrives_at - self._time.now, lambda: self.is_cut or self._hear(frame))
+        self._time.after(self._arrives_at - self._time.now, lambda: self._arrive(frames))
+
+    def _arrive(self, frames):
+        for frame in split(frames):
+            if not self.is_cut:
+                self._hear(text_of(frame))
 
 
 class Node:
