@@ -16,6 +16,7 @@ _HELLO = (
     "GET /v1/live HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nAuthorization: Bearer {key}\r\n\r\n"
 )
+_PING = b"\x89\x04"
 _AT_ONCE = 100
 """So many sockets open at the same time."""
 
@@ -41,6 +42,8 @@ class Socket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._is_open:
+            if (ping := data.find(_PING)) >= 0:  # in nothing else that the server sends
+                self.transport.write(b"\x8a\x84\0\0\0\0" + data[ping + 2 : ping + 6])
             self.heard(data)
             return
         self.buffer += data
