@@ -25,7 +25,7 @@ class Table:
         with self._opened() as source:
             first = next((line for line in source if line.strip()), "")
         self._separator = next((sign for sign in ",;\t|" if sign in first), ",")
-        self.columns = [cell.strip() for cell in next(self._cells(), (0, []))[1]]
+        self.columns = [cell.strip() for cell in self._header(self._cells())]
         self._places = {column.lower(): at for at, column in reversed(list(enumerate(self.columns)))}
         missing = [column for column in needed if column not in self._places]
         if missing:
@@ -36,9 +36,9 @@ class Table:
             )
 
     def rows(self) -> Iterator[list[str]]:
-        """Each row as many cells as the header, blank lines left out. Raises `TableUnreadable` at a row with more."""
+        """Each row as many cells as the header; a row of empty cells is one, a blank line is none. Raises `TableUnreadable` at a row with more."""
         cells = self._cells()
-        next(cells)
+        self._header(cells)
         for line, row in cells:
             if any(cell.strip() for cell in row[len(self.columns) :]):
                 raise TableUnreadable(
@@ -46,6 +46,11 @@ class Table:
                     "put cells that contain the separator in double quotes"
                 )
             yield (row + [""] * len(self.columns))[: len(self.columns)]
+
+    @staticmethod
+    def _header(cells: Iterator[tuple[int, list[str]]]) -> list[str]:
+        """The first row that says something."""
+        return next((row for _, row in cells if any(cell.strip() for cell in row)), [])
 
     def cell(self, row: Sequence[str], column: str) -> str:
         """The cell under this column (lower case), empty if the file has no such column."""
@@ -67,7 +72,7 @@ class Table:
             reader = csv.reader(source, delimiter=self._separator)
             try:
                 for row in reader:
-                    if any(cell.strip() for cell in row):
+                    if row:
                         yield reader.line_num, row
             except csv.Error as error:
                 raise TableUnreadable(f"{self.path.name}, line {reader.line_num}: {error}") from None

@@ -30,14 +30,15 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 def test_every_pair_gets_a_score_beside_all_its_columns(files: tuple[Path, Path]) -> None:
     source, target = files
     source.write_text(
-        '\ufeffid,Name1,name2,SCHEMA,score\n1,"LAVROV, Sergey",Sergei Lavrov,Person,old\n\n2,,x,,\n', encoding="utf-8"
+        '\ufeffid,Name1,name2,SCHEMA,score\n1,"LAVROV, Sergey",Sergei Lavrov,Person,old\n\n2,,x,,\n,,,,\n',
+        encoding="utf-8",
     )
     assert run("score-pairs", source, target).exit_code == 0
-    first, second = rows(target)
+    first, second, empty = rows(target)
     assert list(first) == ["id", "Name1", "name2", "SCHEMA", "input_score", "score"]
     assert float(first["score"]) >= 0.95
     assert first["input_score"] == "old"
-    assert float(second["score"]) == 0
+    assert float(second["score"]) == float(empty["score"]) == 0
 
 
 def test_search_answers_every_row_with_its_best_entry_and_the_trace(files: tuple[Path, Path]) -> None:
