@@ -10,7 +10,7 @@ import structlog
 from msgspec import UNSET, UnsetType
 
 from auctions.messages import Reason
-from auctions.views import Audience
+from auctions.views import OBSERVER, Audience
 from auctions.views import Role as Seat
 from market.bidding import service as bidding
 from market.bidding.lane import Lane
@@ -266,11 +266,18 @@ class Live:
             connection.error(request.id, problem_code(refusal), refusal.detail, "auction")
 
     async def _seat(self, actor: Actor, auction_id: UUID) -> Audience:
-        """As whom the actor watches. Raises `NoSuchAuction` if there is none, or none that the actor may see."""
+        """As whom the actor watches; a bidder that is suspended sees what everybody does.
+
+        Raises `NoSuchAuction` if there is none, or none that the actor may see.
+        """
         require(actor, scope="auctions:read")
         async with self._looking, self.context.db.begin(actor) as tx:
             auction = await bidding.find_auction(tx, auction_id)
-            return await bidding.seat_of(tx, actor, auction)
+            seat = await bidding.seat_of(tx, actor, auction)
+            if seat.role is Seat.BIDDER and actor.org_id is not None:
+                held = await store.seated(tx, {(auction_id, actor.org_id)}, self.context.clock.now())
+                return seat if held else OBSERVER
+            return seat
 
     # Time
 
@@ -322,7 +329,9 @@ class Live:
         if not held:
             return
         async with self.context.db.begin(SYSTEM) as tx:
-            bidders = await store.registered(tx, {(auction_id, org_id) for _, auction_id, org_id, _ in held})
+            bidders = await store.seated(
+                tx, {(auction_id, org_id) for _, auction_id, org_id, _ in held}, self.context.clock.now()
+            )
         for connection, auction_id, org_id, seat in held:
             if ((auction_id, org_id) in bidders) is not (seat.role is Seat.BIDDER):
                 self.feed.leave(auction_id, connection.outlet)

@@ -1,6 +1,7 @@
 """All SQL of the live sockets: they only read."""
 
 from collections.abc import Collection
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
@@ -16,6 +17,10 @@ _EVENTS = text(
 _REGISTERED = text(
     "SELECT r.auction_id, r.org_id FROM unnest(CAST(:auction_ids AS uuid[]), CAST(:org_ids AS uuid[])) AS asked(a, o)"
     " JOIN registration r ON r.auction_id = asked.a AND r.org_id = asked.o"
+    " JOIN auction a ON a.auction_id = r.auction_id"
+    " WHERE a.phase NOT IN ('scheduled', 'open', 'paused') OR EXISTS (SELECT FROM clearance c"
+    " WHERE c.org_id = r.org_id AND c.capability = 'bid' AND c.valid_from <= :now AND c.valid_until > :now"
+    " AND NOT EXISTS (SELECT FROM clearance_end e WHERE e.clearance_id = c.clearance_id))"
 )
 
 
@@ -36,8 +41,8 @@ async def events_after(tx: AsyncSession, auction_id: UUID, after_seq: int) -> li
     return list(await tx.scalars(_EVENTS, values))
 
 
-async def registered(tx: AsyncSession, asked: Collection[tuple[UUID, UUID]]) -> set[tuple[UUID, UUID]]:
-    """Those of the asked (auction, organisation) that registered as bidders."""
+async def seated(tx: AsyncSession, asked: Collection[tuple[UUID, UUID]], now: datetime) -> set[tuple[UUID, UUID]]:
+    """Those of the asked (auction, organisation) that sit there as bidders: registered and, until the end, cleared to bid."""
     auction_ids, org_ids = [pair[0] for pair in asked], [pair[1] for pair in asked]
-    found = await tx.execute(_REGISTERED, {"auction_ids": auction_ids, "org_ids": org_ids})
+    found = await tx.execute(_REGISTERED, {"auction_ids": auction_ids, "org_ids": org_ids, "now": now})
     return {(row.auction_id, row.org_id) for row in found}

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 import asyncpg
 
 from auctions.views import apply
+from market.compliance import service as compliance
 from market.live.outlet import MAX_WAITING_BYTES
 from tests import factories
 from tests.live.conftest import key_of, register, session_of
@@ -261,6 +262,21 @@ async def test_who_becomes_a_bidder_is_told_to_subscribe_anew(node, hold, cluste
         assert (await socket.hear_type("resync"))["auction"] == str(floor.auction_id)
         await subscribe(socket, floor)
         assert "your_ceiling_cents" in await socket.hear_type("snapshot")
+
+
+async def test_a_bidders_socket_falls_silent_when_its_clearance_is_ended(node, hold):
+    floor = await hold()
+    context = node.context
+    officer = (await factories.officer(context)).actor
+    async with node.socket(cookie=await session_of(context, floor.ada)) as socket:
+        await subscribe(socket, floor)
+        assert "your_ceiling_cents" in await socket.hear_type("snapshot")
+        async with context.db.begin_as_officer(officer) as tx:
+            now = context.clock.now()
+            await compliance.end_clearance(tx, officer, floor.ada.clearances["bid"], "a hit", now)
+        assert (await socket.hear_type("resync"))["auction"] == str(floor.auction_id)
+        await subscribe(socket, floor)
+        assert "your_ceiling_cents" not in await socket.hear_type("snapshot")
 
 
 async def test_an_observer_gets_at_most_ten_updates_a_second_and_ends_up_to_date(node, hold):
