@@ -364,6 +364,14 @@ class PoolPage(Struct, frozen=True):
         return cls([PoolView.from_pool(item, viewer) for item in page.items], page.next_cursor)
 
 
+class ServerEvent(Struct, frozen=True):
+    """One server-sent event, field by field."""
+
+    id: Annotated[str, Meta(description="its number; the next connection says it as Last-Event-ID")]
+    event: Annotated[str, Meta(description="its kind, such as portfolio.masked")]
+    data: Annotated[str, Meta(description="JSON: counts and hashes, and `at`")]
+
+
 class PoolList(Struct, frozen=True):
     items: list[PoolView]
 

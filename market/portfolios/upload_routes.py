@@ -161,7 +161,12 @@ async def drop(context: NamedDependency[Context], actor: NamedDependency[Actor],
     summary="Progress of a portfolio",
     operation_id="followPortfolio",
     responses={
-        200: ResponseSpec(data_container=bytes, media_type="text/event-stream", description="Server-sent events")
+        200: ResponseSpec(
+            data_container=schemas.ServerEvent,
+            generate_examples=False,
+            media_type="text/event-stream",
+            description="Server-sent events, each of this shape",
+        )
     },
 )
 async def follow(

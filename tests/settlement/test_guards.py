@@ -1,5 +1,6 @@
 """Around the services: what the database refuses the app's role, even in the platform's name."""
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -119,6 +120,22 @@ async def test_an_approval_comes_after_the_preparation(bank):
         settlement=settlement.settlement_id, prepared_by=first.user_id, who=second.user_id,
     )  # fmt: skip
     assert "not release_review" in said
+
+
+async def test_who_named_the_sellers_bank_account_does_not_approve_what_is_paid_to_it(bank, cluster):
+    settlement, _ = await paid(bank)
+    first, second = bank.officers
+    await prepare(bank.context, first, settlement.settlement_id)
+    admin = await asyncpg.connect(cluster.admin_url, database=bank.urls.app.rsplit("/", 1)[1].split("?")[0])
+    name_it = "UPDATE bank_account SET created_by = $1 WHERE org_id = $2"
+    await admin.execute("SET session_replication_role = replica")  # no door lets an officer name an account
+    await admin.execute(name_it, second.user_id, bank.seller.org_id)
+    try:
+        with pytest.raises(DBAPIError, match="who changes a bank account does not approve a payout"):
+            await approve(bank.context, second, settlement.settlement_id)
+    finally:
+        await admin.execute(name_it, bank.seller.user_id, bank.seller.org_id)
+        await admin.close()
 
 
 async def test_only_the_banks_entry_confirms_a_payout(bank):
