@@ -18,6 +18,7 @@ $(STAMP): requirements.txt pyproject.toml
 	@echo "installing the pinned packages into $(VENV) (once, about a minute)"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q auctions masking market migrations  # also where Python is told to write no bytecode
 	@touch $(STAMP)
 
 demo: $(STAMP)  ## sell a whole portfolio through the real server; writes demo-out/
