@@ -38,6 +38,7 @@ from market.portfolios import jobs as portfolio_jobs
 from market.portfolios import service as portfolios
 from market.portfolios.nda import NDA_VERSION
 from market.portfolios.rules import Circle, KeyPurpose, MappingOrder, Pool, PoolOrder, Portfolio, Selection, key_context
+from market.portfolios.store import pools as pool_store
 from market.portfolios.upload import seal_upload
 from market.settlement import jobs as settlement_jobs
 from market.settlement import service as settlements
@@ -421,22 +422,30 @@ _BARE_POOL = text("""INSERT INTO pool
      face_value_cents, currency, debtor_states, strata, report, tape_version, commitment_root, preview_sha256,
      preview_size_bytes, vetted_sha256, vetted_size_bytes, sale_sha256, sale_size_bytes, leaves_sha256,
      leaves_size_bytes, created_by, created_at)
-    VALUES (:pool_id, :portfolio_id, :org_id, 'Pool', '{}', '{}', 'ready', 0, 200, 25000000, :currency,
+    VALUES (:pool_id, :portfolio_id, :org_id, 'Pool', '{}', '{}', 'ready', 0, :count, :face_cents, :currency,
      CAST(:debtor_states AS text[]), '{}', '{}', :digest, :digest, :digest, 1, :digest, 1, :digest, 1, :digest, 1,
      :user_id, :now)""")
+BALANCES = (*[1_000_00] * 199, 51_000_00)
 
 
 async def bare_pool(
-    context: Context, seller: Party, *, debtor_states: Sequence[str] = ("CA", "NY"), currency: str = "USD"
+    context: Context,
+    seller: Party,
+    *,
+    debtor_states: Sequence[str] = ("CA", "NY"),
+    currency: str = "USD",
+    balances: Sequence[int] = BALANCES,
 ) -> UUID:
-    """A ready pool of 250,000.00 face value without files behind it: enough to be auctioned, in milliseconds."""
+    """A ready pool of (usually) 250,000.00 face value without files behind it: enough to be auctioned, in milliseconds."""
     pool_id, portfolio_id = context.chance.new_id(), context.chance.new_id()
     shared = {"portfolio_id": portfolio_id, "org_id": seller.org_id, "user_id": seller.user_id, "currency": currency}
     shared["now"] = context.clock.now()
     of_pool = {"pool_id": pool_id, "debtor_states": list(debtor_states), "digest": pool_id.hex * 2}
+    of_pool |= {"count": len(balances), "face_cents": sum(balances)}
     async with context.db.begin(SYSTEM) as tx:
         await tx.execute(_BARE_PORTFOLIO, shared)
         await tx.execute(_BARE_POOL, shared | of_pool)
+        await pool_store.add_balances(tx, pool_id, balances)
     return pool_id
 
 
@@ -572,9 +581,9 @@ async def deposit_for(context: Context, party: Party, auction: Auction, *, key: 
         return await settlements.place_deposit(tx, party.actor, auction.auction_id, key, now=context.clock.now())
 
 
-async def keyed_pool(context: Context, seller: Party) -> UUID:
+async def keyed_pool(context: Context, seller: Party, balances: Sequence[int] = BALANCES) -> UUID:
     """A bare pool whose keys exist, so that its sale can be released; the files they open do not."""
-    pool_id = await bare_pool(context, seller)
+    pool_id = await bare_pool(context, seller, balances=balances)
     add = text("INSERT INTO pool_key VALUES (:pool_id, :purpose, :org_id, :wrapped)")
     async with context.db.begin(SYSTEM) as tx:
         for purpose in KeyPurpose.SALE, KeyPurpose.COMMIT:

@@ -86,7 +86,10 @@ class NothingAccepted:
 
 @dataclass(frozen=True, slots=True)
 class CutPool:
-    """A pool that passed the leak gate; `disclosed` counts the time-barred accounts in it, `prints` are its fingerprints."""
+    """A pool that passed the leak gate; `disclosed` counts the time-barred accounts in it, `prints` are its fingerprints.
+
+    `balances` are those of its accounts, in the order of the sale file.
+    """
 
     preview: KeptFile
     vetted: KeptFile
@@ -101,13 +104,14 @@ class CutPool:
     commitment_root: str
     disclosed: dict[str, int]
     prints: Prints
+    balances: Whole
 
 
 @dataclass(frozen=True)
 class Cut(Rule):
     """The rule of the last turn: what its selection meets and no earlier turn took, of what may be sold.
 
-    Collects the states that it met, and counts the accounts that are sold although they are time-barred.
+    Collects the states that it met and the balances, and counts the accounts that are sold although they are time-barred.
     """
 
     turns: tuple[Turn, ...] = ()
@@ -116,6 +120,7 @@ class Cut(Rule):
     states_met: set[str] = field(default_factory=set)
     state_sums: dict[str, dict[str, int]] = field(default_factory=dict)
     disclosed: Counter[str] = field(default_factory=Counter)
+    balances: list[Whole] = field(default_factory=list)
 
     def chosen(self, accounts: pa.Table, *, cut_off_on: date) -> Flags:
         """Which accounts of a typed chunk belong to the last turn; of a cut without turns, all that may be sold."""
@@ -132,7 +137,9 @@ class Cut(Rule):
             self._count_states(accounts.filter(pa.array(last)))
         told = last & np.isin(rows, self.disclosed_rows)
         self.disclosed["account_count"] += int(told.sum())
-        self.disclosed["face_value_cents"] += int(whole(accounts.column(FACE))[told].sum())
+        faces = whole(accounts.column(FACE))
+        self.disclosed["face_value_cents"] += int(faces[told].sum())
+        self.balances.append(faces[last])
         return last
 
     def _count_states(self, chosen: pa.Table) -> None:
@@ -244,6 +251,7 @@ def cut_pool(job: MaskJob) -> CutPool | Refusal:
             commitment_root=report.commitment_root,
             disclosed=dict(cut.disclosed),
             prints=prints,
+            balances=np.concatenate(cut.balances),
         )
 
 

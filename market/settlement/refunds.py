@@ -39,7 +39,7 @@ OPEN = (PutBackState.CLAIMED, PutBackState.ACCEPTED, PutBackState.DISPUTED)
 class PutBack:
     """One row of the sale file (1 is the first account) that the buyer wants to give back.
 
-    `face_value_cents` is the row's balance in the sale file; the seller, who has the tape, accepts or disputes it.
+    `face_value_cents` is the row's balance in the sale file, as it was put on record when the pool was cut.
     """
 
     put_back_id: UUID

@@ -68,8 +68,12 @@ async def test_the_first_selection_that_an_account_meets_takes_it(context, visit
         else:
             place = 2 if row["Debt Type"] == "AUTO" else 3
         expected[place].append(row["Acct No"])
-    found = [[row["Acct No"] for row in (await sold_rows(context, pool["pool_id"]))[0]] for pool in pools]
-    assert found == expected
+    sold = [(await sold_rows(context, pool["pool_id"]))[0] for pool in pools]
+    assert [[row["Acct No"] for row in each] for each in sold] == expected
+    for pool, each in zip(pools, sold, strict=True):
+        async with context.db.begin(SYSTEM) as tx:
+            kept = await service.balances(tx, UUID(pool["pool_id"]), range(1, len(each) + 2))
+        assert kept == {number: round(float(row["Curr Bal"]) * 100) for number, row in enumerate(each, 1)}
     assert [pool["account_count"] for pool in pools] == [len(numbers) for numbers in expected]
     assert sum(pool["face_value_cents"] for pool in pools) == portfolio.totals["accepted_cents"]
     assert pools[0]["debtor_states"] == ["CA", "TX"]

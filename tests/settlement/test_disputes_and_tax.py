@@ -182,7 +182,12 @@ async def test_the_buyers_tax_is_paid_with_the_price_owed_by_the_platform_and_re
     await state_rule(bank, 2_500, valid_from=timedelta(days=30))
     buyer = await buyer_in(bank, "AT")
     auction = await factories.sold_auction(
-        context, bank.seller, [buyer], hammer_cents=hammer, sale_terms={"holdback_bps": 2_000, "putback_days": 30}
+        context,
+        bank.seller,
+        [buyer],
+        hammer_cents=hammer,
+        sale_terms={"holdback_bps": 2_000, "putback_days": 30},
+        pool_id=await factories.keyed_pool(context, bank.seller, [25_000_000]),
     )
     signing = await factories.settlement_in(context, "signing", auction)
     await state_rule(bank, 3_000, valid_from=timedelta(days=-1))

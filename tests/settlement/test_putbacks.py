@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from market.kit.actor import SYSTEM
 from market.kit.errors import Forbidden, Malformed, NotFound
+from market.portfolios import service as portfolios
 from market.settlement import moves, service
 from market.settlement.refunds import Ground, PutBackState, refund
 from market.settlement.rules import OnHold, PutBackRefused, State, TwoPeople, WrongState
@@ -26,7 +27,7 @@ HAMMER = 60_000_00
 EVIDENCE = "ab" * 32
 
 
-async def in_window(bank, holdback_bps=1_000):
+async def in_window(bank, holdback_bps=1_000, pool_id=None):
     """(settlement, buyer) of a sale whose seller was paid: accounts can go back."""
     context = bank.context
     buyer = await factories.buyer(context, bank.officers)
@@ -35,6 +36,7 @@ async def in_window(bank, holdback_bps=1_000):
         bank.seller,
         [buyer],
         hammer_cents=HAMMER,
+        pool_id=pool_id,
         sale_terms={"holdback_bps": holdback_bps, "putback_days": 30},
     )
     signing = await factories.settlement_in(context, "signing", auction)
@@ -136,19 +138,17 @@ async def test_what_the_seller_disputes_an_officer_decides_and_silence_accepts(b
     assert again[0].state is PutBackState.CLAIMED
 
 
-async def test_nothing_is_claimed_twice_too_late_by_others_or_beyond_what_was_sold(bank):
+async def test_nothing_is_claimed_twice_too_late_by_others_or_that_was_not_sold(bank):
     context = bank.context
     settlement, buyer = await in_window(bank)
     await claim(context, buyer, settlement, 1)
     for rows, face, error in (
-        ((1,), 1, PutBackRefused),
-        ((2, 1), 1, PutBackRefused),
-        ((2, 2), 1, Malformed),
-        ((0,), 1, Malformed),
-        ((settlement.account_count + 1,), 1, Malformed),
-        ((2,), settlement.face_value_cents, PutBackRefused),
-        ((2,), 0, Malformed),
-        ((), 1, Malformed),
+        ((1,), 1_000_00, PutBackRefused),
+        ((2, 1), 1_000_00, PutBackRefused),
+        ((2, 2), 1_000_00, Malformed),
+        ((0,), 1_000_00, Malformed),
+        ((settlement.account_count + 1,), 1_000_00, Malformed),
+        ((), 1_000_00, Malformed),
     ):
         with pytest.raises(error):
             await claim(context, buyer, settlement, *rows, face=face)
@@ -162,15 +162,54 @@ async def test_nothing_is_claimed_twice_too_late_by_others_or_beyond_what_was_so
         await claim(context, early, unreleased, 1)
 
 
+async def test_an_account_goes_back_at_the_balance_on_record_whatever_its_buyer_says(bank):
+    """Who is silent accepts a claim, so none is let in at more than the account was sold at."""
+    context, balances = bank.context, [1_000_00] * 999 + [500_00, 700_00, 0]
+    pool_id = await factories.keyed_pool(context, bank.seller, balances)
+    settlement, buyer = await in_window(bank, pool_id=pool_id)
+    for row, face in ((1_000, 1_000_00), (1_001, 500_00), (1_002, 1), (1, settlement.face_value_cents), (1, 1), (1, 0)):
+        with pytest.raises(Malformed) as told:
+            await claim(context, buyer, settlement, row, face=face)
+        assert told.value.field == "claims[0].face_value_cents"
+    forged = """INSERT INTO put_back (put_back_id, settlement_id, row_number, face_value_cents, ground, evidence_sha256,
+        claimed_by, claimed_at, answer_by_at, state) VALUES (gen_random_uuid(), :sale, :row, 50001, 'fraud',
+        repeat('a', 64), :user_id, now(), now(), 'claimed')"""
+    row = {"sale": settlement.settlement_id, "row": 1_000, "user_id": buyer.user_id}
+    assert "not the balance on record" in await forge(context, buyer.actor, forged, **row)
+    await claim(context, buyer, settlement, 1_000, face=500_00)
+    await claim(context, buyer, settlement, 1_001, face=700_00)
+    paid_back = {each.row_number: each for each in await pay(bank.later(days=20)) if each.claimed_by == buyer.user_id}
+    first = refund(settlement, 500_00, settlement.holdback_cents)
+    assert paid_back[1_000].refund_cents == first.from_holdback_cents + first.buyer_fee_cents
+    assert (await seen(context, buyer, settlement.settlement_id)).refunded_face_cents == 1_200_00
+
+
+async def test_balances_are_read_by_the_parties_once_they_have_the_file_and_changed_by_nobody(bank):
+    context = bank.context
+    settlement, buyer = await in_window(bank)
+    unreleased, early = await paid(bank)
+    for party, sale, count in (
+        (buyer, settlement, 1),
+        (bank.seller, settlement, 1),
+        (bank.buyers[0], settlement, 0),
+        (early, unreleased, 0),
+    ):
+        async with context.db.begin(party.actor) as tx:
+            assert len(await portfolios.balances(tx, sale.pool_id, [200, 201])) == count
+    for change in ("UPDATE pool_balance SET balances_cents = '{5}'", "DELETE FROM pool_balance"):
+        assert "permission denied" in await forge(context, SYSTEM, change)
+
+
 async def test_beyond_the_holdback_the_seller_pays_or_the_refund_waits_for_its_money(bank):
     context = bank.context
-    settlement, buyer = await in_window(bank, holdback_bps=0)
-    (given,) = await claim(context, buyer, settlement, 5, face=settlement.face_value_cents)
+    pool_id = await factories.keyed_pool(context, bank.seller, [25_000_000])
+    settlement, buyer = await in_window(bank, holdback_bps=0, pool_id=pool_id)
+    (given,) = await claim(context, buyer, settlement, 1, face=25_000_000)
     await answer(context, bank.seller, given, accept=True)
     free = (await balance(context, moves.cash(bank.seller.org_id)))[1]
     if free < HAMMER:
         assert await pay(context) == []
-        assert await owners(context, buyer, settlement, 5) == [bank.seller.org_id, buyer.org_id]
+        assert await owners(context, buyer, settlement, 1) == [bank.seller.org_id, buyer.org_id]
         await bank.pay_in(bank.seller, HAMMER - free)
     (refunded,) = await pay(context)
     assert refunded.refund_cents == settlement.price_cents

@@ -2,7 +2,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ForeignKey, Index, UniqueConstraint, Uuid
+from sqlalchemy import ARRAY, BigInteger, ForeignKey, Index, UniqueConstraint, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from market.db.base import WRAP, Base
@@ -153,6 +153,16 @@ class PoolKeyRow(Base):
     purpose: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.org_id"), index=True)
     wrapped: Mapped[bytes] = mapped_column(info={WRAP: "{purpose}/{pool_id}"})
+
+
+class PoolBalanceRow(Base):
+    """Balances of up to a thousand accounts of a pool, from the sale file's row `first_row` on. Append-only."""
+
+    __tablename__ = "pool_balance"
+
+    pool_id: Mapped[UUID] = mapped_column(ForeignKey("pool.pool_id"), primary_key=True)
+    first_row: Mapped[int] = mapped_column(primary_key=True)
+    balances_cents: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
 
 
 class NdaAcceptanceRow(Base):

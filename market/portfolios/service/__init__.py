@@ -14,6 +14,7 @@ from market.portfolios.service.data_room import (
 )
 from market.portfolios.service.doubles import flag_pool, list_flags, resolve_flag
 from market.portfolios.service.pools import (
+    balances,
     cut_pools,
     find_pool,
     list_pools,
@@ -62,6 +63,7 @@ __all__ = [
     "add_part",
     "approve_shredding",
     "ask_shredding",
+    "balances",
     "begin_upload",
     "carve_outs",
     "complete_upload",

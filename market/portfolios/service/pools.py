@@ -179,6 +179,11 @@ async def sale_package(tx: AsyncSession, pool_id: UUID) -> SalePackage:
     )
 
 
+async def balances(tx: AsyncSession, pool_id: UUID, row_numbers: Sequence[int]) -> dict[int, int]:
+    """Row of the sale file -> its balance there; for the platform, and for the parties once the sale is released."""
+    return await store.balances(tx, pool_id, row_numbers)
+
+
 async def _on_offer(tx: AsyncSession, pool_id: UUID) -> Pool:
     pool = _existing(await store.lock_pool(tx, pool_id))
     if pool.state is not PoolState.OFFERED:

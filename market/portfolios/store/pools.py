@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, bindparam, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from market.db.tables.portfolios import PoolKeyRow, PoolRow
+from market.db.tables.portfolios import PoolBalanceRow, PoolKeyRow, PoolRow
 from market.kit.pages import PageRequest
 from market.portfolios.rules import Circle, KeyPurpose, Pool, PoolState, Selection
 from market.portfolios.store.rows import before, free, kept_file, refusal_of, stored
@@ -149,6 +149,30 @@ async def pool_key(tx: AsyncSession, pool_id: UUID, purpose: KeyPurpose) -> byte
         select(PoolKeyRow.wrapped).where(PoolKeyRow.pool_id == pool_id, PoolKeyRow.purpose == purpose.value)
     )
     return key
+
+
+_BALANCES_TO_A_ROW = 1000
+_BALANCES = text(
+    """SELECT wanted.number, b.balances_cents[wanted.number - b.first_row + 1] FROM unnest(:row_numbers) AS wanted (number)
+    JOIN pool_balance b ON b.pool_id = :pool_id AND b.first_row = wanted.number - (wanted.number - 1) % 1000"""
+).bindparams(bindparam("row_numbers", type_=ARRAY(BigInteger)))
+
+
+async def add_balances(tx: AsyncSession, pool_id: UUID, balances_cents: Sequence[int]) -> None:
+    """Put every account's balance on record, in the order of the sale file."""
+    await tx.execute(
+        insert(PoolBalanceRow),
+        [
+            {"pool_id": pool_id, "first_row": at + 1, "balances_cents": balances_cents[at : at + _BALANCES_TO_A_ROW]}
+            for at in range(0, len(balances_cents), _BALANCES_TO_A_ROW)
+        ],
+    )
+
+
+async def balances(tx: AsyncSession, pool_id: UUID, row_numbers: Sequence[int]) -> dict[int, int]:
+    """Row of the sale file -> balance on record."""
+    found = await tx.execute(_BALANCES, {"pool_id": pool_id, "row_numbers": list(row_numbers)})
+    return {number: cents for number, cents in found if cents is not None}
 
 
 def _pool(row: PoolRow) -> Pool:

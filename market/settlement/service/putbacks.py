@@ -17,6 +17,7 @@ from market.kit.ids import Chance
 from market.kit.money import show
 from market.kit.pages import Page, PageRequest
 from market.parties.rules import require, require_person
+from market.portfolios import service as portfolios
 from market.settlement import moves
 from market.settlement.calendar import deadline
 from market.settlement.moves import Refund
@@ -54,8 +55,8 @@ async def claim_put_backs(
 ) -> list[PutBack]:
     """The buyer wants to give accounts back, all of them or none. Locks the settlement.
 
-    Raises `WrongState` outside the window, `Malformed` naming the claim at fault, `PutBackRefused` for a row that is
-    claimed already or for more face value than was sold.
+    Raises `WrongState` outside the window, `Malformed` naming the claim at fault (also for another balance than the
+    sale file's), `PutBackRefused` for a row that is claimed already.
     """
     settlement, user_id = await _as(tx, actor, settlement_id, Party.BUYER)
     until = settlement.putback_until_at
@@ -63,10 +64,9 @@ async def claim_put_backs(
         raise WrongState("accounts can be put back from the seller's payment until the window closes")
     _require_sound(claims, settlement)
     known = await store.claimed_rows(tx, settlement_id)
-    if again := sorted(known.keys() & {claim.row_number for claim in claims}):
+    if again := sorted(known & {claim.row_number for claim in claims}):
         raise PutBackRefused(f"row {again[0]} is claimed already", row_number=again[0])
-    if sum(known.values()) + sum(claim.face_value_cents for claim in claims) > settlement.face_value_cents:
-        raise PutBackRefused(f"only {show(settlement.face_value_cents, settlement.currency)} of face value were sold")
+    await _require_balances(tx, claims, settlement)
     made = [
         PutBack(
             put_back_id=chance.new_id(),
@@ -194,11 +194,21 @@ def _require_sound(claims: Sequence[Claim], settlement: Settlement) -> None:
                 f"must be a row of the sale file, 1 to {settlement.account_count}, named once",
                 field=f"claims[{index}].row_number",
             )
-        if not 1 <= claim.face_value_cents <= settlement.face_value_cents:
-            raise Malformed("must be the row's balance in minor units", field=f"claims[{index}].face_value_cents")
         if not _SHA256.fullmatch(claim.evidence_sha256):
             raise Malformed("must be a SHA-256 in lower-case hex", field=f"claims[{index}].evidence_sha256")
         seen.add(claim.row_number)
+
+
+async def _require_balances(tx: AsyncSession, claims: Sequence[Claim], settlement: Settlement) -> None:
+    """What an account brings back follows from the balance that it was sold at, not from what its buyer says."""
+    sold = await portfolios.balances(tx, settlement.pool_id, [claim.row_number for claim in claims])
+    for index, claim in enumerate(claims):
+        field = f"claims[{index}].face_value_cents"
+        if (cents := sold.get(claim.row_number, 0)) < 1:
+            raise Malformed(f"row {claim.row_number} was sold without a balance: it brings nothing back", field=field)
+        if claim.face_value_cents != cents:
+            told = f"{cents} minor units ({show(cents, settlement.currency)})"
+            raise Malformed(f"row {claim.row_number} was sold at a balance of {told}: state that", field=field)
 
 
 def _require_state(found: PutBack, *wanted: PutBackState) -> None:

@@ -56,15 +56,15 @@ async def add_put_backs(tx: AsyncSession, put_backs: Sequence[PutBack]) -> None:
     await tx.flush()
 
 
-async def claimed_rows(tx: AsyncSession, settlement_id: UUID) -> dict[int, int]:
-    """Row number to face value of what is given back or wanted back; at most as many as the sale has rows."""
-    found = await tx.execute(
-        select(PutBackRow.row_number, PutBackRow.face_value_cents).where(
+async def claimed_rows(tx: AsyncSession, settlement_id: UUID) -> set[int]:
+    """The rows that are given back or wanted back; at most as many as the sale has."""
+    found = await tx.scalars(
+        select(PutBackRow.row_number).where(
             PutBackRow.settlement_id == settlement_id,
             PutBackRow.state.in_([*(state.value for state in OPEN), PutBackState.REFUNDED.value]),
         )
     )
-    return {row.row_number: row.face_value_cents for row in found}
+    return set(found)
 
 
 async def find_put_back(tx: AsyncSession, put_back_id: UUID) -> PutBack | None:
