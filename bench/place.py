@@ -14,6 +14,7 @@ from pathlib import Path
 from uuid import UUID
 
 import uvloop
+from asyncpg.exceptions import LockNotAvailableError
 from sqlalchemy import text
 
 from market import app, process
@@ -22,6 +23,7 @@ from market.bidding.orders import Told
 from market.bidding.writer import Writer
 from market.db.context import Context
 from market.kit.actor import SYSTEM
+from market.kit.errors import Transient
 from market.live.hub import Limits, Live
 from market.parties import service as parties
 from market.parties.rules import KeyOrder
@@ -58,6 +60,9 @@ class OneByOne(Lane):
         writer = await self._writers.get()
         try:
             draft = await writer.write([order])
+        except LockNotAvailableError:
+            told(Transient("waited too long for the row"))
+            return
         finally:
             self._writers.put_nowait(writer)
         if draft.committed and self.on_commit is not None:

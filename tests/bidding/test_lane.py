@@ -365,7 +365,7 @@ async def test_the_folded_state_is_what_the_stored_events_add_up_to(hall, lane):
 
 async def test_the_plans_of_a_batch_are_made_once_and_find_a_key_by_its_own_index(hall, make_lane):
     room = await hall.room()
-    lane = await make_lane()
+    lane = await make_lane(closer=False)  # it would use the connection in between
     for number in range(8):  # PostgreSQL plans five times anew before it thinks of keeping a plan
         assert (
             await lane.submit(bid(hall.context, room.buyers[number % 2], room.auction_id, 100_000 + number * 10_000))
