@@ -1,19 +1,23 @@
 """What happens later: awards become settlements, agreements are written, money is applied, deadlines pass."""
 
 import asyncio
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from uuid import UUID
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.db.context import Context
 from market.journal import service as journal
 from market.journal.rules import Entry
 from market.kit.actor import SYSTEM
+from market.kit.errors import Transient
 from market.kit.pages import PageRequest
 from market.settlement import service
 from market.settlement.agreement import render
 
+_log = structlog.get_logger()
 _CHECK_EVERY, _CHECK_AGAIN = timedelta(hours=24), timedelta(minutes=10)
 
 
@@ -75,14 +79,25 @@ async def apply_funds(context: Context) -> bool:
 
 
 async def pass_deadlines(context: Context) -> bool:
-    """Defaults, agreed cancellations, and windows that are over."""
+    """Defaults, agreed cancellations, windows that are over, penalties, offers: each in a transaction of its own."""
     now = context.clock.now()
     async with context.db.begin(SYSTEM) as tx:
-        done = [*await service.cancel_given_up(tx, now=now), *await service.lapse_due(tx, now=now)]
-        done += await service.close_due(tx, now=now)
-        done += await service.collect_penalties(tx)
-        expired_count = await service.expire_offers(tx, now=now)
-    return bool(done) or expired_count > 0
+        sales, offers = await service.due_sales(tx, now=now), await service.due_offers(tx, now=now)
+    done = [await _alone(context, service.pass_sale, each, now) for each in sales]
+    done += [await _alone(context, service.pass_offer, each, now) for each in offers]
+    return any(done)
+
+
+async def _alone(context: Context, act: Callable[..., Awaitable[bool]], subject_id: UUID, now: datetime) -> bool:
+    """A fault is logged and holds up nobody else; trouble of the database itself is the worker's to wait out."""
+    try:
+        async with context.db.begin(SYSTEM) as tx:
+            return await act(tx, subject_id, now=now)
+    except Transient:
+        raise
+    except Exception as error:  # noqa: BLE001 - one sale's fault must not hold up the others
+        _log.error("fault in what was due", act=act.__name__, subject_id=str(subject_id), exc_info=error)
+        return False
 
 
 async def pay_put_backs(context: Context) -> bool:

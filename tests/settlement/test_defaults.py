@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from structlog.testing import capture_logs
 
 from market.compliance.rules import NotCleared
 from market.kit.actor import SYSTEM
@@ -13,6 +14,7 @@ from market.portfolios import service as portfolios
 from market.portfolios.rules import PoolState
 from market.settlement import jobs, moves, service
 from market.settlement.rules import AlreadySigned, NoBankAccount, OtherAgreement, PayoutState, State, WrongState
+from market.settlement.service import sale
 from tests import factories
 from tests.settlement.books import balance, books_hold
 from tests.settlement.test_life import approve, prepare, public_key
@@ -50,6 +52,34 @@ async def test_a_buyer_who_does_not_sign_loses_its_deposit(bank):
     assert (await balance(bank.context, moves.DEFAULT_INCOME))[0] == income + 1_000_00
     assert await is_free_again(bank, ended)
     assert await books_hold(bank.context)
+
+
+async def test_a_sale_whose_deadline_cannot_pass_holds_up_no_other(bank, monkeypatch):
+    """The first in line fails: it is logged, the second ends, and the first does so once the fault is gone."""
+    context = bank.context
+    first, second = [(await awarded(bank))[1] for _ in range(2)]
+    lapse = sale._lapse_unsigned
+
+    async def faulty(tx, settlement, now):
+        ended = await lapse(tx, settlement, now)
+        if settlement.settlement_id == first.settlement_id:
+            raise AssertionError("a fault")
+        return ended
+
+    late = bank.later(days=8)
+    with monkeypatch.context() as patched, capture_logs() as logs:
+        patched.setattr(sale, "_lapse_unsigned", faulty)
+        assert await jobs.pass_deadlines(late)
+    assert [each["subject_id"] for each in logs if each["log_level"] == "error"] == [str(first.settlement_id)]
+    assert [await state_of(context, each) for each in (first, second)] == [State.SIGNING, State.SIGN_DEFAULT]
+    await jobs.pass_deadlines(late)
+    assert await state_of(context, first) is State.SIGN_DEFAULT
+    assert await books_hold(context)
+
+
+async def state_of(context, settlement):
+    async with context.db.begin(SYSTEM) as tx:
+        return (await service.find_settlement(tx, SYSTEM, settlement.settlement_id)).state
 
 
 async def test_a_seller_who_does_not_sign_owes_a_penalty_that_is_taken_as_its_cash_comes_in(bank):

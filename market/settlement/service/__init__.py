@@ -38,6 +38,7 @@ from market.settlement.service.books import (
     list_transfers,
     trial_balance,
 )
+from market.settlement.service.deadlines import due_offers, due_sales, pass_offer, pass_sale
 from market.settlement.service.deposits import Deposit, place_deposit
 from market.settlement.service.documents import (
     DocumentKind,
@@ -80,7 +81,6 @@ from market.settlement.service.release import approve_release, prepare_release, 
 from market.settlement.service.sale import (
     apply_waiting_funds,
     ask_cancellation,
-    cancel_given_up,
     close_due,
     find_settlement,
     free_deposits,
@@ -90,7 +90,6 @@ from market.settlement.service.sale import (
 )
 from market.settlement.service.second_offers import (
     answer_second,
-    expire_offers,
     free_pool,
     list_second_offers,
     offer_second,
@@ -112,7 +111,6 @@ from market.settlement.service.suspense import (
 )
 from market.settlement.service.taxes import list_tax_rules, state_tax_rule
 from market.settlement.service.title import chain_of_title
-from market.settlement.service.undoing import collect_penalties
 from market.settlement.service.webhooks import keep_event
 
 __all__ = [
@@ -134,13 +132,11 @@ __all__ = [
     "ask_media",
     "attest_destruction",
     "authority",
-    "cancel_given_up",
     "chain_of_title",
     "check_ledger",
     "claim_put_backs",
     "claim_unissued",
     "close_due",
-    "collect_penalties",
     "confirm_match",
     "confirm_notice",
     "decide_put_back",
@@ -148,8 +144,9 @@ __all__ = [
     "deliver_media",
     "destructions_owed",
     "doubt_unanswered",
+    "due_offers",
+    "due_sales",
     "escrow_ageing",
-    "expire_offers",
     "fee_report",
     "find_agreement",
     "find_document",
@@ -194,6 +191,8 @@ __all__ = [
     "originator_of",
     "own_bank",
     "party_statement",
+    "pass_offer",
+    "pass_sale",
     "pay_put_backs",
     "place_deposit",
     "place_hold",

@@ -149,11 +149,16 @@ async def apply_waiting_funds(tx: AsyncSession, actor: Actor) -> list[Settlement
     return await apply_funds(tx, actor, await store.unpaid_of(tx, await store.unpaid(tx)))
 
 
-async def lapse_due(tx: AsyncSession, *, now: datetime) -> list[Settlement]:
+async def lapse_due(tx: AsyncSession, *, now: datetime, only: UUID | None = None) -> list[Settlement]:
     """Sales whose time to sign or to pay is over end in default; a payment of the last day is waited for."""
-    unsigned = [await _lapse_unsigned(tx, each, now) for each in await store.overdue(tx, State.SIGNING, now)]
-    unpaid = [each for each in await store.overdue(tx, State.AWAITING_FUNDS, now) if _may_lapse_unpaid(each, now)]
-    return unsigned + [await _lapse_unpaid(tx, each, now) for each in unpaid]
+    unsigned = [await _lapse_unsigned(tx, each, now) for each in await store.overdue(tx, State.SIGNING, now, only)]
+    return unsigned + [await _lapse_unpaid(tx, each, now) for each in await unpaid_overdue(tx, now, only)]
+
+
+async def unpaid_overdue(tx: AsyncSession, now: datetime, only: UUID | None = None) -> list[Settlement]:
+    """Sales that were not paid, and no statement can say otherwise any more. Locks their rows."""
+    found = await store.overdue(tx, State.AWAITING_FUNDS, now, only)
+    return [each for each in found if _may_lapse_unpaid(each, now)]
 
 
 async def _lapse_unsigned(tx: AsyncSession, settlement: Settlement, now: datetime) -> Settlement:
@@ -201,14 +206,14 @@ async def ask_cancellation(
     return settlement
 
 
-async def cancel_given_up(tx: AsyncSession, *, now: datetime) -> list[Settlement]:
+async def cancel_given_up(tx: AsyncSession, *, now: datetime, only: UUID | None = None) -> list[Settlement]:
     """Sales that both parties want undone: what lies in escrow is the buyer's again, the pool may be offered again."""
-    return [await undo(tx, SYSTEM, settlement, Step.CANCEL, now=now) for settlement in await store.given_up(tx)]
+    return [await undo(tx, SYSTEM, settlement, Step.CANCEL, now=now) for settlement in await store.given_up(tx, only)]
 
 
-async def close_due(tx: AsyncSession, *, now: datetime) -> list[Settlement]:
+async def close_due(tx: AsyncSession, *, now: datetime, only: UUID | None = None) -> list[Settlement]:
     """Sales whose put-back window is over are closed, once no put-back is open; what is still held back is the seller's."""
-    due = await store.overdue(tx, State.PUTBACK_WINDOW, now)
+    due = await store.overdue(tx, State.PUTBACK_WINDOW, now, only)
     return [
         await _close(tx, each, now) for each in due if not await afterwards.open_put_back_count(tx, each.settlement_id)
     ]

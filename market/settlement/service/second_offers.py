@@ -127,9 +127,9 @@ async def free_pool(tx: AsyncSession, offer_id: UUID) -> None:
     await portfolios.mark_unsold(tx, SYSTEM, offer.pool_id)
 
 
-async def expire_offers(tx: AsyncSession, *, now: datetime) -> int:
+async def expire_offers(tx: AsyncSession, *, now: datetime, only: UUID | None = None) -> int:
     """Offers that nobody answered are over; their pools may be listed again. Returns how many. Locks offers, then pools."""
-    overdue = await store.overdue(tx, now)
+    overdue = await store.overdue(tx, now, only)
     for offer in overdue:
         await store.move(tx, offer.offer_id, OfferState.EXPIRED)
         await portfolios.mark_unsold(tx, SYSTEM, offer.pool_id)

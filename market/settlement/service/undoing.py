@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -34,9 +35,9 @@ async def fail_seller(tx: AsyncSession, actor: Actor, settlement: Settlement, *,
     )
 
 
-async def collect_penalties(tx: AsyncSession) -> list[Settlement]:
+async def collect_penalties(tx: AsyncSession, *, only: UUID | None = None) -> list[Settlement]:
     """What sellers in default still owe is taken as their cash comes in, oldest sale first. Returns whose grew."""
-    owing = await store.owing_penalty(tx)
+    owing = await store.owing_penalty(tx, only)
     after = [await _collect(tx, SYSTEM, settlement) for settlement in owing]
     return [new for old, new in zip(owing, after, strict=True) if new != old]
 

@@ -6,13 +6,13 @@ from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import select as pick
-from sqlalchemy import text, update
+from sqlalchemy import text, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.db.tables.afterwards import SecondOfferRow
 from market.kit.pages import PageRequest
 
-_BATCH = 50
+_BATCH = 1000
 
 
 class OfferState(StrEnum):
@@ -80,11 +80,12 @@ async def list_all(tx: AsyncSession, request: PageRequest) -> list[SecondOffer]:
     return [_offer(row) for row in await tx.scalars(query)]
 
 
-async def overdue(tx: AsyncSession, now: datetime) -> list[SecondOffer]:
-    """Open offers whose time is over. Locks their rows, leaving out those that others hold."""
+async def overdue(tx: AsyncSession, now: datetime, only: UUID | None = None) -> list[SecondOffer]:
+    """Open offers whose time is over, or `only` this one. Locks their rows, leaving out those that others hold."""
     found = await tx.scalars(
         pick(SecondOfferRow)
         .where(SecondOfferRow.state == OfferState.OPEN.value, SecondOfferRow.expires_at <= now)
+        .where(true() if only is None else SecondOfferRow.offer_id == only)
         .order_by(SecondOfferRow.expires_at)
         .limit(_BATCH)
         .with_for_update(skip_locked=True)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import exists, func, or_, select, update
+from sqlalchemy import ColumnElement, exists, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from market.db.tables.afterwards import PutBackRow
 from market.db.tables.settlement import (
     AgreementRow,
     LedgerAccountRow,
@@ -20,9 +21,10 @@ from market.db.tables.settlement import (
 )
 from market.kit.pages import PageRequest
 from market.settlement.agreement import Document
+from market.settlement.refunds import OPEN
 from market.settlement.rules import CANCELLABLE, Party, Settlement, State
 
-_BATCH = 50
+_BATCH = 1000
 _FIELDS = tuple(name for name in Settlement.__slots__ if name != "state")
 
 
@@ -189,8 +191,8 @@ async def unpaid(tx: AsyncSession) -> list[UUID]:
     return list(found)
 
 
-async def overdue(tx: AsyncSession, state: State, now: datetime) -> list[Settlement]:
-    """Settlements in `state` whose deadline for it has passed. Locks their rows, leaving out those that others hold."""
+async def overdue(tx: AsyncSession, state: State, now: datetime, only: UUID | None = None) -> list[Settlement]:
+    """Settlements in `state` whose deadline for it has passed and that no open put-back keeps, or `only` this one. Locks their rows, leaving out those that others hold."""
     column = {
         State.SIGNING: SettlementRow.sign_by_at,
         State.AWAITING_FUNDS: SettlementRow.pay_by_at,
@@ -199,6 +201,7 @@ async def overdue(tx: AsyncSession, state: State, now: datetime) -> list[Settlem
     found = await tx.scalars(
         select(SettlementRow)
         .where(SettlementRow.state == state.value, column <= now, SettlementRow.held_since_at.is_(None))
+        .where(_this(only), ~_put_back_open())
         .order_by(column, SettlementRow.settlement_id)
         .limit(_BATCH)
         .with_for_update(skip_locked=True)
@@ -206,8 +209,17 @@ async def overdue(tx: AsyncSession, state: State, now: datetime) -> list[Settlem
     return [_settlement(row) for row in found]
 
 
-async def given_up(tx: AsyncSession) -> list[Settlement]:
-    """Settlements that both parties want cancelled and that still can be. Locks their rows, leaving out held ones."""
+def _this(only: UUID | None) -> ColumnElement[bool]:
+    return true() if only is None else SettlementRow.settlement_id == only
+
+
+def _put_back_open() -> ColumnElement[bool]:
+    open_states = [state.value for state in OPEN]
+    return exists().where(PutBackRow.settlement_id == SettlementRow.settlement_id, PutBackRow.state.in_(open_states))
+
+
+async def given_up(tx: AsyncSession, only: UUID | None = None) -> list[Settlement]:
+    """Settlements that both parties want cancelled and that still can be, or `only` this one. Locks their rows, leaving out held ones."""
     wanted = (
         select(SettlementCancellationRow.settlement_id)
         .group_by(SettlementCancellationRow.settlement_id)
@@ -219,6 +231,7 @@ async def given_up(tx: AsyncSession) -> list[Settlement]:
             SettlementRow.settlement_id.in_(wanted),
             SettlementRow.state.in_([state.value for state in CANCELLABLE]),
             SettlementRow.held_since_at.is_(None),
+            _this(only),
         )
         .order_by(SettlementRow.settlement_id)
         .limit(_BATCH)
@@ -227,13 +240,14 @@ async def given_up(tx: AsyncSession) -> list[Settlement]:
     return [_settlement(row) for row in found]
 
 
-async def owing_penalty(tx: AsyncSession) -> list[Settlement]:
+async def owing_penalty(tx: AsyncSession, only: UUID | None = None) -> list[Settlement]:
     """Sales whose seller is in default, owes of its penalty and has free cash, oldest first. Locks their rows."""
     found = await tx.scalars(
         select(SettlementRow)
         .where(
             SettlementRow.state == State.SELLER_DEFAULT.value,
             SettlementRow.penalty_paid_cents < SettlementRow.penalty_cents,
+            _this(only),
             exists().where(
                 LedgerAccountRow.org_id == SettlementRow.seller_org_id,
                 LedgerAccountRow.currency == SettlementRow.currency,
