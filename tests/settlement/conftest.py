@@ -21,8 +21,11 @@ from tests.factories import Party
 
 
 @pytest_asyncio.fixture
-async def context(context: Context, urls: RoleUrls) -> Context:
-    """A ledger that moves money for no reason, so that its own rules can be tried: only its owner can make it so."""
+async def unguarded(context: Context, urls: RoleUrls) -> Context:
+    """A ledger that moves money for no reason, so that its own rules can be tried: only its owner can make it so.
+
+    For tests of bare transfers alone; every other test of this room meets the guard.
+    """
     owner = await asyncpg.connect(urls.migrator)
     for table in ("ledger_transfer", "ledger_resolution"):
         await owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER {table}_is_of_event")

@@ -27,71 +27,71 @@ from tests.settlement.books import (
 )
 
 
-async def test_a_wire_becomes_an_organisations_cash_and_the_books_balance(context):
-    org_id = await rich(context, 100_00)
-    assert await balance(context, cash(org_id)) == (100_00, 100_00)
-    assert await balance(context, FBO) == (100_00, 100_00)
-    assert await balance(context, CLEARING_IN) == (0, 0)
-    assert await books_hold(context)
+async def test_a_wire_becomes_an_organisations_cash_and_the_books_balance(unguarded):
+    org_id = await rich(unguarded, 100_00)
+    assert await balance(unguarded, cash(org_id)) == (100_00, 100_00)
+    assert await balance(unguarded, FBO) == (100_00, 100_00)
+    assert await balance(unguarded, CLEARING_IN) == (0, 0)
+    assert await books_hold(unguarded)
 
 
-async def test_a_pending_transfer_reserves_and_a_void_frees_it(context):
-    org_id, auction_id = await rich(context, 100), uuid4()
+async def test_a_pending_transfer_reserves_and_a_void_frees_it(unguarded):
+    org_id, auction_id = await rich(unguarded, 100), uuid4()
     pending = move(cash(org_id), deposits(auction_id), 60, pending=True)
-    await apply(context, pending)
-    assert await balance(context, cash(org_id)) == (100, 40)
+    await apply(unguarded, pending)
+    assert await balance(unguarded, cash(org_id)) == (100, 40)
     with pytest.raises(InsufficientFunds):
-        await apply(context, move(cash(org_id), deposits(auction_id), 41, pending=True))
+        await apply(unguarded, move(cash(org_id), deposits(auction_id), 41, pending=True))
     with pytest.raises(InsufficientFunds):
-        await apply(context, move(cash(org_id), CLEARING_OUT, 41))
-    await apply(context, resolve(pending, Outcome.VOIDED))
-    assert await balance(context, cash(org_id)) == (100, 100)
-    assert await books_hold(context)
+        await apply(unguarded, move(cash(org_id), CLEARING_OUT, 41))
+    await apply(unguarded, resolve(pending, Outcome.VOIDED))
+    assert await balance(unguarded, cash(org_id)) == (100, 100)
+    assert await books_hold(unguarded)
 
 
-async def test_a_pending_transfer_may_be_posted_in_part_and_the_rest_is_free_again(context):
-    org_id, auction_id = await rich(context, 100), uuid4()
+async def test_a_pending_transfer_may_be_posted_in_part_and_the_rest_is_free_again(unguarded):
+    org_id, auction_id = await rich(unguarded, 100), uuid4()
     pending = move(cash(org_id), deposits(auction_id), 60, pending=True)
-    await apply(context, pending, resolve(pending, Outcome.POSTED, 25))
-    assert await balance(context, cash(org_id)) == (75, 75)
-    assert await balance(context, deposits(auction_id)) == (25, 25)
-    assert await books_hold(context)
+    await apply(unguarded, pending, resolve(pending, Outcome.POSTED, 25))
+    assert await balance(unguarded, cash(org_id)) == (75, 75)
+    assert await balance(unguarded, deposits(auction_id)) == (25, 25)
+    assert await books_hold(unguarded)
 
 
-async def test_a_batch_applies_whole_or_not_at_all(context):
-    org_id = await rich(context, 100)
+async def test_a_batch_applies_whole_or_not_at_all(unguarded):
+    org_id = await rich(unguarded, 100)
     with pytest.raises(InsufficientFunds):
-        await apply(context, move(cash(org_id), CLEARING_OUT, 60), move(cash(org_id), CLEARING_OUT, 60))
-    assert await balance(context, cash(org_id)) == (100, 100)
-    assert await balance(context, CLEARING_OUT) == (0, 0)
+        await apply(unguarded, move(cash(org_id), CLEARING_OUT, 60), move(cash(org_id), CLEARING_OUT, 60))
+    assert await balance(unguarded, cash(org_id)) == (100, 100)
+    assert await balance(unguarded, CLEARING_OUT) == (0, 0)
 
 
-async def test_the_same_transfer_again_moves_nothing(context):
-    org_id = await rich(context, 100)
+async def test_the_same_transfer_again_moves_nothing(unguarded):
+    org_id = await rich(unguarded, 100)
     once = move(cash(org_id), CLEARING_OUT, 60)
     pending = move(cash(org_id), CLEARING_OUT, 40, pending=True)
     end = resolve(pending, Outcome.POSTED)
-    assert await apply(context, once, pending, end) == 3
-    assert await apply(context, once, pending, end) == 0
-    assert await balance(context, cash(org_id)) == (0, 0)
+    assert await apply(unguarded, once, pending, end) == 3
+    assert await apply(unguarded, once, pending, end) == 0
+    assert await balance(unguarded, cash(org_id)) == (0, 0)
 
 
-async def test_a_reservation_expires_only_after_its_time_and_is_not_posted_then(context):
-    org_id, auction_id = await rich(context, 100), uuid4()
+async def test_a_reservation_expires_only_after_its_time_and_is_not_posted_then(unguarded):
+    org_id, auction_id = await rich(unguarded, 100), uuid4()
     ids = [uuid4(), uuid4()]
     for id_, when in zip(ids, ("2000-01-01T00:00:00Z", "2999-01-01T00:00:00Z"), strict=True):
         op = {
             "op": "pend", "id": str(id_), "debit": cash(org_id), "credit": deposits(auction_id), "currency": USD,
             "amount_cents": 30, "kind": "test", "subject": "test:1", "expires_at": when,
         }  # fmt: skip
-        await as_app(context, f"SELECT ledger_apply('{json.dumps([op])}'::jsonb)")
+        await as_app(unguarded, f"SELECT ledger_apply('{json.dumps([op])}'::jsonb)")
     past, future = (move(cash(org_id), deposits(auction_id), 30, id_=id_) for id_ in ids)
     for bad in (resolve(past, Outcome.POSTED), resolve(future, Outcome.EXPIRED)):
         with pytest.raises(DBAPIError, match="expires at"):
-            await apply(context, bad)
-    await apply(context, resolve(past, Outcome.EXPIRED), resolve(future, Outcome.POSTED))
-    assert await balance(context, cash(org_id)) == (70, 70)
-    assert await books_hold(context)
+            await apply(unguarded, bad)
+    await apply(unguarded, resolve(past, Outcome.EXPIRED), resolve(future, Outcome.POSTED))
+    assert await balance(unguarded, cash(org_id)) == (70, 70)
+    assert await books_hold(unguarded)
 
 
 # Thirteen attacks and a few more, with raw SQL as the role that the server runs as.
@@ -140,22 +140,22 @@ ATTACKS = {
 }
 
 
-async def test_the_ledger_withstands_every_attack_with_raw_sql(context):
-    org_id = await rich(context, 100)
+async def test_the_ledger_withstands_every_attack_with_raw_sql(unguarded):
+    org_id = await rich(unguarded, 100)
     passed = []
     for name, attack in ATTACKS.items():
         try:
-            await as_app(context, attack.replace("ORG", cash(org_id)))
+            await as_app(unguarded, attack.replace("ORG", cash(org_id)))
             passed.append(name)
         except asyncpg.PostgresError:
-            assert await balance(context, cash(org_id)) == (100, 100), name
+            assert await balance(unguarded, cash(org_id)) == (100, 100), name
     assert passed == []
-    assert await balance(context, FBO) == (100, 100)
-    assert await books_hold(context)
+    assert await balance(unguarded, FBO) == (100, 100)
+    assert await books_hold(unguarded)
 
 
-async def test_even_the_owner_cannot_rewrite_the_books(context, urls):
-    org_id = await rich(context, 100)
+async def test_even_the_owner_cannot_rewrite_the_books(unguarded, urls):
+    org_id = await rich(unguarded, 100)
     owner = await asyncpg.connect(urls.migrator)
     try:
         for attack in (
@@ -170,58 +170,58 @@ async def test_even_the_owner_cannot_rewrite_the_books(context, urls):
                 await owner.execute(attack)
     finally:
         await owner.close()
-    assert await balance(context, cash(org_id)) == (100, 100)
+    assert await balance(unguarded, cash(org_id)) == (100, 100)
 
 
-async def test_an_id_used_for_something_else_is_a_conflict(context):
-    org_id = await rich(context, 100)
+async def test_an_id_used_for_something_else_is_a_conflict(unguarded):
+    org_id = await rich(unguarded, 100)
     first = move(cash(org_id), CLEARING_OUT, 5)
-    await apply(context, first)
+    await apply(unguarded, first)
     for other in (
         move(cash(org_id), CLEARING_OUT, 6, id_=first.transfer_id),
         move(cash(org_id), deposits(uuid4()), 5, id_=first.transfer_id),
         move(cash(org_id), CLEARING_OUT, 5, id_=first.transfer_id, pending=True),
     ):
         with pytest.raises(TransferConflict):
-            await apply(context, other)
+            await apply(unguarded, other)
     assert TransferConflict.status == Conflict.status == 409
-    assert await balance(context, cash(org_id)) == (95, 95)
+    assert await balance(unguarded, cash(org_id)) == (95, 95)
 
 
 @pytest.mark.parametrize("first", list(Outcome)[:2])
-async def test_a_reservation_ends_once(context, first):
-    org_id = await rich(context, 100)
+async def test_a_reservation_ends_once(unguarded, first):
+    org_id = await rich(unguarded, 100)
     pending = move(cash(org_id), CLEARING_OUT, 50, pending=True)
     other = move(cash(org_id), CLEARING_OUT, 50, pending=True)
-    await apply(context, pending, other, resolve(pending, first, id_=uuid4()))
-    before = await balance(context, cash(org_id))
+    await apply(unguarded, pending, other, resolve(pending, first, id_=uuid4()))
+    before = await balance(unguarded, cash(org_id))
     shared = uuid4()
-    await apply(context, resolve(other, Outcome.VOIDED, id_=shared))
+    await apply(unguarded, resolve(other, Outcome.VOIDED, id_=shared))
     for again in (
         resolve(pending, Outcome.POSTED),
         resolve(pending, Outcome.VOIDED),
         resolve(other, Outcome.POSTED, id_=shared),
     ):
         with pytest.raises(TransferConflict):
-            await apply(context, again)
-    assert (await balance(context, cash(org_id)))[0] == before[0]
-    assert await books_hold(context)
+            await apply(unguarded, again)
+    assert (await balance(unguarded, cash(org_id)))[0] == before[0]
+    assert await books_hold(unguarded)
 
 
 @pytest.mark.parametrize("cents", [51, 0, -1])
-async def test_no_more_than_was_reserved_and_no_less_than_something_is_posted(context, cents):
-    org_id = await rich(context, 100)
+async def test_no_more_than_was_reserved_and_no_less_than_something_is_posted(unguarded, cents):
+    org_id = await rich(unguarded, 100)
     pending = move(cash(org_id), CLEARING_OUT, 50, pending=True)
-    await apply(context, pending)
+    await apply(unguarded, pending)
     with pytest.raises(DBAPIError):
-        await apply(context, resolve(pending, Outcome.POSTED, cents))
+        await apply(unguarded, resolve(pending, Outcome.POSTED, cents))
     with pytest.raises(DBAPIError):
-        await apply(context, resolve(move(cash(org_id), CLEARING_OUT, 5), Outcome.POSTED))
-    assert await balance(context, cash(org_id)) == (100, 50)
+        await apply(unguarded, resolve(move(cash(org_id), CLEARING_OUT, 5), Outcome.POSTED))
+    assert await balance(unguarded, cash(org_id)) == (100, 50)
 
 
-async def test_a_member_can_only_reserve_its_own_money_as_a_deposit(context):
-    mine, yours, auction_id = await rich(context, 100), await rich(context, 100), uuid4()
+async def test_a_member_can_only_reserve_its_own_money_as_a_deposit(unguarded):
+    mine, yours, auction_id = await rich(unguarded, 100), await rich(unguarded, 100), uuid4()
     for theft in (
         move(cash(yours), cash(mine), 5),
         move(cash(yours), deposits(auction_id), 5, pending=True),
@@ -230,26 +230,26 @@ async def test_a_member_can_only_reserve_its_own_money_as_a_deposit(context):
         move(FBO, CLEARING_IN, 5),
     ):
         with pytest.raises(DBAPIError, match="organisation's to move"):
-            await apply(context, theft, actor=member(mine))
+            await apply(unguarded, theft, actor=member(mine))
     with pytest.raises(DBAPIError, match="no auction asks for this deposit"):
-        await apply(context, move(cash(mine), deposits(auction_id), 5, pending=True), actor=member(mine))
-    assert await balance(context, cash(mine)) == (100, 100)
+        await apply(unguarded, move(cash(mine), deposits(auction_id), 5, pending=True), actor=member(mine))
+    assert await balance(unguarded, cash(mine)) == (100, 100)
 
 
-async def test_a_member_sees_its_own_account_and_transfers_only(context):
-    mine, yours = await rich(context, 100), await rich(context, 100)
-    async with context.db.begin(member(mine)) as tx:
+async def test_a_member_sees_its_own_account_and_transfers_only(unguarded):
+    mine, yours = await rich(unguarded, 100), await rich(unguarded, 100)
+    async with unguarded.db.begin(member(mine)) as tx:
         names = list(await tx.scalars(text("SELECT name FROM ledger_account")))
         seen = await tx.scalar(text("SELECT count(*) FROM ledger_transfer"))
     assert names == [cash(mine)]
     assert seen == 1
-    async with context.db.begin(SYSTEM) as tx:
+    async with unguarded.db.begin(SYSTEM) as tx:
         assert cash(yours) in set(await tx.scalars(text("SELECT name FROM ledger_account")))
 
 
-async def test_under_a_seeded_storm_nobody_goes_below_zero_and_the_books_balance(context):
+async def test_under_a_seeded_storm_nobody_goes_below_zero_and_the_books_balance(unguarded):
     chance = random.Random(20261122)
-    orgs = [await rich(context, 1_000) for _ in range(4)]
+    orgs = [await rich(unguarded, 1_000) for _ in range(4)]
     auction_id = uuid4()
     accounts = [*(cash(org_id) for org_id in orgs), deposits(auction_id), CLEARING_OUT]
     pendings, refused, done = [], 0, 0
@@ -272,7 +272,7 @@ async def test_under_a_seeded_storm_nobody_goes_below_zero_and_the_books_balance
         nonlocal refused, done
         for script in mine:
             try:
-                await apply(context, *script)
+                await apply(unguarded, *script)
                 done += 1
             except (InsufficientFunds, TransferConflict, Transient):
                 refused += 1
@@ -284,23 +284,25 @@ async def test_under_a_seeded_storm_nobody_goes_below_zero_and_the_books_balance
     await asyncio.gather(*(worker(scripts[start::4]) for start in range(4)))
     assert done > 50
     assert refused > 20
-    assert await books_hold(context)
-    total = [await balance(context, name) for name in accounts]
+    assert await books_hold(unguarded)
+    total = [await balance(unguarded, name) for name in accounts]
     assert all(each >= free >= 0 for each, free in total)
-    assert sum(each for each, _ in total) == 4_000 == (await balance(context, FBO))[0]
+    assert sum(each for each, _ in total) == 4_000 == (await balance(unguarded, FBO))[0]
 
 
-async def test_two_organisations_may_open_the_same_account_at_once(context):
-    orgs = [await rich(context, 100) for _ in range(4)]
+async def test_two_organisations_may_open_the_same_account_at_once(unguarded):
+    orgs = [await rich(unguarded, 100) for _ in range(4)]
     auction_id = uuid4()
     await asyncio.gather(
-        *(apply(context, move(cash(org_id), deposits(auction_id), 10, pending=True)) for org_id in orgs)
+        *(apply(unguarded, move(cash(org_id), deposits(auction_id), 10, pending=True)) for org_id in orgs)
     )
-    assert await books_hold(context)
+    assert await books_hold(unguarded)
 
 
-async def test_an_account_of_a_currency_is_not_the_account_of_another(context):
-    org_id = await organisation(context)
-    await apply(context, move(FBO, CLEARING_IN, 7, currency="JPY"), move(CLEARING_IN, cash(org_id), 7, currency="JPY"))
-    assert await balance(context, cash(org_id), "JPY") == (7, 7)
-    assert await balance(context, cash(org_id), "USD") == (0, 0)
+async def test_an_account_of_a_currency_is_not_the_account_of_another(unguarded):
+    org_id = await organisation(unguarded)
+    await apply(
+        unguarded, move(FBO, CLEARING_IN, 7, currency="JPY"), move(CLEARING_IN, cash(org_id), 7, currency="JPY")
+    )
+    assert await balance(unguarded, cash(org_id), "JPY") == (7, 7)
+    assert await balance(unguarded, cash(org_id), "USD") == (0, 0)

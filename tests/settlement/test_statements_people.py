@@ -113,13 +113,13 @@ async def test_the_fee_report_is_what_the_income_accounts_gained(bank, sold):
             await service.fee_report(tx, bank.seller.actor, today, today, now=bank.context.clock.now())
 
 
-async def test_the_ageing_shows_every_cent_that_is_held(context):
-    org_id = await rich(context, 10_000)
+async def test_the_ageing_shows_every_cent_that_is_held(unguarded):
+    org_id = await rich(unguarded, 10_000)
     escrow, hold = moves.escrow(uuid4()), f"holdback:{uuid4()}"
-    await apply(context, move(moves.cash(org_id), escrow, 3_000), move(moves.cash(org_id), hold, 500))
-    async with context.db.begin(SYSTEM) as tx:
-        now = await service.escrow_ageing(tx, SYSTEM, now=context.clock.now())
-        later = await service.escrow_ageing(tx, SYSTEM, now=context.clock.now() + timedelta(days=20))
+    await apply(unguarded, move(moves.cash(org_id), escrow, 3_000), move(moves.cash(org_id), hold, 500))
+    async with unguarded.db.begin(SYSTEM) as tx:
+        now = await service.escrow_ageing(tx, SYSTEM, now=unguarded.clock.now())
+        later = await service.escrow_ageing(tx, SYSTEM, now=unguarded.clock.now() + timedelta(days=20))
     assert sorted((line.of, line.amount_cents) for line in now.lines) == sorted([(escrow, 3_000), (hold, 500)])
     assert sums(now)["Total"] == 3_500
     assert {line.what for line in later.lines} == {"8-30 days"}

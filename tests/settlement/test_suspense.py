@@ -208,9 +208,9 @@ async def test_a_notice_that_does_not_fit_the_booking_is_not_believed(bank, door
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(amounts=st.lists(st.tuples(st.integers(0, 2), st.integers(1, 10**6), st.booleans()), min_size=1, max_size=12))
-async def test_many_transfers_at_once_leave_what_they_leave_one_by_one(context, amounts):
-    orgs = [await organisation(context) for _ in range(3)]
-    twins = [await organisation(context) for _ in range(3)]
+async def test_many_transfers_at_once_leave_what_they_leave_one_by_one(unguarded, amounts):
+    orgs = [await organisation(unguarded) for _ in range(3)]
+    twins = [await organisation(unguarded) for _ in range(3)]
 
     def wires(owners):
         for who, cents, back in amounts:
@@ -220,28 +220,28 @@ async def test_many_transfers_at_once_leave_what_they_leave_one_by_one(context, 
                 yield move(moves.cash(owners[who]), moves.FBO, cents)
 
     batch = list(wires(orgs))
-    async with context.db.begin(SYSTEM) as tx:
+    async with unguarded.db.begin(SYSTEM) as tx:
         assert await ledger.post_all(tx, batch) == len(batch)
         assert await ledger.post_all(tx, batch) == 0
-    await apply(context, *wires(twins))
+    await apply(unguarded, *wires(twins))
     for org_id, twin in zip(orgs, twins, strict=True):
-        assert await balance(context, moves.cash(org_id)) == await balance(context, moves.cash(twin))
-    assert await books_hold(context)
+        assert await balance(unguarded, moves.cash(org_id)) == await balance(unguarded, moves.cash(twin))
+    assert await books_hold(unguarded)
 
 
-async def test_a_batch_that_overdraws_or_changes_a_transfer_leaves_nothing(context):
-    poor = await organisation(context)
+async def test_a_batch_that_overdraws_or_changes_a_transfer_leaves_nothing(unguarded):
+    poor = await organisation(unguarded)
     good, bad = move(moves.FBO, moves.CLEARING_IN, 5), move(moves.cash(poor), moves.FBO, 1)
-    before = await balance(context, moves.FBO)
+    before = await balance(unguarded, moves.FBO)
     with pytest.raises(InsufficientFunds):
-        async with context.db.begin(SYSTEM) as tx:
+        async with unguarded.db.begin(SYSTEM) as tx:
             await ledger.post_all(tx, [good, bad])
-    assert await balance(context, moves.FBO) == before
-    await apply(context, good, move(moves.CLEARING_IN, moves.cash(poor), 5))
+    assert await balance(unguarded, moves.FBO) == before
+    await apply(unguarded, good, move(moves.CLEARING_IN, moves.cash(poor), 5))
     changed = move(moves.FBO, moves.CLEARING_IN, 6, id_=good.transfer_id)
     with pytest.raises(TransferConflict):
-        async with context.db.begin(SYSTEM) as tx:
+        async with unguarded.db.begin(SYSTEM) as tx:
             await ledger.post_all(tx, [changed])
     with pytest.raises(DBAPIError, match="not this organisation"):
-        async with context.db.begin(member(poor)) as tx:
+        async with unguarded.db.begin(member(poor)) as tx:
             await ledger.post_all(tx, [good])
