@@ -61,6 +61,16 @@ class Hall:
                     return room
             seconds *= 3
 
+    async def later_room(self, seconds: float) -> Room:
+        """A room that opens in about so many seconds; on a busy machine later, so that half of the time is left."""
+        while True:
+            now = self.context.clock.now()
+            opens_at = now + timedelta(seconds=seconds)
+            room = await self.room(terms={"opens_at": opens_at, "closes_at": opens_at + timedelta(hours=1)})
+            if self.context.clock.now() < now + timedelta(seconds=seconds / 2):
+                return room
+            seconds *= 3
+
     async def until(self, at: datetime) -> None:
         """Wait until the clock shows `at`."""
         await asyncio.sleep(max(0.0, (at - self.context.clock.now()).total_seconds()))

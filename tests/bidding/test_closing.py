@@ -51,9 +51,7 @@ async def test_an_auction_published_later_than_the_lane_started_closes_by_itself
 
 async def test_an_auction_opens_on_time_although_nobody_bids(hall, make_lane):
     lane = await make_lane()
-    now = hall.context.clock.now()
-    terms = {"opens_at": now + timedelta(seconds=1), "closes_at": now + timedelta(hours=1)}
-    room = await hall.room(terms=terms)
+    room = await hall.later_room(1.0)
     early = await lane.submit(bid(hall.context, room.buyers[0], room.auction_id, 100_000))
     assert early.code is Reason.NOT_OPEN
     await phase_within(lane, room.auction_id, Phase.OPEN)
