@@ -12,6 +12,7 @@ from market.client.compliance import ComplianceClient
 from market.client.formats import FormatsClient
 from market.client.live import LiveClient
 from market.client.officers import OfficersClient
+from market.client.onward import OnwardClient
 from market.client.parties import PartiesClient
 from market.client.portfolios import PortfoliosClient
 from market.client.rails import RailsClient
@@ -33,6 +34,7 @@ class MarketClient(
     SettlementClient,
     RailsClient,
     AfterwardsClient,
+    OnwardClient,
     ScreeningClient,
 ):
     """Use as an async context manager. One per user: it keeps the session of `sign_in`, or uses an API key.
