@@ -77,9 +77,9 @@ class Hall:
         return ack.code or ack.status
 
     async def until_open(self, *, timeout_s: float = 60) -> None:
-        """Until the first watcher sees the auction open, whether it heard that happen or came later."""
+        """Until every watcher sees the auction open, whether it heard that happen or came later."""
         async with asyncio.timeout(timeout_s), self._news:
-            await self._news.wait_for(lambda: self.state(self._people[0])["phase"] == "open")
+            await self._news.wait_for(lambda: all(self.state(who)["phase"] == "open" for who in self._people))
 
     async def until_heard(self, kind: str, *, timeout_s: float = 60) -> Event:
         """The first event of a kind, by the first watcher's feed. Raises `TimeoutError`."""
