@@ -13,9 +13,11 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, assert_never
 
 from auctions.auction import Auction, min_next
+from auctions.below_reserve import ask, give_up
 from auctions.increments import increment_at
 from auctions.messages import (
     Accepted,
+    AnswerAwaited,
     AuctionClosed,
     AuctionFailed,
     Awarded,
@@ -277,12 +279,13 @@ def _counts(bid: BidAccepted, struck: frozenset[int]) -> bool:
     return bid.seq not in struck and bid.amends not in struck
 
 
-def award(auction: Auction, seq: int, now: datetime) -> Awarded | AuctionFailed:
-    """How a closed auction ends, as event `seq`."""
+def award(auction: Auction, terms: EnglishTerms, seq: int, now: datetime) -> Awarded | AuctionFailed | AnswerAwaited:
+    """How a closed auction ends, as event `seq`, unless the seller is asked first."""
     name, leader, price_cents = auction.auction_id, auction.leader, auction.price_cents
     if leader is None or price_cents is None:
         return AuctionFailed(auction_id=name, seq=seq, at=now, reason=FailureReason.NO_BIDS)
     if not auction.reserve_met:
-        return AuctionFailed(auction_id=name, seq=seq, at=now, reason=FailureReason.RESERVE_NOT_MET)
+        answer_s = terms.below_reserve_answer_s
+        return give_up(auction, seq, now) if answer_s is None else ask(auction, answer_s, seq, now)
     paddle = auction.paddle_of(leader)
     return Awarded(auction_id=name, seq=seq, at=now, winner=leader, winner_paddle=paddle, hammer_cents=price_cents)

@@ -16,6 +16,8 @@ class Phase(StrEnum):
     OPEN = "open"
     PAUSED = "paused"
     CLOSED = "closed"
+    AWARDING = "awarding"
+    """Bidding is over; the seller may take the highest bid although it is below the reserve."""
     AWARDED = "awarded"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -23,6 +25,11 @@ class Phase(StrEnum):
     @property
     def has_ended(self) -> bool:
         return self in _ENDED
+
+    @property
+    def has_closed(self) -> bool:
+        """Whether bidding is over for good."""
+        return self in _ENDED or self is Phase.AWARDING
 
 
 _ENDED = frozenset({Phase.CLOSED, Phase.AWARDED, Phase.FAILED, Phase.CANCELLED})
@@ -74,6 +81,7 @@ class Auction:
     `latest_close_at` the furthest it may move; a pause moves both. `paddles` numbers bidders by their first bid.
     `bids` keeps every accepted bid and lowered ceiling, `struck` the seqs of those that no longer count.
     `bid_count` counts the bids that all could see. `phase_reason` says why it is paused, cancelled or failed.
+    `answer_until` is when the seller's time to take a bid below the reserve ends, None unless it was asked.
     `book` is what the other formats remember, None in an ascending auction.
     """
 
@@ -95,6 +103,7 @@ class Auction:
     paddles: Mapping[str, int]
     paused_at: datetime | None = None
     phase_reason: str | None = None
+    answer_until: datetime | None = None
     winner: str | None = None
     hammer_cents: int | None = None
     book: Book | None = None

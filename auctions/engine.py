@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from auctions import ascending, formats
+from auctions import ascending, below_reserve, formats
 from auctions.auction import Auction, Phase
 from auctions.folding import fold, scheduled
 from auctions.formats import RULES, due_at
 from auctions.messages import (
     Accepted,
+    AnswerCommand,
     AuctionCancelled,
     AuctionClosed,
     AuctionOpened,
@@ -22,6 +23,7 @@ from auctions.messages import (
     Close,
     Command,
     Decision,
+    DeclineHighest,
     Event,
     Move,
     Open,
@@ -33,6 +35,7 @@ from auctions.messages import (
     Resume,
     SetCeiling,
     StrikeCommand,
+    TakeHighest,
     VoidBid,
 )
 from auctions.moves import BidderMove, Tick
@@ -80,6 +83,8 @@ def decide(auction: Auction, command: Command | Move, now: datetime) -> Decision
             return _cancel(auction, command, now)
         case Close():
             return _close(auction, now)
+        case TakeHighest() | DeclineHighest():
+            return _answer(auction, command, now)
         case _:
             return _while_open(auction, command, now)
 
@@ -100,7 +105,7 @@ def _opened(auction: Auction, now: datetime) -> AuctionOpened:
 
 
 def _untimely(auction: Auction, now: datetime) -> Refused | None:
-    if auction.phase.has_ended:
+    if auction.phase.has_closed:
         return Refused(Reason.TOO_LATE, None, auction.phase.value)
     if auction.phase is Phase.PAUSED:
         return Refused(Reason.PAUSED)
@@ -165,7 +170,7 @@ def _tick(auction: Auction, now: datetime) -> Decision:
 
 
 def _resume(auction: Auction, now: datetime) -> Decision:
-    if auction.phase.has_ended:
+    if auction.phase.has_closed:
         return Refused(Reason.TOO_LATE, None, auction.phase.value)
     if auction.phase is Phase.SCHEDULED:
         return Refused(Reason.NOT_OPEN)
@@ -185,7 +190,7 @@ def _resume(auction: Auction, now: datetime) -> Decision:
 def _cancel(auction: Auction, command: Cancel, now: datetime) -> Decision:
     if auction.phase is Phase.CANCELLED:
         return Accepted(())
-    if auction.phase.has_ended or (auction.phase is not Phase.PAUSED and now >= auction.closes_at):
+    if auction.phase.has_closed or (auction.phase is not Phase.PAUSED and now >= auction.closes_at):
         return Refused(Reason.TOO_LATE)
     if formats.is_overdue(auction, now):
         return Refused(Reason.POOL_SOLD)
@@ -196,12 +201,25 @@ def _cancel(auction: Auction, command: Cancel, now: datetime) -> Decision:
 def _close(auction: Auction, now: datetime) -> Decision:
     if auction.phase.has_ended:
         return Accepted(())
+    if auction.answer_until is not None:
+        is_over = now >= auction.answer_until
+        return Accepted((below_reserve.give_up(auction, auction.seq + 1, now),)) if is_over else Refused(Reason.NOT_DUE)
     if auction.phase is Phase.PAUSED or now < auction.closes_at:
         return Refused(Reason.NOT_DUE)
     if not isinstance(auction.terms, EnglishTerms):
         return Accepted(RULES[type(auction.terms)].close(auction, now))
     closed = AuctionClosed(auction_id=auction.auction_id, seq=auction.seq + 1, at=now)
-    return Accepted((closed, ascending.award(auction, auction.seq + 2, now)))
+    return Accepted((closed, ascending.award(auction, auction.terms, auction.seq + 2, now)))
+
+
+def _answer(auction: Auction, command: AnswerCommand, now: datetime) -> Decision:
+    if not isinstance(auction.terms, EnglishTerms):
+        return Refused(Reason.MALFORMED, None, f"not a command of the format {auction.terms.format}")
+    if auction.phase.has_ended:
+        return Refused(Reason.TOO_LATE, None, auction.phase.value)
+    if auction.phase is not Phase.AWARDING:
+        return Refused(Reason.NOT_DUE, None, "the seller is asked after the close, if the reserve was not met")
+    return below_reserve.decide_answer(auction, command, now)
 
 
 def evolve(auction: Auction | None, event: Event, event_bytes: bytes | None = None) -> Auction:

@@ -8,6 +8,7 @@ from typing import assert_never
 from auctions.auction import Auction, Phase
 from auctions.book import Book
 from auctions.messages import (
+    AnswerAwaited,
     AuctionCancelled,
     AuctionClosed,
     AuctionFailed,
@@ -22,6 +23,8 @@ from auctions.messages import (
     BoughtNow,
     CeilingLowered,
     CloseExtended,
+    HighestDeclined,
+    HighestTaken,
     LaterEvent,
     MoveEvent,
     Outcome,
@@ -80,6 +83,8 @@ def fold(auction: Auction, event: LaterEvent, head: bytes) -> Auction:
             return replace(auction, seq=seq, head=head, leader_ceiling_cents=ceiling_cents, bids=bids)
         case BidRefusedBySeller() | BidVoided():
             return _without_bid(auction, event, head)
+        case HighestTaken() | HighestDeclined():
+            return replace(auction, seq=seq, head=head)
         case BoughtNow():
             return _with_buyer(auction, event, head)
         case (
@@ -88,6 +93,7 @@ def fold(auction: Auction, event: LaterEvent, head: bytes) -> Auction:
             | AuctionResumed()
             | AuctionCancelled()
             | AuctionClosed()
+            | AnswerAwaited()
             | Awarded()
             | AuctionFailed()
         ):
@@ -163,6 +169,9 @@ def _in_phase(auction: Auction, event: PhaseEvent, head: bytes) -> Auction:
             return replace(auction, seq=event.seq, head=head, phase=Phase.CANCELLED, phase_reason=event.reason)
         case AuctionClosed():
             return replace(auction, seq=event.seq, head=head, phase=Phase.CLOSED)
+        case AnswerAwaited():
+            until = event.answer_until
+            return replace(auction, seq=event.seq, head=head, phase=Phase.AWARDING, answer_until=until)
         case Awarded():
             won = replace(auction, phase=Phase.AWARDED, winner=event.winner, hammer_cents=event.hammer_cents)
             return replace(won, seq=event.seq, head=head)

@@ -99,6 +99,8 @@ def due_at(auction: Auction) -> datetime | None:
         return None
     if auction.phase is Phase.SCHEDULED:
         return auction.terms.opens_at
+    if auction.phase is Phase.AWARDING:
+        return auction.answer_until
     rules = RULES.get(type(auction.terms))
     return auction.closes_at if rules is None else rules.due_at(auction)
 

@@ -10,12 +10,59 @@ from auctions.moves import BidderMove, Move, MoveEvent
 from auctions.terms import Terms
 
 __all__ = [
-    "IN_GOOD_STANDING", "Accepted", "AuctionCancelled", "AuctionClosed", "AuctionFailed", "AuctionOpened", "AuctionPaused",
-    "AuctionResumed", "AuctionScheduled", "Awarded", "Bid", "BidAccepted", "BidKind", "BidRefusedBySeller", "BidStruck",
-    "BidVoided", "BidderCommand", "BidderMove", "BoughtNow", "BuyNow", "Cancel", "CancelCeiling", "CeilingLowered", "Close",
-    "CloseExtended", "Command", "Decision", "Event", "FailureReason", "LaterEvent", "Move", "MoveEvent", "Open", "Outcome",
-    "Pause", "PhaseEvent", "PlaceBid", "Reason", "RefuseBid", "Refused", "ReserveMet", "Resume", "SetCeiling", "Stamp",
-    "Standing", "StrikeCommand", "VoidBid",
+    "IN_GOOD_STANDING",
+    "Accepted",
+    "AnswerAwaited",
+    "AnswerCommand",
+    "AuctionCancelled",
+    "AuctionClosed",
+    "AuctionFailed",
+    "AuctionOpened",
+    "AuctionPaused",
+    "AuctionResumed",
+    "AuctionScheduled",
+    "Awarded",
+    "Bid",
+    "BidAccepted",
+    "BidKind",
+    "BidRefusedBySeller",
+    "BidStruck",
+    "BidVoided",
+    "BidderCommand",
+    "BidderMove",
+    "BoughtNow",
+    "BuyNow",
+    "Cancel",
+    "CancelCeiling",
+    "CeilingLowered",
+    "Close",
+    "CloseExtended",
+    "Command",
+    "Decision",
+    "DeclineHighest",
+    "Event",
+    "FailureReason",
+    "HighestDeclined",
+    "HighestTaken",
+    "LaterEvent",
+    "Move",
+    "MoveEvent",
+    "Open",
+    "Outcome",
+    "Pause",
+    "PhaseEvent",
+    "PlaceBid",
+    "Reason",
+    "RefuseBid",
+    "Refused",
+    "ReserveMet",
+    "Resume",
+    "SetCeiling",
+    "Stamp",
+    "Standing",
+    "StrikeCommand",
+    "TakeHighest",
+    "VoidBid",
 ]  # fmt: skip
 
 
@@ -124,9 +171,28 @@ class Close:
     """End the auction at or after its effective close and award it or say why not. May be repeated."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeHighest:
+    """The seller sells to the highest bid, which is below the reserve, having seen everything up to `seq_seen`.
+
+    `standing` is the highest bidder's at this moment.
+    """
+
+    seq_seen: int
+    standing: Standing = IN_GOOD_STANDING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclineHighest:
+    """The seller does not sell to the highest bid, having seen everything up to `seq_seen`."""
+
+    seq_seen: int
+
+
 BidderCommand = PlaceBid | SetCeiling | CancelCeiling | BuyNow
 StrikeCommand = RefuseBid | VoidBid
-Command = Open | BidderCommand | StrikeCommand | Pause | Resume | Cancel | Close
+AnswerCommand = TakeHighest | DeclineHighest
+Command = Open | BidderCommand | StrikeCommand | Pause | Resume | Cancel | Close | AnswerCommand
 """The commands of the ascending format, most of which the others know too; theirs are in `auctions.moves`."""
 
 
@@ -255,6 +321,31 @@ class AuctionClosed(Stamp):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerAwaited(Stamp):
+    """Bidding ended below the reserve: the seller may take the highest bid before `answer_until`."""
+
+    kind: ClassVar[str] = "answer_awaited"
+    answer_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HighestTaken(Stamp):
+    """The seller took the highest bid, having seen everything up to `seq_seen`."""
+
+    kind: ClassVar[str] = "highest_taken"
+    bidder: str
+    paddle: int
+    price_cents: int
+    seq_seen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HighestDeclined(Stamp):
+    kind: ClassVar[str] = "highest_declined"
+    seq_seen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Awarded(Stamp):
     kind: ClassVar[str] = "awarded"
     winner: str
@@ -270,8 +361,12 @@ class AuctionFailed(Stamp):
 
 BidStruck = BidRefusedBySeller | BidVoided
 Bid = BidAccepted | CeilingLowered
-PhaseEvent = AuctionOpened | AuctionPaused | AuctionResumed | AuctionCancelled | AuctionClosed | Awarded | AuctionFailed
-LaterEvent = PhaseEvent | Bid | BidStruck | ReserveMet | CloseExtended | BoughtNow | MoveEvent
+PhaseEvent = (
+    AuctionOpened | AuctionPaused | AuctionResumed | AuctionCancelled | AuctionClosed | AnswerAwaited | Awarded
+    | AuctionFailed
+)  # fmt: skip
+Answered = HighestTaken | HighestDeclined
+LaterEvent = PhaseEvent | Bid | BidStruck | ReserveMet | CloseExtended | BoughtNow | Answered | MoveEvent
 Event = AuctionScheduled | LaterEvent
 
 

@@ -79,6 +79,13 @@ FORMATS: Sequence[Format] = (
                 extends_s=4 * _HOUR,
             ),
             Preset(
+                name="accept-below-reserve",
+                title="The same; below the reserve you may still take the highest bid for two days",
+                terms={"increments": _LADDER, **_SOFT, "below_reserve_answer_s": 2 * _DAY},
+                closes_after_s=_DAY,
+                extends_s=4 * _HOUR,
+            ),
+            Preset(
                 name="quick",
                 title="One hour, one minute to answer a late bid",
                 terms={"increments": _LADDER, "soft_close_window_s": 60, "soft_close_extension_s": 60},

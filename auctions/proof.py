@@ -19,6 +19,7 @@ from auctions.auction import Auction
 from auctions.behind import move_behind
 from auctions.messages import (
     Accepted,
+    AnswerAwaited,
     AuctionCancelled,
     AuctionClosed,
     AuctionFailed,
@@ -39,7 +40,10 @@ from auctions.messages import (
     Close,
     CloseExtended,
     Command,
+    DeclineHighest,
     Event,
+    HighestDeclined,
+    HighestTaken,
     LaterEvent,
     Open,
     Pause,
@@ -48,6 +52,7 @@ from auctions.messages import (
     ReserveMet,
     Resume,
     SetCeiling,
+    TakeHighest,
     VoidBid,
 )
 from auctions.moves import Move
@@ -166,9 +171,13 @@ def _command_behind(event: LaterEvent) -> Command | Move | None:  # noqa: C901, 
             return Resume()
         case AuctionCancelled():
             return Cancel(reason=event.reason)
-        case AuctionClosed():
+        case AuctionClosed() | AuctionFailed():
             return Close()
-        case ReserveMet() | CloseExtended() | Awarded() | AuctionFailed():
+        case HighestTaken():
+            return TakeHighest(seq_seen=event.seq_seen)
+        case HighestDeclined():
+            return DeclineHighest(seq_seen=event.seq_seen)
+        case ReserveMet() | CloseExtended() | AnswerAwaited() | Awarded():
             return None
         case _:
             return move_behind(event)

@@ -111,6 +111,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "bid_kind": BidKind,
     "outcome": Outcome,
     "begins_at": _instant,
+    "answer_until": _instant,
     "expires_at": _instant,
     "stage": Stage,
     "admitted": _tuple,

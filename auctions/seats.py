@@ -48,6 +48,7 @@ VISIBILITY: Mapping[str, frozenset[str]] = {
     "phase_reason": _ALL,
     "closes_at": _ALL,
     "latest_close_at": _ALL,
+    "answer_until": _ALL,
     "terms": _ALL,
     "winner": _ALL,
     "hammer_cents": _ALL,

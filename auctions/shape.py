@@ -11,12 +11,14 @@ from auctions.messages import (
     CancelCeiling,
     Close,
     Command,
+    DeclineHighest,
     Open,
     Pause,
     PlaceBid,
     RefuseBid,
     Resume,
     SetCeiling,
+    TakeHighest,
     VoidBid,
 )
 from auctions.moves import (
@@ -57,6 +59,8 @@ def flaw_in(command: Command | Move) -> str | None:
             if type(command.seq) is not int or command.seq < 1:
                 return "seq must be a positive whole number"
             return _flaw_in_reason(command.reason)
+        case TakeHighest() | DeclineHighest():
+            return None if _is_seq(command.seq_seen) else "seq_seen must be a positive whole number"
         case Pause() | Cancel():
             return _flaw_in_reason(command.reason)
         case Open() | Resume() | Close() | Tick():

@@ -10,6 +10,7 @@ from typing import Any
 
 from auctions.auction import Auction, Phase
 from auctions.messages import (
+    AnswerAwaited,
     AuctionCancelled,
     AuctionClosed,
     AuctionFailed,
@@ -26,6 +27,8 @@ from auctions.messages import (
     CeilingLowered,
     CloseExtended,
     Event,
+    HighestDeclined,
+    HighestTaken,
     Outcome,
     ReserveMet,
 )
@@ -85,7 +88,8 @@ def snapshot(auction: Auction, audience: Audience) -> dict[str, Any]:
 
 
 def _facts_of_ascent(auction: Auction, audience: Audience) -> dict[str, Any]:
-    facts = {"reserve_met": auction.reserve_met, "bid_count": auction.bid_count}
+    until = auction.answer_until and instant(auction.answer_until)
+    facts = {"reserve_met": auction.reserve_met, "bid_count": auction.bid_count, "answer_until": until}
     return facts | _ceilings(auction.leader, auction.leader_ceiling_cents, audience)
 
 
@@ -187,6 +191,13 @@ def _facts(event: Event, audience: Audience) -> dict[str, Any]:  # noqa: C901, P
             return {"phase": Phase.CANCELLED.value, "phase_reason": event.reason}
         case AuctionClosed():
             return {"phase": Phase.CLOSED.value}
+        case AnswerAwaited():
+            return {"phase": Phase.AWARDING.value, "answer_until": instant(event.answer_until)}
+        case HighestTaken():
+            buyer = party(event.bidder, event.paddle, audience)
+            return {"bidder": buyer, "price_cents": event.price_cents, "seq_seen": event.seq_seen}
+        case HighestDeclined():
+            return {"seq_seen": event.seq_seen}
         case Awarded():
             winner = party(event.winner, event.winner_paddle, audience)
             return {"phase": Phase.AWARDED.value, "winner": winner, "hammer_cents": event.hammer_cents}

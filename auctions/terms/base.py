@@ -11,6 +11,7 @@ from auctions.moves import Stage
 
 MAX_SPAN_S = 86_400
 MAX_STAGE_S = 366 * 86_400
+MAX_ANSWER_S = 30 * 86_400
 MAX_VERSION_CHARS = 128
 
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 from auctions.increments import MAX_CENTS, IncrementStep, flaw_in, is_amount
 from auctions.terms.base import (
+    MAX_ANSWER_S,
     MAX_SPAN_S,
     TermsError,
     check_known,
@@ -27,7 +28,10 @@ class EnglishTerms:
     Amounts are whole minor units of `currency`. `opening_cents` is public, `reserve_cents` secret (None: the seller
     sells to the first bid). `increments` start at 0 and never shrink as the price rises. A bid that changes price or leader in the last `soft_close_window_s` seconds leaves at
     least `soft_close_extension_s` seconds to answer, but never moves the close past `latest_close_at`. An amount of
-    `confirm_multiple` times the least next bid or more must be confirmed. Building bad terms raises TermsError.
+    `confirm_multiple` times the least next bid or more must be confirmed. If bidding ends below the reserve, the seller
+    has `below_reserve_answer_s` seconds to take the highest bid all the same (None: no such time, and the auction
+    fails). Everybody sees this term, and it may stand without a reserve, so that it gives none away. Building bad terms
+    raises TermsError.
     """
 
     format: ClassVar[str] = "english"
@@ -42,6 +46,7 @@ class EnglishTerms:
     soft_close_extension_s: int = 180
     buy_now_cents: int | None = None
     confirm_multiple: int = 10
+    below_reserve_answer_s: int | None = None
     tape_version: str
     face_value_cents: int
 
@@ -63,6 +68,8 @@ class EnglishTerms:
         if flaw := flaw_in(self.increments):
             raise TermsError("increments", flaw)
         check_whole("confirm_multiple", self.confirm_multiple, 2, MAX_CONFIRM_MULTIPLE)
+        if self.below_reserve_answer_s is not None:
+            check_whole("below_reserve_answer_s", self.below_reserve_answer_s, 1, MAX_ANSWER_S)
 
     def _check_times(self) -> None:
         for name in ("opens_at", "closes_at", "latest_close_at"):
@@ -75,13 +82,18 @@ class EnglishTerms:
         check_whole("soft_close_extension_s", self.soft_close_extension_s, 0, MAX_SPAN_S)
 
     def to_json(self) -> dict[str, Any]:
-        """A dict of JSON types, instants as ISO 8601 with Z; `from_json` gives the same terms back."""
+        """A dict of JSON types, instants as ISO 8601 with Z; `from_json` gives the same terms back.
+
+        `below_reserve_answer_s` is left out if there is none: terms of before it existed stay, byte for byte, what they were.
+        """
         data: dict[str, Any] = {"format": "english"} | {f.name: getattr(self, f.name) for f in fields(self)}
         data["increments"] = [
             {"from_cents": s.from_cents, "increment_cents": s.increment_cents} for s in self.increments
         ]
         for name in ("opens_at", "closes_at", "latest_close_at"):
             data[name] = instant(data[name])
+        if self.below_reserve_answer_s is None:
+            del data["below_reserve_answer_s"]
         return data
 
     @classmethod

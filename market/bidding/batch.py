@@ -10,6 +10,7 @@ from auctions.auction import Auction
 from auctions.engine import decide, due_at, evolve
 from auctions.messages import (
     Accepted,
+    AnswerAwaited,
     AuctionCancelled,
     AuctionClosed,
     AuctionFailed,
@@ -30,6 +31,7 @@ from auctions.messages import (
     Refused,
     SetCeiling,
     Standing,
+    TakeHighest,
 )
 from auctions.moves import Countered, PoolsAwarded, Shortlisted, StageBegan, Tick
 from auctions.record import encode
@@ -140,6 +142,7 @@ _NEWSWORTHY = (
     AuctionResumed,
     AuctionCancelled,
     AuctionClosed,
+    AnswerAwaited,
     AuctionFailed,
     Awarded,
     BidRefusedBySeller,
@@ -234,10 +237,24 @@ class _Batch:
     def _office(self, order: BidOrder, auction: LockedAuction, received_at: datetime) -> Answer:
         if not may_command(order.actor, auction.seller_org_id, order.command):
             return self._rejected(received_at, Reason.NOT_ELIGIBLE, None, "not yours to do in this auction")
-        return self._decide(order.actor, order.command, auction, received_at)
+        command = order.command
+        if isinstance(command, TakeHighest):
+            command = replace(command, standing=self._standing_of_leader(auction))
+        return self._decide(order.actor, command, auction, received_at)
+
+    def _standing_of_leader(self, auction: LockedAuction) -> Standing:
+        """Whether who leads may still buy; of no matter while nobody does."""
+        leader = self._before(auction).auction.leader
+        if leader is None:
+            return Standing()
+        org_id = UUID(leader)
+        return standing(auction, org_id, self._seen.bidders.get((auction.auction_id, org_id), NOBODY))
+
+    def _before(self, auction: LockedAuction) -> Folded:
+        return self._draft.folded.get(auction.auction_id) or self._seen.folded[auction.auction_id]
 
     def _decide(self, actor: Actor, command: Command | Move, auction: LockedAuction, received_at: datetime) -> Answer:
-        before = self._draft.folded.get(auction.auction_id) or self._seen.folded[auction.auction_id]
+        before = self._before(auction)
         decided_at = self._seen.decided_at
         of_the_clock = isinstance(command, Open | Close | Tick)
         at = decided_at if of_the_clock else instant_of(received_at, decided_at, before.last_at)

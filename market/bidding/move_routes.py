@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 from msgspec import Meta
 
-from auctions import moves
+from auctions import messages, moves
 from market.bidding import move_schemas as schemas
 from market.bidding import service
 from market.bidding.calendar import feed
@@ -223,6 +223,34 @@ async def award_offer(
 
 
 @post(
+    "/v1/auctions/{auction_id:uuid}/highest-bid/award",
+    tags=_AUCTIONS,
+    summary="Take the highest bid below the reserve",
+    operation_id="take_highest_bid",
+)
+async def take_highest_bid(
+    context: Here, actor: Who, lane: TheLane, auction_id: FromPath[UUID], data: JSONBody[schemas.AnswerBody]
+) -> AnswerView:
+    """The seller sells all the same, at the price of the close, while the auction is `awarding`."""
+    command = messages.TakeHighest(seq_seen=data.seq_seen)
+    return await rule(context, lane, actor, auction_id, command, role=Role.MEMBER)
+
+
+@post(
+    "/v1/auctions/{auction_id:uuid}/highest-bid/refusal",
+    tags=_AUCTIONS,
+    summary="Do not sell below the reserve",
+    operation_id="decline_highest_bid",
+)
+async def decline_highest_bid(
+    context: Here, actor: Who, lane: TheLane, auction_id: FromPath[UUID], data: JSONBody[schemas.AnswerBody]
+) -> AnswerView:
+    """The seller ends an auction that is `awarding`: it fails, because the reserve was not met."""
+    command = messages.DeclineHighest(seq_seen=data.seq_seen)
+    return await rule(context, lane, actor, auction_id, command, role=Role.MEMBER)
+
+
+@post(
     "/v1/auctions/{auction_id:uuid}/counter-offers",
     tags=_AUCTIONS,
     summary="Counter an offer",
@@ -351,6 +379,8 @@ HANDLERS: list[ControllerRouterHandler] = [
     get_needed,
     accept_counter,
     award_offer,
+    take_highest_bid,
+    decline_highest_bid,
     counter_offer,
     shortlist,
     revise_tape,

@@ -71,6 +71,12 @@ class AwardBody(_Body, frozen=True, kw_only=True):
     seq_seen: _Seq
 
 
+class AnswerBody(_Body, frozen=True, kw_only=True):
+    """The newest event that you have seen; `STALE` if there are others since."""
+
+    seq_seen: _Seq
+
+
 class CounterBody(_Body, frozen=True, kw_only=True):
     bid_seq: _Seq
     price_cents: Cents

@@ -10,6 +10,7 @@ from auctions.messages import (
     Cancel,
     Close,
     Command,
+    DeclineHighest,
     Move,
     Open,
     Pause,
@@ -17,6 +18,7 @@ from auctions.messages import (
     RefuseBid,
     Resume,
     Standing,
+    TakeHighest,
     VoidBid,
 )
 from auctions.moves import AwardOffer, CounterOffer, OpenBids, PoolAward, ReviseTape, Shortlist, Tick
@@ -84,7 +86,9 @@ def may_command(actor: Actor, seller_org_id: UUID, command: Command | Move) -> b
     """Whether it is the actor's to give this command at all; whether it holds, the engine decides."""
     is_seller = actor.role is Role.MEMBER and actor.org_id == seller_org_id
     match command:
-        case RefuseBid() | AwardOffer() | CounterOffer() | Shortlist() | ReviseTape():
+        case (
+            RefuseBid() | AwardOffer() | CounterOffer() | Shortlist() | ReviseTape() | TakeHighest() | DeclineHighest()
+        ):
             return is_seller
         case Cancel():
             return is_seller or actor.role is Role.OPERATOR

@@ -1,7 +1,7 @@
 """The transaction of one batch: lock, read, decide, write, commit. One connection, one batch at a time."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 
 from auctions.messages import (
+    AnswerAwaited,
     AuctionCancelled,
     AuctionClosed,
     AuctionFailed,
@@ -18,6 +19,7 @@ from auctions.messages import (
     BidRefusedBySeller,
     BidVoided,
     Event,
+    TakeHighest,
 )
 from auctions.moves import Countered, PoolsAwarded, Shortlisted, StageBegan
 from auctions.terms import PackageTerms, Terms
@@ -188,7 +190,7 @@ class Writer:
         decided = await store.decided_before(connection, keys) if keys else {}
         before = self._context.clock.now()
         bidders, decided_at = await store.bidder_facts(
-            connection, {(auction_id, org_id) for auction_id, org_id, _ in keys}
+            connection, {(auction_id, org_id) for auction_id, org_id, _ in keys} | _leaders(orders, folded)
         )
         steady = self._clock.learn(before, decided_at, self._context.clock.now())
         if not steady:
@@ -212,6 +214,13 @@ class Writer:
             texts = await store.read_events(connection, auction_id, 0 if known is None else known.auction.seq)
             known = fold(known, texts)
         return known
+
+
+def _leaders(orders: Sequence[BidOrder], folded: Mapping[UUID, Folded]) -> set[tuple[UUID, UUID]]:
+    """The bidders to whom sellers would sell now: (auction, organisation)."""
+    taken = {order.auction_id for order in orders if isinstance(order.command, TakeHighest)} & folded.keys()
+    leaders = ((auction_id, folded[auction_id].auction.leader) for auction_id in taken)
+    return {(auction_id, UUID(leader)) for auction_id, leader in leaders if leader is not None}
 
 
 async def _tell(connection: store.Connection, news: News, terms: Terms) -> None:
@@ -265,6 +274,8 @@ def _entry(event: Event) -> tuple[str, dict[str, Any]]:  # noqa: C901  # one fla
             return "auction.cancelled", {}
         case AuctionClosed():
             return "auction.closed", {}
+        case AnswerAwaited():
+            return "auction.answer_awaited", {"answer_until": event.answer_until.isoformat()}
         case AuctionPaused():
             return "auction.paused", {}
         case AuctionResumed():

@@ -160,6 +160,14 @@ class FormatsClient(Caller):
         body = {"bid_seq": bid_seq, "seq_seen": seq_seen}
         return await self._say(f"/v1/auctions/{auction_id}/award", body)
 
+    async def take_highest_bid(self, auction_id: UUID, *, seq_seen: int) -> Answer:
+        """As the seller, take the highest bid although it is below the reserve."""
+        return await self._say(f"/v1/auctions/{auction_id}/highest-bid/award", {"seq_seen": seq_seen})
+
+    async def decline_highest_bid(self, auction_id: UUID, *, seq_seen: int) -> Answer:
+        """As the seller, do not sell below the reserve."""
+        return await self._say(f"/v1/auctions/{auction_id}/highest-bid/refusal", {"seq_seen": seq_seen})
+
     async def counter_offer(self, auction_id: UUID, *, bid_seq: int, price_cents: int, valid_until: datetime) -> Answer:
         """As the seller, make one bidder a price."""
         body = {"bid_seq": bid_seq, "price_cents": price_cents, "valid_until": valid_until.isoformat()}

@@ -89,6 +89,18 @@ class LiveMoves:
         """As the seller, take an offer."""
         return await self._command("award", auction, cid, timeout_s, {"bid_seq": bid_seq, "seq_seen": seq_seen})
 
+    async def take_highest(
+        self: _Commander, auction: UUID, *, seq_seen: int, cid: str | None = None, timeout_s: float = 30
+    ) -> Ack:
+        """As the seller, take the highest bid although it is below the reserve."""
+        return await self._command("take_highest", auction, cid, timeout_s, {"seq_seen": seq_seen})
+
+    async def decline_highest(
+        self: _Commander, auction: UUID, *, seq_seen: int, cid: str | None = None, timeout_s: float = 30
+    ) -> Ack:
+        """As the seller, do not sell below the reserve."""
+        return await self._command("decline_highest", auction, cid, timeout_s, {"seq_seen": seq_seen})
+
     async def counter(
         self: _Commander,
         auction: UUID,

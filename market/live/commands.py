@@ -13,6 +13,7 @@ from market.live.protocol import (
     BuyNow,
     Command,
     Counter,
+    DeclineHighest,
     Indicate,
     Package,
     Proxy,
@@ -21,6 +22,7 @@ from market.live.protocol import (
     ReviseTape,
     Seal,
     Shortlist,
+    TakeHighest,
     Withdraw,
 )
 
@@ -32,6 +34,10 @@ def engine_command(command: Command, bidder: str) -> messages.Command | Move:
             return messages.RefuseBid(seq=seq, reason=reason)
         case Award(bid_seq=bid_seq, seq_seen=seq_seen):
             return moves.AwardOffer(bid_seq=bid_seq, seq_seen=seq_seen)
+        case TakeHighest(seq_seen=seq_seen):
+            return messages.TakeHighest(seq_seen=seq_seen)
+        case DeclineHighest(seq_seen=seq_seen):
+            return messages.DeclineHighest(seq_seen=seq_seen)
         case Counter(bid_seq=bid_seq, price_cents=cents, valid_until=until):
             return moves.CounterOffer(bid_seq=bid_seq, price_cents=cents, expires_at=until)
         case Shortlist(chosen=chosen, declined=declined):

@@ -171,6 +171,18 @@ class Award(_Command, frozen=True, tag="award", kw_only=True):
     seq_seen: EventSeq
 
 
+class TakeHighest(_Command, frozen=True, tag="take_highest", kw_only=True):
+    """The seller takes the highest bid although it is below the reserve, having seen everything up to `seq_seen`."""
+
+    seq_seen: EventSeq
+
+
+class DeclineHighest(_Command, frozen=True, tag="decline_highest", kw_only=True):
+    """The seller does not sell below the reserve, having seen everything up to `seq_seen`."""
+
+    seq_seen: EventSeq
+
+
 class Counter(_Command, frozen=True, tag="counter", kw_only=True):
     """The seller would sell to the bidder of the offer `bid_seq` at `price_cents`, until `valid_until`."""
 
@@ -202,7 +214,7 @@ class ReviseTape(_Command, frozen=True, tag="revise_tape", kw_only=True):
 BidderCommand = (
     Bid | Proxy | ProxyCancel | BuyNow | Accept | Arm | Withdraw | Seal | AcceptCounter | Indicate | Binding | Package
 )
-SellerCommand = Refuse | Award | Counter | Shortlist | ReviseTape
+SellerCommand = Refuse | Award | TakeHighest | DeclineHighest | Counter | Shortlist | ReviseTape
 SELLER_COMMANDS = get_args(SellerCommand)
 Command = BidderCommand | SellerCommand
 Request = Auth | Sub | Ping | Command

@@ -7,6 +7,7 @@ from auctions.messages import (
     Cancel,
     CancelCeiling,
     Close,
+    DeclineHighest,
     Open,
     Pause,
     PlaceBid,
@@ -15,6 +16,7 @@ from auctions.messages import (
     Resume,
     SetCeiling,
     Standing,
+    TakeHighest,
     VoidBid,
 )
 from auctions.terms import EnglishTerms, IncrementStep
@@ -39,6 +41,7 @@ def draw_terms(rng):
         soft_close_extension_s=rng.choice((0, 1, 60, 180)),
         buy_now_cents=rng.choice((None, None, (reserve or opening) + rng.choice((1, 500, 20_000)))),
         confirm_multiple=rng.choice((2, 10, 1_000)),
+        below_reserve_answer_s=rng.choice((None, 1, 600)),
         tape_version="tape-1",
         face_value_cents=1_000_000,
     )
@@ -80,6 +83,17 @@ def draw_command(rng, auction, cid, bid_seqs):
         seq = rng.choice(bid_seqs) if bid_seqs and rng.random() < 0.9 else rng.randint(1, auction.seq + 1)
         return rng.choice((RefuseBid, VoidBid))(seq=seq, reason="because")
     return rng.choice((Open(), Pause(reason="because"), Resume(), Resume(), Close(), _cancel_rarely(rng)))
+
+
+def draw_answer(rng, auction):
+    """What the seller may say after the close, and an instant near the edges of the time to say it."""
+    until = auction.answer_until or auction.closes_at
+    seq_seen = max(1, auction.seq - rng.choice((0, 0, 0, 1, 2, -1)))
+    price = auction.price_cents or 1
+    standings = (Standing(), Standing(limit_cents=price), Standing(limit_cents=price - 1), Standing(Reason.NOT_CLEARED))
+    taking = TakeHighest(seq_seen=seq_seen, standing=rng.choice(standings))
+    command = rng.choice((taking, taking, DeclineHighest(seq_seen=seq_seen), Close()))
+    return command, rng.choice((auction.closes_at, until - US, until, until + US))
 
 
 def _cancel_rarely(rng):

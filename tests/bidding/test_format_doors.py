@@ -119,6 +119,34 @@ async def test_a_seller_counters_and_takes_an_offer(hall, web):  # noqa: F811
     assert (late.status_code, late.json()["code"]) == (409, "TOO_LATE")
 
 
+async def test_a_seller_answers_below_the_reserve(hall, web):  # noqa: F811
+    path = "highest-bid/award"
+    for answer, phase in (("award", "awarded"), ("refusal", "failed")):
+        closes_at = (hall.context.clock.now() + timedelta(seconds=3)).isoformat()
+        more = {
+            "closes_at": closes_at,
+            "latest_close_at": closes_at,
+            "soft_close_window_s": 0,
+            "reserve_cents": 900_000,
+        }
+        auction = await published(hall, web, "english", "accept-below-reserve", **more)
+        assert auction["terms"]["below_reserve_answer_s"] == 48 * 3_600
+        buyer = hall.buyers[0]
+        await registered(hall, auction["auction_id"], buyer)
+        await say(web, buyer, auction, "POST", "bids", {"kind": "manual", "amount_cents": 200_000})
+        early = await say(web, hall.seller, auction, "POST", path, {"seq_seen": 3})
+        assert (early.status_code, early.json()["code"]) == (409, "NOT_DUE")
+        await hall.until(datetime.fromisoformat(auction["closes_at"]))
+        address = f"/auctions/{auction['auction_id']}"
+        while (shown := (await web(hall.seller, "GET", address)).json())["phase"] != "awarding":
+            await hall.until(hall.context.clock.now() + timedelta(milliseconds=20))
+        assert shown["state"]["answer_until"] > auction["closes_at"]
+        seen = {"seq_seen": shown["state"]["seq"]}
+        assert (await say(web, buyer, auction, "POST", path, seen)).status_code == 403
+        assert (await say(web, hall.seller, auction, "POST", f"highest-bid/{answer}", seen)).status_code == 201
+        assert (await web(hall.seller, "GET", address)).json()["phase"] == phase
+
+
 async def test_indications_a_changed_tape_and_a_shortlist_that_comes_too_early(hall, web):  # noqa: F811
     auction = await published(hall, web, "two_stage", "standard")
     buyer = hall.buyers[0]

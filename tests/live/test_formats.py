@@ -51,6 +51,8 @@ class Stage:
         given = {"opens_at": opens_at.isoformat(), **terms}
         if closes_in_s is not None:
             given["closes_at"] = (now + timedelta(seconds=closes_in_s)).isoformat()
+        if kind == "english":
+            given["latest_close_at"] = given["closes_at"]
         if pool_count > 1:
             given["pools"] = [{"pool": str(pool_id), "least_cents": 1_000} for pool_id in pool_ids]
         order = bidding.PublishOrder(pool_id=pool_ids[0], format=kind, terms=given, deposit_cents=0)
@@ -349,3 +351,22 @@ async def test_a_command_of_another_format_is_refused_and_its_repeat_answered_th
     assert said(await ada.bid(auction, 5_000, cid="again")) == ("rejected", "MALFORMED")
     assert said(await ada.bid(auction, 5_000, cid="again")) == ("duplicate", "MALFORMED")
     assert said(await ada.arm(auction, 3, cid="again")) == ("rejected", "DUPLICATE_CID")
+
+
+async def test_a_seller_takes_the_highest_bid_below_the_reserve_in_time_and_it_is_sold(stage):
+    ladder = [{"from_cents": 0, "increment_cents": 100}]
+    auction = await stage.hold(
+        "english", closes_in_s=2, opening_cents=1_000, reserve_cents=9_000, increments=ladder,
+        soft_close_window_s=0, below_reserve_answer_s=3_600,
+    )  # fmt: skip
+    ada, seller = stage.live["ada"], stage.live["seller"]
+    assert said(await ada.bid(auction, 5_000)) == YES
+    assert said(await seller.take_highest(auction, seq_seen=3)) == ("rejected", "NOT_DUE")
+    state = await stage.until(auction, lambda s: s["phase"] == "awarding", "seller")
+    assert state["answer_until"] == stage.live["ada"].state(auction)["answer_until"]
+    assert said(await ada.take_highest(auction, seq_seen=state["seq"])) == ("rejected", "NOT_ELIGIBLE")
+    assert said(await seller.take_highest(auction, seq_seen=3)) == ("rejected", "STALE")
+    assert said(await seller.take_highest(auction, seq_seen=state["seq"])) == YES
+    assert said(await seller.decline_highest(auction, seq_seen=state["seq"])) == ("rejected", "TOO_LATE")
+    assert (await stage.ended(auction))["hammer_cents"] == 5_000
+    assert await stage.sales(auction) == [("ada", 5_000)]

@@ -8,7 +8,7 @@ import pytest
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
-from auctions import moves
+from auctions import messages, moves
 from auctions.shape import flaw_in
 from market.live.commands import engine_command
 from market.live.protocol import (
@@ -70,6 +70,8 @@ MOVES = [
     ({"op": "binding", "amount_cents": 1}, moves.PlaceBinding),
     ({"op": "package", "pools": [AUCTION], "amount_cents": 1}, moves.PlacePackageBid),
     ({"op": "award", "bid_seq": 3, "seq_seen": 4}, moves.AwardOffer),
+    ({"op": "take_highest", "seq_seen": 4}, messages.TakeHighest),
+    ({"op": "decline_highest", "seq_seen": 4}, messages.DeclineHighest),
     ({"op": "counter", "bid_seq": 3, "price_cents": 4, "valid_until": "2026-11-22T10:00:00Z"}, moves.CounterOffer),
     ({"op": "shortlist", "chosen": [AUCTION], "declined": [{"bidder": AUCTION, "reason": "r"}]}, moves.Shortlist),
     ({"op": "revise_tape", "tape_version": "v2"}, moves.ReviseTape),

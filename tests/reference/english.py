@@ -24,6 +24,7 @@ class English:
         self.hammer = None
         self.why = None
         self.bought = None
+        self.answer_until = None
 
     def step(self, price):
         found = None
@@ -72,7 +73,7 @@ class English:
         return price is not None and price >= (self.terms.reserve_cents or 0)
 
     def must_be_running(self, now):
-        if self.phase in {"awarded", "failed", "cancelled"}:
+        if self.phase in {"awarding", "awarded", "failed", "cancelled"}:
             raise No("TOO_LATE")
         if self.phase == "paused":
             raise No("PAUSED")
@@ -160,7 +161,7 @@ class English:
     def resume(self, now):
         if self.phase == "scheduled":
             raise No("NOT_OPEN")
-        if self.phase in {"awarded", "failed", "cancelled"}:
+        if self.phase in {"awarding", "awarded", "failed", "cancelled"}:
             raise No("TOO_LATE")
         if self.phase == "paused":
             stood = max(timedelta(0), now - self.stopped_at)
@@ -169,19 +170,50 @@ class English:
             self.phase, self.why = "open", None
 
     def cancel(self, now):
-        if self.phase in {"awarded", "failed"} or (self.phase in {"scheduled", "open"} and now >= self.closes_at):
+        if self.phase in {"awarding", "awarded", "failed"} or (
+            self.phase in {"scheduled", "open"} and now >= self.closes_at
+        ):
             raise No("TOO_LATE")
         self.phase, self.why = "cancelled", "because"
 
     def close(self, now):
         if self.phase in {"awarded", "failed", "cancelled"}:
             return
-        if self.phase == "paused" or now < self.closes_at:
+        if self.phase == "paused" or now < (self.answer_until or self.closes_at):
             raise No("NOT_DUE")
         leader, price, _, _ = self.standing()
         if leader is None:
             self.phase, self.why = "failed", "NO_BIDS"
         elif not self.reserve_is_met():
+            if self.phase != "awarding" and self.terms.below_reserve_answer_s:
+                self.phase = "awarding"
+                self.answer_until = now + timedelta(seconds=self.terms.below_reserve_answer_s)
+                return
             self.phase, self.why = "failed", "RESERVE_NOT_MET"
         else:
             self.phase, self.winner, self.hammer = "awarded", leader, price
+
+    def must_be_asking(self, now):
+        if self.phase in {"awarded", "failed", "cancelled"}:
+            raise No("TOO_LATE")
+        if self.phase != "awarding":
+            raise No("NOT_DUE")
+        if now >= self.answer_until:
+            raise No("TOO_LATE")
+
+    def take(self, now, *, is_stale, limit, barred):
+        self.must_be_asking(now)
+        if barred:
+            raise No("NOT_ELIGIBLE")
+        if is_stale:
+            raise No("STALE")
+        leader, price, _, _ = self.standing()
+        if limit is not None and price > limit:
+            raise No("LIMIT")
+        self.phase, self.winner, self.hammer = "awarded", leader, price
+
+    def decline(self, now, *, is_stale):
+        self.must_be_asking(now)
+        if is_stale:
+            raise No("STALE")
+        self.phase, self.why = "failed", "RESERVE_NOT_MET"

@@ -167,7 +167,7 @@ async def list_auctions(
 
 async def upcoming(tx: AsyncSession, limit: int) -> list[Auction]:
     """What has not ended and the transaction's actor may see, by opening."""
-    live = AuctionRow.phase.in_(("scheduled", "open", "paused"))
+    live = AuctionRow.phase.in_(("scheduled", "open", "paused", "awarding"))
     query = select(*_COLUMNS).where(live).order_by(AuctionRow.opens_at, AuctionRow.auction_id).limit(limit)
     return [_auction(tuple(row)) for row in await tx.execute(query)]
 
