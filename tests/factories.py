@@ -14,7 +14,7 @@ from uuid import UUID
 from argon2.profiles import CHEAPEST
 from sqlalchemy import text
 
-from auctions.messages import BuyNow
+from auctions.messages import BuyNow, PlaceBid
 from market.bidding import service as bidding
 from market.bidding.commission import Payer, Schedule
 from market.bidding.lane import BidOrder, Lane
@@ -315,10 +315,11 @@ async def cleared_organisation(
     max_bid_cents: int = 10_000_000_00,
     currency: str = "USD",
     officers: tuple[Party, Party] | None = None,
+    country: str = "US",
 ) -> Party:
     """A new organisation that two officers have cleared; give `officers` to reuse them."""
     preparer, approver = officers or await two_officers(context)
-    party = await register_member(context)
+    party = await register_member(context, country=country)
     asked = a_grant(capabilities, states, max_bid_cents, currency)
     case_id = await prepared_case(context, party, preparer, asked)
     return replace(party, clearances=await approve(context, approver, case_id))
@@ -581,9 +582,11 @@ async def deposit_for(context: Context, party: Party, auction: Auction, *, key: 
         return await settlements.place_deposit(tx, party.actor, auction.auction_id, key, now=context.clock.now())
 
 
-async def keyed_pool(context: Context, seller: Party, balances: Sequence[int] = BALANCES) -> UUID:
+async def keyed_pool(
+    context: Context, seller: Party, balances: Sequence[int] = BALANCES, *, currency: str = "USD"
+) -> UUID:
     """A bare pool whose keys exist, so that its sale can be released; the files they open do not."""
-    pool_id = await bare_pool(context, seller, balances=balances)
+    pool_id = await bare_pool(context, seller, balances=balances, currency=currency)
     add = text("INSERT INTO pool_key VALUES (:pool_id, :purpose, :org_id, :wrapped)")
     async with context.db.begin(SYSTEM) as tx:
         for purpose in KeyPurpose.SALE, KeyPurpose.COMMIT:
@@ -599,40 +602,54 @@ async def sold_auction(
     buyers: Sequence[Party],
     *,
     hammer_cents: int,
+    next_cents: int | None = None,
     deposit_cents: int = 0,
     pool_id: UUID | None = None,
     payer: str = "split",
+    commission: Schedule | None = None,
     sale_terms: dict[str, int] | None = None,
 ) -> Auction:
-    """An auction in which the first of `buyers` bought at `hammer_cents`; all have the money for their deposits."""
+    """An auction in which the first of `buyers` bought at `hammer_cents`; all have the money for their deposits.
+
+    With `next_cents` (less than that) the second of them bid so much before.
+    """
     pool_id = pool_id or await keyed_pool(context, seller)
     now = context.clock.now()
-    terms = some_terms(now, opening_cents=max(1, hammer_cents // 2), buy_now_cents=hammer_cents)
-    commission = Schedule.default("USD", Payer(payer)).to_json()
+    terms = some_terms(now, opening_cents=next_cents or max(1, hammer_cents // 2), buy_now_cents=hammer_cents)
     order = bidding.PublishOrder(
         pool_id=pool_id,
         format="english",
         terms=terms,
         deposit_cents=deposit_cents,
-        commission=commission,
+        commission=(commission or Schedule.default("USD", Payer(payer))).to_json(),
         sale_terms=sale_terms,
     )
     async with context.db.begin(seller.actor) as tx:
         auction = await bidding.publish(tx, seller.actor, order, now=now, chance=context.chance)
     for party in buyers:
         await deposit_for(context, party, auction)
-    await buy_now(context, buyers[0], auction)
+    winner = str(buyers[0].org_id)
+    orders: list[tuple[Party, PlaceBid | BuyNow]] = [(buyers[0], BuyNow(bidder=winner, cid="buy-now"))]
+    if next_cents is not None:
+        bid = PlaceBid(bidder=str(buyers[1].org_id), cid="next", amount_cents=next_cents, confirmed=True)
+        orders.insert(0, (buyers[1], bid))
+    await command(context, auction, orders)
     return auction
 
 
 async def buy_now(context: Context, party: Party, auction: Auction) -> None:
     """The party ends the auction by buying at the terms' amount."""
+    await command(context, auction, [(party, BuyNow(bidder=str(party.org_id), cid="buy-now"))])
+
+
+async def command(context: Context, auction: Auction, orders: Sequence[tuple[Party, PlaceBid | BuyNow]]) -> None:
+    """The parties say so, one after the other, and all is accepted."""
     lane = Lane(context)
     await lane.start()
     try:
-        command = BuyNow(bidder=str(party.org_id), cid="buy-now")
-        answer = await lane.submit(BidOrder(party.actor, auction.auction_id, command, context.clock.now()))
-        assert answer.status == "accepted", answer
+        for party, said in orders:
+            answer = await lane.submit(BidOrder(party.actor, auction.auction_id, said, context.clock.now()))
+            assert answer.status == "accepted", answer
     finally:
         await lane.stop()
 

@@ -1,17 +1,23 @@
-"""Random lives of a sale, from a seed: every command by everybody in any order, time that passes, a bank that repeats itself,
+"""Random lives of sales, from a seed: every command by everybody in any order, time that passes, a bank that repeats itself,
 sends statements out of order, takes wires back and returns payouts; and a process that dies before or after any commit.
+
+Several sales of the same parties go on at once, in a currency, under taxes, tiers and terms that are drawn too.
 """
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import text
 
+from market.bidding.commission import Payer, Schedule, Tier
 from market.db.session import Database
 from market.kit.actor import SYSTEM, Actor
 from market.kit.errors import MarketError
@@ -22,6 +28,7 @@ from market.settlement.rules import Outcome, PayoutState, Settlement, State
 from market.settlement.statement import digest, read_statements
 from tests import factories
 from tests.settlement import wires
+from tests.settlement.banks import Bank
 from tests.settlement.books import balance, books_hold
 from tests.settlement.test_life import public_key
 from tests.settlement.wires import Wire
@@ -29,12 +36,18 @@ from tests.settlement.wires import Wire
 TICKS = (
     jobs.follow_journal, jobs.issue_agreements, jobs.apply_funds, jobs.pay_put_backs, jobs.pass_deadlines, jobs.doubt_payouts,
 )  # fmt: skip
-_MOST_TRIES = 60
+CURRENCIES = ("USD", "JPY", "KWD")
+"""Two digits after the point, none, and three."""
+COUNTRIES = ("IS", "LU", "MT", "PT")
+"""Where no other test states a tax."""
 BALANCES = (1_00, 77_77, 500_00, 4_000_00, 245_421_23)
+_MOST_TRIES = 60
+_MOST_ROUNDS = 120
+_ENOUGH_CENTS = 10**9
 
 
-class Died(Exception):
-    """The process is gone: before the commit nothing happened, after it nobody was told."""
+class Died(BaseException):
+    """The process is gone: before the commit nothing happened, after it nobody was told. No handler of errors catches it."""
 
 
 @dataclass
@@ -64,21 +77,34 @@ class Mortal:
         return getattr(self.db, name)
 
 
-@dataclass
-class Life:
-    """One sale and everybody around it. `took` counts what was done and what was refused, by name."""
+@dataclass(frozen=True)
+class Sold:
+    """What an auction left: who bought at what, and the bid behind it if there was one. `parties` index the buyers."""
 
-    bank: Any
+    hammer_cents: int
+    winner: int = 0
+    next_cents: int | None = None
+    next_bidder: int = 1
+
+
+@dataclass
+class Round:
+    """Sales of the same parties in one currency, and what they share: the time, the bank, the process that dies.
+
+    `took` counts what was done and `refused` what was not, by name.
+    """
+
+    bank: Bank
     chance: random.Random
-    sale: Settlement
-    buyer: factories.Party
+    currency: str
     seller: factories.Party
-    runner_up: factories.Party
+    buyers: Sequence[factories.Party]
     days: int = 0
     last_statement: bytes = b""
-    took: dict[str, int] = field(default_factory=dict)
-    refused: dict[str, int] = field(default_factory=dict)
     mortal: Mortal | None = None
+    lives: list["Life"] = field(default_factory=list)
+    took: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
 
     @property
     def context(self) -> Any:
@@ -97,63 +123,160 @@ class Life:
             except Died:
                 continue
             except MarketError:
-                self.refused[name] = self.refused.get(name, 0) + 1
+                self.refused[name] += 1
             else:
-                self.took[name] = self.took.get(name, 0) + 1
+                self.took[name] += 1
             return
         raise AssertionError(f"{name} never came to an end")
-
-    async def seen(self) -> Settlement:
-        async with self.bank.context.db.begin(SYSTEM) as tx:
-            return await service.find_settlement(tx, SYSTEM, self.sale.settlement_id)
 
     async def as_(self, party: factories.Party, what: Callable[..., Awaitable[Any]], *args: Any, **more: Any) -> Any:
         async with self.context.db.begin(party.actor) as tx:
             return await what(tx, party.actor, *args, **more)
 
-    # What may happen.
+    async def query(self, words: str, **values: Any) -> Sequence[Any]:
+        """Rows as they are, asked by a process that does not die."""
+        async with self.bank.context.db.begin(SYSTEM) as tx:
+            return (await tx.execute(text(words), values)).all()
 
     async def tick(self) -> None:
         for one in TICKS:
             await one(self.context)
 
-    async def sleep(self) -> None:
-        self.days += self.chance.choice([1, 1, 2, 5, 40])
+    async def bring(self, *movements: Wire) -> None:
+        """The bank's next statement in the currency, with these movements."""
+        last = await self.query(
+            "SELECT closing_cents FROM bank_statement WHERE currency = :currency ORDER BY chain DESC LIMIT 1",
+            currency=self.currency,
+        )
+        opening_cents = last[0].closing_cents if last else 0
+        self.last_statement = wires.statement(movements, opening_cents=opening_cents, currency=self.currency)
+        await self.bring_again()
 
-    async def sign(self) -> None:
-        party = self.chance.choice([self.buyer, self.seller])
-        key = public_key(9) if party is self.buyer else None
-        await factories.sign_agreement(self.context, party, self.sale.settlement_id, key)
+    async def bring_again(self) -> None:
+        if self.last_statement:
+            await self._import(self.last_statement)
 
-    async def wire(self) -> None:
-        due = self.sale.due_cents
-        cents = self.chance.choice([due, due, due // 2 or 1, due + 777])
-        await self._import(Wire(cents, self.sale.reference))
+    async def bring_out_of_order(self) -> None:
+        await self._import(wires.statement([Wire(5, "")], opening_cents=123_456_789_00, currency=self.currency))
 
-    async def _import(self, *movements: Wire) -> None:
-        async with self.bank.context.db.begin(SYSTEM) as tx:
-            page = await service.list_statements(tx, SYSTEM, PageRequest(1))
-        self.last_statement = wires.statement(movements, opening_cents=page.items[0].closing_cents if page.items else 0)
-        await self._bring(self.last_statement)
-
-    async def _bring(self, content: bytes) -> None:
+    async def _import(self, content: bytes) -> None:
         await self.as_(
             self.bank.operator, service.import_statements, read_statements(content), digest(content), now=self.now,
             chance=self.context.chance,
         )  # fmt: skip
 
-    async def statement_again(self) -> None:
-        if self.last_statement:
-            await self._bring(self.last_statement)
+    async def make_good(self) -> None:
+        """Somebody wires back what left the bank without an order, or is given that it was never theirs."""
+        open_debits = await self.query(
+            """SELECT entry_ref, amount_cents FROM bank_entry e WHERE direction = 'debit' AND outcome = 'suspense'
+               AND currency = :currency AND NOT EXISTS (SELECT FROM bank_entry c WHERE c.corrects_entry_id = e.entry_id)""",
+            currency=self.currency,
+        )
+        for entry in open_debits:
+            await self.bring(Wire(entry.amount_cents, entry.entry_ref))
 
-    async def statement_out_of_order(self) -> None:
-        await self._bring(wires.statement([Wire(5, self.sale.reference)], opening_cents=123_456_789_00))
+    async def withdraw(self) -> None:
+        party = self.chance.choice([self.seller, *self.buyers])
+        free = (await balance(self.bank.context, moves.cash(party.org_id), self.currency))[1]
+        key = f"{self.days}-{self.took['withdraw']}"
+        await self.as_(party, service.withdraw, self.currency, max(1, free // 2), key, now=self.now)
+
+    async def bank_pays_withdrawal(self) -> None:
+        orgs = [each.org_id for each in (self.seller, *self.buyers)]
+        found = await self.query(
+            """SELECT reference, amount_cents FROM payout WHERE settlement_id IS NULL AND confirmed_at IS NULL
+               AND org_id = ANY(:orgs) AND currency = :currency ORDER BY payout_id LIMIT 1""",
+            orgs=orgs, currency=self.currency,
+        )  # fmt: skip
+        for payout in found:
+            await self.bring(Wire(payout.amount_cents, payout.reference, credit=False))
+
+    async def sleep(self) -> None:
+        self.days += self.chance.choice([1, 1, 2, 5, 40])
+
+    async def oversleep(self) -> None:
+        """Whatever had a deadline of days has passed it."""
+        self.days += 9
+        await self.tick()
+
+    async def find_sales(self) -> None:
+        """Whatever became a sale by now has a life: the awards, and second offers that were taken."""
+        known = {life.sale.settlement_id for life in self.lives}
+        async with self.bank.context.db.begin(self.seller.actor) as tx:
+            page = await service.list_settlements(tx, self.seller.actor, PageRequest(200))
+        for sale in page.items:
+            if sale.settlement_id not in known:
+                buyer = next(each for each in self.buyers if each.org_id == sale.buyer_org_id)
+                self.lives.append(Life(self, sale, buyer))
+
+    async def award(self, sold: Sold) -> None:
+        """An auction ends like that; its terms, tiers and deposit are drawn."""
+        chance, context, bank = self.chance, self.bank.context, self.bank
+        deposit_cents = chance.choice([0, max(1, sold.hammer_cents // 10)])
+        bidders = [self.buyers[sold.winner], self.buyers[sold.next_bidder]]
+        for party in bidders:
+            await bank.pay_in(party, deposit_cents + 1, currency=self.currency)
+        auction = await factories.sold_auction(
+            context, self.seller, bidders, hammer_cents=sold.hammer_cents, next_cents=sold.next_cents,
+            deposit_cents=deposit_cents, commission=drawn_schedule(chance, sold.hammer_cents),
+            sale_terms={
+                "holdback_bps": chance.choice([0, 1_000]), "putback_days": 60, "forfeit_seller_bps": chance.choice([0, 8_000]),
+            },
+            pool_id=await factories.keyed_pool(context, self.seller, BALANCES, currency=self.currency),
+        )  # fmt: skip
+        sale = await factories.settlement_in(context, "signing", auction)
+        self.lives.append(Life(self, sale, bidders[0]))
+
+
+@dataclass
+class Life:
+    """One sale, and what may happen to it."""
+
+    around: Round
+    sale: Settlement
+    buyer: factories.Party
+
+    @property
+    def context(self) -> Any:
+        return self.around.context
+
+    @property
+    def seller(self) -> factories.Party:
+        return self.around.seller
+
+    def __post_init__(self) -> None:
+        self.chance, self.bank, self.as_ = self.around.chance, self.around.bank, self.around.as_
+
+    @property
+    def now(self) -> Any:
+        return self.around.now
+
+    async def seen(self) -> Settlement:
+        async with self.bank.context.db.begin(SYSTEM) as tx:
+            return await service.find_settlement(tx, SYSTEM, self.sale.settlement_id)
+
+    async def sign(self) -> None:
+        await self._sign(self.chance.choice([self.buyer, self.seller]))
+
+    async def sign_both(self) -> None:
+        for party in (self.seller, self.buyer):
+            await self._sign(party)
+
+    async def _sign(self, party: factories.Party) -> None:
+        key = public_key(9) if party is self.buyer else None
+        await factories.sign_agreement(self.context, party, self.sale.settlement_id, key)
+
+    async def wire(self) -> None:
+        """All that is due, a part of it, or too much; late or not, once or twice."""
+        due = (await self.seen()).due_cents
+        cents = self.chance.choice([due, due, due // 2 or 1, due + 777])
+        await self.around.bring(Wire(max(1, cents), self.sale.reference))
 
     async def bank_takes_back(self) -> None:
         """A debit without an order: out of free cash if the reference is known, else unmatched until it is made good."""
-        ref = f"BACK-{self.sale.settlement_id}-{self.days}"
-        await self._import(Wire(333, "chargeback", credit=False, ref=ref))
-        await self._import(Wire(333, ref))
+        ref = f"BACK-{self.sale.settlement_id}-{self.around.days}"
+        await self.around.bring(Wire(333, "chargeback", credit=False, ref=ref))
+        await self.around.bring(Wire(333, ref))
 
     async def ask_cancellation(self) -> None:
         party = self.chance.choice([self.buyer, self.seller])
@@ -184,22 +307,21 @@ class Life:
         """Twice at once: two screens, two workers; one of them is late."""
         done = await asyncio.gather(*(self._approve(self.bank.officers[1]) for _ in range(2)), return_exceptions=True)
         for each in done:
-            if isinstance(each, Exception) and not isinstance(each, (MarketError, Died)):
+            if isinstance(each, BaseException) and not isinstance(each, (MarketError, Died)):
                 raise each
-        if all(isinstance(each, Exception) for each in done):
-            raise next(each for each in done if isinstance(each, Exception))
+        if all(isinstance(each, BaseException) for each in done):
+            raise next(each for each in done if isinstance(each, BaseException))
 
     async def _approve(self, officer: factories.Party) -> None:
         more = {"now": self.now, "chance": self.context.chance, "vault": self.context.vault}
         await self.as_(officer, service.approve_release, self.sale.settlement_id, **more)
 
     async def _payout(self) -> Any:
-        async with self.bank.context.db.begin(SYSTEM) as tx:
-            found = await tx.execute(
-                text("SELECT payout_id, reference, amount_cents, state FROM payout WHERE settlement_id = :id"),
-                {"id": self.sale.settlement_id},
-            )
-        return found.one_or_none()
+        found = await self.around.query(
+            "SELECT payout_id, reference, amount_cents, state FROM payout WHERE settlement_id = :id",
+            id=self.sale.settlement_id,
+        )
+        return found[0] if found else None
 
     async def send(self) -> None:
         if payout := await self._payout():
@@ -207,13 +329,13 @@ class Life:
 
     async def bank_pays(self) -> None:
         payout = await self._payout()
-        if payout and payout.state != PayoutState.CONFIRMED and payout.state != PayoutState.RETURNED:
-            await self._import(Wire(payout.amount_cents, payout.reference, credit=False))
+        if payout and payout.state not in {PayoutState.CONFIRMED, PayoutState.RETURNED}:
+            await self.around.bring(Wire(payout.amount_cents, payout.reference, credit=False))
 
     async def bank_returns(self) -> None:
         payout = await self._payout()
         if payout and payout.state == PayoutState.CONFIRMED:
-            await self._import(Wire(payout.amount_cents, payout.reference))
+            await self.around.bring(Wire(payout.amount_cents, payout.reference))
 
     async def put_back(self) -> None:
         row = self.chance.randint(1, len(BALANCES))
@@ -242,22 +364,19 @@ class Life:
             page = await service.list_put_backs(tx, SYSTEM, self.sale.settlement_id, PageRequest(200))
         return [each.put_back_id for each in page.items if each.state is state]
 
-    async def withdraw(self) -> None:
-        party = self.chance.choice([self.seller, self.buyer])
-        free = (await balance(self.bank.context, moves.cash(party.org_id)))[1]
-        await self.as_(party, service.withdraw, "USD", max(1, free // 2), f"{self.days}", now=self.now)
-
     async def offer_second(self) -> None:
-        offer = await self.as_(
-            self.seller, service.offer_second, self.sale.settlement_id, now=self.now, chance=self.context.chance
-        )
-        await self.as_(self.runner_up, service.answer_second, offer.offer_id, accept=True, now=self.now)
+        more = {"now": self.now, "chance": self.context.chance}
+        offer = await self.as_(self.seller, service.offer_second, self.sale.settlement_id, **more)
+        bidder = next(each for each in self.around.buyers if each.org_id == offer.org_id)
+        await self.as_(bidder, service.answer_second, offer.offer_id, accept=self.chance.random() < 0.8, now=self.now)
 
 
 # What usually comes next, so that most lives get far; everything else happens in between.
 NEXT = {
-    State.SIGNING: ("sign",),
-    State.AWAITING_FUNDS: ("wire",),
+    State.SIGNING: ("sign", *["sign_both"] * 14, "oversleep"),
+    State.AWAITING_FUNDS: (*["wire"] * 9, "oversleep"),
+    State.SIGN_DEFAULT: ("offer_second", "offer_second", "tick", "withdraw"),
+    State.BUYER_DEFAULT: ("offer_second", "offer_second", "tick", "withdraw"),
     State.FUNDED: ("prepare",),
     State.RELEASE_REVIEW: ("approve",),
     State.RELEASED: ("send", "bank_pays"),
@@ -265,12 +384,20 @@ NEXT = {
     State.PUTBACK_WINDOW: ("put_back", "answer", "decide", "bank_returns"),
 }
 RARE = (
-    "sleep", "statement_again", "statement_out_of_order", "bank_takes_back", "ask_cancellation", "dispute", "hold", "wire",
+    "sleep", "bring_again", "bring_out_of_order", "bank_takes_back", "ask_cancellation", "dispute", "hold", "wire",
     "approve_alone", "approve", "prepare", "bank_pays", "bank_returns", "put_back", "keep", "withdraw", "offer_second", "sign",
+    "bank_pays_withdrawal", "make_good",
 )  # fmt: skip
 
 
-def drawn(life: "Life", sale: Settlement) -> str:
+def drawn_schedule(chance: random.Random, hammer_cents: int) -> Schedule:
+    """Tiers whose steps lie on both sides of the hammer price, a minimum now and then, any payer."""
+    steps = sorted({chance.randint(1, 2 * hammer_cents) for _ in range(chance.randint(0, 3))})
+    tiers = tuple(Tier(from_cents, chance.randint(100, 500)) for from_cents in (0, *steps))
+    return Schedule(tiers, chance.choice([0, 0, hammer_cents // 50]), chance.choice([*Payer]))
+
+
+def drawn(life: Life, sale: Settlement) -> str:
     """What happens next: the worker's turn, what is to be expected, or anything."""
     fate = life.chance.random()
     if fate < 0.25:
@@ -279,69 +406,144 @@ def drawn(life: "Life", sale: Settlement) -> str:
         return life.chance.choice(RARE)
     if sale.held_since_at is not None:
         return "end_hold"
-    return life.chance.choice(NEXT.get(sale.state, ("tick", "offer_second", "withdraw", "sleep")))
+    return life.chance.choice(NEXT.get(sale.state, ("tick", "withdraw", "sleep")))
 
 
-async def begin(bank: Any, seed: int, buyer: factories.Party, runner_up: factories.Party) -> Life:
-    """A sale just awarded, on terms drawn from the seed."""
+async def begin(bank: Bank, seed: int, awards: Sequence[Sold] = (), *, buyer_count: int = 2) -> Round:
+    """Sales just awarded, `awards` or drawn ones, between new parties whose currency and taxes are drawn from the seed."""
     chance = random.Random(seed)
-    deposit = chance.choice([0, 1_000_00])
-    await bank.pay_in(buyer, deposit + 1)
-    auction = await factories.sold_auction(
-        bank.context, bank.seller, [buyer], hammer_cents=chance.choice([7_777_77, 50_000_00, 120_000_01]),
-        deposit_cents=deposit, payer=chance.choice(["buyer", "seller", "split"]),
-        sale_terms={"holdback_bps": chance.choice([0, 1_000]), "putback_days": 60},
-        pool_id=await factories.keyed_pool(bank.context, bank.seller, BALANCES),
-    )  # fmt: skip
-    sale = await factories.settlement_in(bank.context, "signing", auction)
-    life = Life(bank, chance, sale, buyer, bank.seller, runner_up)
-    life.mortal = Mortal(bank.context.db, chance, risk=0.08)
-    return life
+    currency, country = chance.choice(CURRENCIES), chance.choice(COUNTRIES)
+    context, more = bank.context, {"currency": currency, "country": country, "officers": bank.officers}
+    seller = await factories.cleared_organisation(context, ("list",), **more)
+    buyers = [await factories.cleared_organisation(context, ("bid",), **more) for _ in range(buyer_count)]
+    for party in (seller, *buyers):
+        await factories.name_bank_account(context, party)
+    async with context.db.begin(bank.operator.actor) as tx:
+        await service.state_tax_rule(
+            tx, bank.operator.actor, country=country, name="VAT", rate_bps=chance.choice([0, 700, 1_900, 2_125]),
+            source="a law", valid_from_on=date(2026, 1, 1), now=context.clock.now(), chance=context.chance,
+        )  # fmt: skip
+    made = Round(bank, chance, currency, seller, buyers)
+    for sold in awards or drawn_awards(chance):
+        await made.award(sold)
+    made.mortal = Mortal(context.db, chance, risk=0.08)
+    return made
 
 
-async def lived(life: Life, steps: int) -> Life:
-    """So many things happen; after each, everything that must always be so is so."""
+def drawn_awards(chance: random.Random) -> list[Sold]:
+    """Some sales, of some minor units or of many, with or without a next bid."""
+    found = []
+    for _ in range(chance.choice([1, 2, 3])):
+        hammer_cents = chance.choice([2, 99, 7_777_77, 50_000_00, 120_000_01])
+        winner = chance.randrange(2)
+        found.append(Sold(hammer_cents, winner, chance.choice([None, 1, hammer_cents - 1]), 1 - winner))
+    return found
+
+
+async def lived(of: Round, steps: int) -> Round:
+    """So many things happen, each to one of the sales; after each, everything that must always be so is so."""
     for _ in range(steps):
-        before = await life.seen()
-        name = drawn(life, before)
-        await life.act(name, getattr(life, name))
-        await must_hold(life, before, name)
-    return life
+        life = of.chance.choice(of.lives)
+        await step(life, drawn(life, await life.seen()))
+    return of
+
+
+async def step(life: Life, name: str) -> None:
+    of, before = life.around, await life.seen()
+    await of.act(name, getattr(life, name, None) or getattr(of, name))
+    if name == "tick":
+        await of.find_sales()
+    assert await books_hold(of.bank.context), name
+    assert not await of.query(BELOW_ZERO), name
+    await must_hold(life, before, name)
+
+
+async def ended(of: Round) -> Round:
+    """Everybody does what is left to do, until every sale is over and the bank has carried out what it was told."""
+    for party in (of.seller, *of.buyers):
+        await of.act("pay in", partial(of.bank.pay_in, party, _ENOUGH_CENTS, currency=of.currency))
+    for _ in range(_MOST_ROUNDS):
+        await of.act("make_good", of.make_good)
+        await of.act("tick", of.tick)
+        await of.find_sales()
+        going = [(life, sale) for life in of.lives if (sale := await life.seen()).ended_at is None]
+        if not going:
+            break
+        for life, sale in going:
+            await step(life, "end_hold" if sale.held_since_at else of.chance.choice(NEXT.get(sale.state, ("tick",))))
+        of.days += of.chance.choice([1, 2, 9, 20])
+    else:
+        raise AssertionError("the sales do not end")
+    for life in of.lives:
+        await must_hold(life, await life.seen(), "the end")
+        await has_left_nothing(life)
+    return of
+
+
+BELOW_ZERO = """SELECT name FROM ledger_account WHERE CASE side
+    WHEN 'credit' THEN credits_posted_cents - debits_posted_cents - debits_pending_cents
+    WHEN 'debit' THEN debits_posted_cents - credits_posted_cents - credits_pending_cents ELSE 0 END < 0"""
+_MONEY = """SELECT coalesce(sum(amount_cents) FILTER (WHERE kind = 'payout_confirmed'), 0) AS paid_out,
+    coalesce(sum(amount_cents) FILTER (WHERE kind = 'commission'), 0) AS fee,
+    coalesce(sum(amount_cents) FILTER (WHERE kind = 'tax'), 0) AS tax,
+    coalesce(sum(amount_cents) FILTER (WHERE kind LIKE 'putback%'), 0) AS given_back
+    FROM ledger_transfer WHERE subject = :subject"""
 
 
 async def must_hold(life: Life, before: Settlement, name: str) -> None:
+    """One release, refunds that are no more than was paid, a fee that is the sum of its parts, an unbroken title."""
     context, sale = life.bank.context, await life.seen()
-    assert await books_hold(context), name
-    async with context.db.begin(SYSTEM) as tx:
-        below = await tx.scalar(
-            text("""SELECT count(*) FROM ledger_account WHERE CASE side
-                WHEN 'credit' THEN credits_posted_cents - debits_posted_cents - debits_pending_cents
-                WHEN 'debit' THEN debits_posted_cents - credits_posted_cents - credits_pending_cents ELSE 0 END < 0""")
+    of_sale = {"subject": f"settlement:{sale.settlement_id}"}
+    (money,) = await life.around.query(_MONEY, **of_sale)
+    released = len(
+        await life.around.query(
+            "SELECT 1 FROM journal WHERE stream = :subject AND kind = 'settlement.released'", **of_sale
         )
-        released = await tx.scalar(
-            text("SELECT count(*) FROM journal WHERE stream = :stream AND kind = 'settlement.released'"),
-            {"stream": f"settlement:{sale.settlement_id}"},
-        )
-        paid_out = await tx.scalar(
-            text("""SELECT coalesce(sum(amount_cents), 0) FROM ledger_transfer
-                WHERE kind = 'payout_confirmed' AND subject = :subject"""),
-            {"subject": f"settlement:{sale.settlement_id}"},
-        )
-        links = [await service.chain_of_title(tx, SYSTEM, sale.settlement_id, row) for row in (1, 2, 5)]
-    assert below == 0, name
+    )
     assert released == (sale.putback_until_at is not None), (name, released)
-    assert int(paid_out) in {0, sale.proceeds_cents}, name
+    assert int(money.paid_out) in {0, sale.proceeds_cents}, name
+    assert (money.fee, money.tax) == ((sale.fee_cents, sale.tax_cents) if released else (0, 0)), name
     assert sale.refunded_price_cents <= sale.hammer_cents
     assert sale.refunded_buyer_fee_cents <= sale.buyer_fee_cents
     assert sale.refunded_seller_fee_cents <= sale.seller_fee_cents
+    assert sale.refunded_buyer_tax_cents <= sale.buyer_tax_cents
+    assert sale.refunded_seller_tax_cents <= sale.seller_tax_cents
+    assert money.given_back == (
+        sale.refunded_price_cents + sale.refunded_buyer_fee_cents + sale.refunded_seller_fee_cents
+        + sale.refunded_buyer_tax_cents + sale.refunded_seller_tax_cents
+    ), name  # fmt: skip
     assert sale.penalty_paid_cents <= sale.penalty_cents
-    assert sale.price_cents + sale.seller_fee_cents == sale.hammer_cents + sale.fee_cents + sale.buyer_tax_cents
-    for chain in links:
-        assert all(one.to_org_id == two.from_org_id for one, two in pairwise(chain)), name
-        assert bool(chain) == bool(released) or not sale.account_count, name
+    schedule = Schedule.from_json(sale.commission)
+    assert sale.fee_cents == schedule.fee_cents(sale.hammer_cents) <= max(1, sale.hammer_cents // 20 + 1)
+    assert sale.price_cents == sale.hammer_cents + sale.buyer_fee_cents + sale.buyer_tax_cents
+    assert sale.price_cents == sale.proceeds_cents + sale.holdback_cents + sale.fee_cents + sale.tax_cents
+    await title_is_whole(life, sale, released=bool(released))
     assert State(before.state) is State(sale.state) or before.ended_at is None, f"{name} moved a sale that was over"
-    lies = (await balance(context, moves.escrow(sale.settlement_id)))[0]
+    lies = (await balance(context, moves.escrow(sale.settlement_id), sale.currency))[0]
     in_escrow = sale.price_cents if sale.state in {State.FUNDED, State.RELEASE_REVIEW} else 0
     if sale.state in {State.SIGNING, State.AWAITING_FUNDS}:
         in_escrow = sale.deposit_cents
     assert lies == in_escrow, (name, sale.state)
+
+
+async def title_is_whole(life: Life, sale: Settlement, *, released: bool) -> None:
+    """Whoever an account goes to is who it goes on from; given back it is the seller's, else the buyer's."""
+    async with life.bank.context.db.begin(SYSTEM) as tx:
+        back = {
+            each.row_number
+            for each in (await service.list_put_backs(tx, SYSTEM, sale.settlement_id, PageRequest(200))).items
+            if each.state is PutBackState.REFUNDED
+        }
+        for row in range(1, len(BALANCES) + 1):
+            chain = await service.chain_of_title(tx, SYSTEM, sale.settlement_id, row)
+            assert bool(chain) == released
+            assert all(one.to_org_id == two.from_org_id for one, two in pairwise(chain))
+            if released:
+                assert chain[-1].to_org_id == (sale.seller_org_id if row in back else sale.buyer_org_id)
+
+
+async def has_left_nothing(life: Life) -> None:
+    """Of a sale that is over nothing lies in escrow or is held back."""
+    context, sale = life.bank.context, await life.seen()
+    for name in (moves.escrow(sale.settlement_id), moves.holdback(sale.settlement_id)):
+        assert await balance(context, name, sale.currency) == (0, 0), (name, sale.state)

@@ -18,8 +18,8 @@ from market.settlement import jobs, service
 from market.settlement.proof import Kind
 from market.settlement.service.books import BooksDiverge, require_books_hold
 from tests import factories
+from tests.settlement.banks import MovedClock
 from tests.settlement.books import member, organisation
-from tests.settlement.conftest import MovedClock
 from tests.settlement.wires import Wire
 
 

@@ -1,15 +1,30 @@
-"""Whatever happens to a sale, in any order, with a process that dies at any commit: money and title stay right."""
+"""Whatever happens to sales, in any order, with a process that dies at any commit: money and title stay right."""
 
 import pytest
+import pytest_asyncio
 
-from tests import factories
+from market.db.cluster import drop_database
 from tests.settlement import lives
+from tests.settlement.banks import opened
 
 
-@pytest.mark.parametrize("seed", range(4))
-async def test_money_and_title_stay_right_whatever_happens_to_a_sale(bank, seed):
-    buyer = await factories.buyer(bank.context, bank.officers)
-    life = await lives.begin(bank, seed, buyer, bank.buyers[0])
-    await lives.lived(life, steps=45)
-    assert life.took.get("tick")
-    assert life.mortal.deaths
+@pytest_asyncio.fixture(scope="module")
+async def market(cluster, tmp_path_factory):
+    """Of its own: what these lives leave behind would be in the way of others."""
+    name, urls = await cluster.fresh_database()
+    async with opened(urls, tmp_path_factory.mktemp("lives"), buyer_count=0) as bank:
+        yield bank
+    await drop_database(cluster.admin_url, name)
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_money_and_title_stay_right_whatever_happens_to_sales(market, seed):
+    """Six rounds: each currency, several sales of the same parties at once, taxes, tiers and payers drawn."""
+    some = await lives.begin(market, seed)
+    await lives.lived(some, steps=35)
+    assert some.took["tick"]
+    assert some.mortal.deaths
+
+
+def test_the_seeds_draw_every_currency():
+    assert {lives.random.Random(seed).choice(lives.CURRENCIES) for seed in range(6)} == {*lives.CURRENCIES}
