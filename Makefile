@@ -28,7 +28,7 @@ serve: $(STAMP)  ## run the server on 127.0.0.1:8000 with the demo's parties and
 	@$(BIN)/market serve --with-demo
 
 test: $(STAMP)  ## run all tests
-	@$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
+	@$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
 check: $(STAMP)  ## style, types, import contracts
 	@$(BIN)/ruff check .

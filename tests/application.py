@@ -22,18 +22,18 @@ class _Lent(Context):
         return own(self, name) if name == "lend" else getattr(own(self, "_context"), name)
 
 
-_built: list[tuple[Litestar, _Lent]] = []
+_built: dict[str, tuple[Litestar, _Lent]] = {}
 
 
-def application(context: Context) -> Litestar:
-    """The application on this context, until the next call: for tests that use one context at a time.
+def application(context: Context, beside: str = "") -> Litestar:
+    """The application on this context, until the next call with the same `beside`; another name is one beside it.
 
     Its counters of requests are those of the first test's settings; `create_app` serves tests of these.
     """
-    if not _built:
+    if beside not in _built:
         lent = _Lent(context)
-        _built.append((create_app(lent), lent))
-    app, lent = _built[0]
+        _built[beside] = create_app(lent), lent
+    app, lent = _built[beside]
     lent.lend(context)
     app.state.context = context
     return app

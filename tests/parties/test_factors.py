@@ -10,12 +10,12 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from market.app import create_app
 from market.db.context import Context
 from market.kit.actor import Role
 from market.parties.factors import code_at, matching_step, must_have_factor, step_of
 from market.parties.rules import FRESH_LIFE
 from tests import factories
+from tests.application import application
 from tests.factories import PASSWORD, Party
 from tests.parties.authenticator import Authenticator
 from tests.parties.test_registration import SetClock, ask
@@ -62,7 +62,7 @@ class House:
     def door(self, policy: str = "nobody") -> httpx.AsyncClient:
         context = replace(self.context, settings=replace(self.context.settings, second_factor=policy))
         client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=create_app(context)), base_url="http://market.test",
+            transport=httpx.ASGITransport(app=application(context, beside=policy)), base_url="http://market.test",
             headers={"Origin": "http://market.test"},
         )  # fmt: skip
         self._open.append(client)
