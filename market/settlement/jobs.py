@@ -1,7 +1,7 @@
 """What happens later: awards become settlements, agreements are written, money is applied, deadlines pass."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -73,9 +73,8 @@ async def seal_documents(context: Context) -> bool:
 
 
 async def apply_funds(context: Context) -> bool:
-    """Pay every sale whose buyer has the money by now."""
-    async with context.db.begin(SYSTEM) as tx:
-        return bool(await service.apply_waiting_funds(tx, SYSTEM))
+    """Pay every sale whose buyer has the money by now: each in a transaction of its own, as all that follows here."""
+    return await _each(context, service.payable_sales, service.pay_sale)
 
 
 async def pass_deadlines(context: Context) -> bool:
@@ -86,6 +85,16 @@ async def pass_deadlines(context: Context) -> bool:
     done = [await _alone(context, service.pass_sale, each, now) for each in sales]
     done += [await _alone(context, service.pass_offer, each, now) for each in offers]
     return any(done)
+
+
+async def _each(
+    context: Context, find: Callable[..., Awaitable[Sequence[UUID]]], act: Callable[..., Awaitable[bool]]
+) -> bool:
+    """What is found is acted on, one after the other, each alone; whether anything was done."""
+    now = context.clock.now()
+    async with context.db.begin(SYSTEM) as tx:
+        found = await find(tx, now=now)
+    return any([await _alone(context, act, each, now) for each in found])
 
 
 async def _alone(context: Context, act: Callable[..., Awaitable[bool]], subject_id: UUID, now: datetime) -> bool:
@@ -102,14 +111,12 @@ async def _alone(context: Context, act: Callable[..., Awaitable[bool]], subject_
 
 async def pay_put_backs(context: Context) -> bool:
     """Refund accounts that go back to the seller."""
-    async with context.db.begin(SYSTEM) as tx:
-        return bool(await service.pay_put_backs(tx, now=context.clock.now()))
+    return await _each(context, service.payable_put_backs, service.pay_put_back)
 
 
 async def doubt_payouts(context: Context) -> bool:
     """Orders that the bank has not answered are unknown, until a statement decides."""
-    async with context.db.begin(SYSTEM) as tx:
-        return await service.doubt_unanswered(tx, now=context.clock.now()) > 0
+    return await _each(context, service.unanswered_payouts, service.doubt_payout)
 
 
 async def check_books(context: Context) -> bool:

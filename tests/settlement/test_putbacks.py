@@ -12,9 +12,10 @@ from sqlalchemy import text
 from market.kit.actor import SYSTEM
 from market.kit.errors import Forbidden, Malformed, NotFound
 from market.portfolios import service as portfolios
-from market.settlement import moves, service
+from market.settlement import jobs, moves, service
 from market.settlement.refunds import Ground, PutBackState, refund
 from market.settlement.rules import OnHold, PutBackRefused, State, TwoPeople, WrongState
+from market.settlement.store import afterwards
 from tests import factories
 from tests.settlement.books import balance, books_hold
 from tests.settlement.test_defaults import awarded
@@ -81,8 +82,13 @@ async def decide(context, party, put_back, *, uphold):
 
 
 async def pay(context):
+    """The put-backs that the worker refunds now."""
     async with context.db.begin(SYSTEM) as tx:
-        return await service.pay_put_backs(tx, now=context.clock.now())
+        due = await service.payable_put_backs(tx, now=context.clock.now())
+    await jobs.pay_put_backs(context)
+    async with context.db.begin(SYSTEM) as tx:
+        after = [await afterwards.find_put_back(tx, each) for each in due]
+    return [each for each in after if each.state is PutBackState.REFUNDED]
 
 
 async def owners(context, party, settlement, row):

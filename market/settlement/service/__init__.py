@@ -59,14 +59,22 @@ from market.settlement.service.media import (
     refuse_media,
     take_media,
 )
-from market.settlement.service.payouts import doubt_unanswered, list_payouts, list_withdrawals, send_payout, withdraw
+from market.settlement.service.payouts import (
+    doubt_payout,
+    list_payouts,
+    list_withdrawals,
+    send_payout,
+    unanswered_payouts,
+    withdraw,
+)
 from market.settlement.service.putbacks import (
     Claim,
     answer_put_back,
     claim_put_backs,
     decide_put_back,
     list_put_backs,
-    pay_put_backs,
+    pay_put_back,
+    payable_put_backs,
     withdraw_put_back,
 )
 from market.settlement.service.recalls import (
@@ -79,7 +87,6 @@ from market.settlement.service.recalls import (
 )
 from market.settlement.service.release import approve_release, prepare_release, sale_key, take_file
 from market.settlement.service.sale import (
-    apply_waiting_funds,
     ask_cancellation,
     close_due,
     find_settlement,
@@ -87,6 +94,8 @@ from market.settlement.service.sale import (
     lapse_due,
     list_settlements,
     open_settlements,
+    pay_sale,
+    payable_sales,
 )
 from market.settlement.service.second_offers import (
     answer_second,
@@ -125,7 +134,6 @@ __all__ = [
     "accounting_journal",
     "answer_put_back",
     "answer_second",
-    "apply_waiting_funds",
     "approve_lift",
     "approve_release",
     "ask_cancellation",
@@ -143,7 +151,7 @@ __all__ = [
     "declare_resale",
     "deliver_media",
     "destructions_owed",
-    "doubt_unanswered",
+    "doubt_payout",
     "due_offers",
     "due_sales",
     "escrow_ageing",
@@ -193,7 +201,10 @@ __all__ = [
     "party_statement",
     "pass_offer",
     "pass_sale",
-    "pay_put_backs",
+    "pay_put_back",
+    "pay_sale",
+    "payable_put_backs",
+    "payable_sales",
     "place_deposit",
     "place_hold",
     "prepare_lift",
@@ -216,6 +227,7 @@ __all__ = [
     "take_file",
     "take_media",
     "trial_balance",
+    "unanswered_payouts",
     "withdraw",
     "withdraw_put_back",
 ]

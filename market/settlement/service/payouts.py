@@ -188,17 +188,23 @@ async def take_back(tx: AsyncSession, actor: Actor, payout: Payout, entry: BankE
     await _note(tx, actor, payout, "returned", {"entry_id": entry.entry_id, "settlement_id": payout.settlement_id})
 
 
-async def doubt_unanswered(tx: AsyncSession, *, now: datetime) -> int:
-    """Payouts whose order the bank has not answered in three business days become `unknown`. Returns how many."""
-    doubtful = [
-        payout
-        for payout in await store.sent_payouts(tx)
-        if payout.sent_at is not None and deadline(payout.sent_at, PAYOUT_BUSINESS_DAYS, payout.currency) <= now
-    ]
-    for payout in doubtful:
-        await store.move_payout(tx, payout.payout_id, PayoutState.UNKNOWN, sent_at=payout.sent_at)
-        await _note(tx, SYSTEM, payout, "unanswered", {"settlement_id": payout.settlement_id})
-    return len(doubtful)
+async def unanswered_payouts(tx: AsyncSession, *, now: datetime) -> list[UUID]:
+    """Payouts whose order the bank has not answered in three business days, the longest first; nothing moves yet."""
+    return [payout.payout_id for payout in await store.sent_payouts(tx) if _is_unanswered(payout, now)]
+
+
+async def doubt_payout(tx: AsyncSession, payout_id: UUID, *, now: datetime) -> bool:
+    """This payout becomes `unknown`; False if the bank has answered meanwhile. Locks its row."""
+    payout = await store.lock_payout(tx, payout_id)
+    if payout is None or payout.state is not PayoutState.SENT or not _is_unanswered(payout, now):
+        return False
+    await store.move_payout(tx, payout_id, PayoutState.UNKNOWN, sent_at=payout.sent_at)
+    await _note(tx, SYSTEM, payout, "unanswered", {"settlement_id": payout.settlement_id})
+    return True
+
+
+def _is_unanswered(payout: Payout, now: datetime) -> bool:
+    return payout.sent_at is not None and deadline(payout.sent_at, PAYOUT_BUSINESS_DAYS, payout.currency) <= now
 
 
 async def _note(tx: AsyncSession, actor: Actor, payout: Payout, what: str, body: dict[str, Any]) -> None:

@@ -133,21 +133,23 @@ async def list_put_backs(tx: AsyncSession, actor: Actor, settlement_id: UUID, re
     return Page.cut(found, request, lambda each: each.put_back_id)
 
 
-async def pay_put_backs(tx: AsyncSession, *, now: datetime) -> list[PutBack]:
-    """Refund what is accepted or was not answered in time, as far as hold-back and the seller's free cash reach."""
-    return [paid for each in await store.payable(tx, now) if (paid := await _pay(tx, each, now)) is not None]
+async def payable_put_backs(tx: AsyncSession, *, now: datetime) -> list[UUID]:
+    """What is accepted or was not answered in time; nothing moves yet."""
+    return [each.put_back_id for each in await store.payable(tx, now)]
 
 
-async def _pay(tx: AsyncSession, claimed: PutBack, now: datetime) -> PutBack | None:
-    """One refund with its re-assignment; None if the money is not there yet. Locks settlement, then accounts."""
-    settlement = await locked(tx, claimed.settlement_id)
-    claimed = await _again(tx, claimed.put_back_id)
+async def pay_put_back(tx: AsyncSession, put_back_id: UUID, *, now: datetime) -> bool:
+    """One refund with its re-assignment, as far as hold-back and the seller's free cash reach; False if the money is not
+    there yet, or it was paid meanwhile. Locks settlement, then accounts.
+    """
+    settlement = await locked(tx, (await _known(tx, put_back_id)).settlement_id)
+    claimed = await _again(tx, put_back_id)
     if claimed.state not in {PutBackState.ACCEPTED, PutBackState.CLAIMED} or settlement.held_since_at is not None:
-        return None
+        return False
     due = await _affordable(tx, settlement, claimed)
     if due is None:
         await store.note_attempt(tx, claimed.put_back_id, now)
-        return None
+        return False
     if claimed.state is PutBackState.CLAIMED:
         await store.move_put_back(tx, claimed.put_back_id, PutBackState.ACCEPTED)
     await ledger.apply(tx, moves.put_back(settlement, claimed.put_back_id, due))
@@ -167,7 +169,7 @@ async def _pay(tx: AsyncSession, claimed: PutBack, now: datetime) -> PutBack | N
     await store.move_put_back(tx, claimed.put_back_id, PutBackState.REFUNDED, refund_cents=total_cents, refunded_at=now)
     body = {"put_back_id": claimed.put_back_id, "refund_cents": total_cents}
     await note(tx, SYSTEM, settlement, "putback_refunded", body)
-    return await _again(tx, claimed.put_back_id)
+    return True
 
 
 async def _affordable(tx: AsyncSession, settlement: Settlement, claimed: PutBack) -> Refund | None:

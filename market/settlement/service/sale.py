@@ -144,9 +144,17 @@ async def apply_funds(tx: AsyncSession, actor: Actor, waiting: Sequence[Settleme
     return paid
 
 
-async def apply_waiting_funds(tx: AsyncSession, actor: Actor) -> list[Settlement]:
-    """Pay every sale whose buyer has the money by now. Locks the settlements in order of id."""
-    return await apply_funds(tx, actor, await store.unpaid_of(tx, await store.unpaid(tx)))
+async def payable_sales(tx: AsyncSession, *, now: datetime) -> list[UUID]:  # noqa: ARG001 - as all that finds work
+    """Sales whose buyer has the money by now, oldest first; nothing moves yet."""
+    return await store.payable(tx)
+
+
+async def pay_sale(tx: AsyncSession, settlement_id: UUID, *, now: datetime) -> bool:  # noqa: ARG001 - as all that acts
+    """Pay this sale; False if it is not awaited any more, or the money went to another. Locks its row."""
+    settlement = await locked(tx, settlement_id)
+    if settlement.state is not State.AWAITING_FUNDS or settlement.held_since_at is not None:
+        return False
+    return bool(await apply_funds(tx, SYSTEM, [settlement]))
 
 
 async def lapse_due(tx: AsyncSession, *, now: datetime, only: UUID | None = None) -> list[Settlement]:

@@ -266,13 +266,12 @@ async def settlements_of_payouts(tx: AsyncSession, references: Collection[str]) 
 
 
 async def sent_payouts(tx: AsyncSession) -> list[Payout]:
-    """Payouts that await the bank's answer, the longest first. Locks their rows, leaving out those that others hold."""
+    """Payouts that await the bank's answer, the longest first, 50 at most."""
     found = await tx.scalars(
         select(PayoutRow)
         .where(PayoutRow.state == PayoutState.SENT.value)
         .order_by(PayoutRow.sent_at, PayoutRow.payout_id)
         .limit(50)
-        .with_for_update(skip_locked=True)
     )
     return [_payout(row) for row in found]
 

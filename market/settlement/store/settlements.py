@@ -157,16 +157,20 @@ async def unpaid_of(tx: AsyncSession, org_ids: Collection[UUID]) -> list[Settlem
     return [_settlement(row) for row in found]
 
 
-async def due_of(tx: AsyncSession, currency: str, amounts: Collection[int]) -> list[Settlement]:
-    """Sales that await just such an amount, 1,000 at most."""
-    if not amounts:
-        return []
-    due = (
+def _due() -> ColumnElement[int]:
+    return (
         SettlementRow.hammer_cents
         + SettlementRow.buyer_fee_cents
         + SettlementRow.buyer_tax_cents
         - SettlementRow.deposit_cents
     )
+
+
+async def due_of(tx: AsyncSession, currency: str, amounts: Collection[int]) -> list[Settlement]:
+    """Sales that await just such an amount, 1,000 at most."""
+    if not amounts:
+        return []
+    due = _due()
     found = await tx.scalars(
         select(SettlementRow)
         .where(
@@ -180,13 +184,24 @@ async def due_of(tx: AsyncSession, currency: str, amounts: Collection[int]) -> l
     return [_settlement(row) for row in found]
 
 
-async def unpaid(tx: AsyncSession) -> list[UUID]:
-    """Buyers whose payment is awaited."""
+async def payable(tx: AsyncSession) -> list[UUID]:
+    """Sales whose buyer's free cash covers what is due, oldest first; of several of one buyer perhaps not all."""
+    due = _due()
+    free = LedgerAccountRow.credits_posted_cents - LedgerAccountRow.debits_posted_cents
+    covered = exists().where(
+        LedgerAccountRow.org_id == SettlementRow.buyer_org_id,
+        LedgerAccountRow.currency == SettlementRow.currency,
+        free - LedgerAccountRow.debits_pending_cents >= due,
+    )
     found = await tx.scalars(
-        select(SettlementRow.buyer_org_id)
-        .where(SettlementRow.state == State.AWAITING_FUNDS.value, SettlementRow.held_since_at.is_(None))
-        .distinct()
-        .limit(1000)
+        select(SettlementRow.settlement_id)
+        .where(
+            SettlementRow.state == State.AWAITING_FUNDS.value,
+            SettlementRow.held_since_at.is_(None),
+            or_(due == 0, covered),
+        )
+        .order_by(SettlementRow.settlement_id)
+        .limit(_BATCH)
     )
     return list(found)
 
