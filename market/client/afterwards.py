@@ -32,16 +32,23 @@ class PutBackPage(Struct, frozen=True):
 
 
 class TitleLink(Struct, frozen=True):
+    """`row_number` is the account's row in the sale file of that sale, None where it cannot be told."""
+
+    settlement_id: UUID
+    row_number: int | None
     seq: int
     from_org_id: UUID
+    from_name: str
     to_org_id: UUID
+    to_name: str
     cause: str
     document_sha256: str
     at: datetime
+    put_back_id: UUID | None = None
 
 
 class TitleChain(Struct, frozen=True):
-    """The owners of one row of the sale file, first to last."""
+    """The owners of one account over all its sales on this market, first to last, as far as one may see it."""
 
     row_number: int
     links: tuple[TitleLink, ...]
@@ -90,7 +97,7 @@ class AfterwardsClient(Caller):
         return await self._call("POST", f"/v1/put-backs/{put_back_id}/decision", PutBack, body=body)
 
     async def title(self, settlement_id: UUID, row_number: int) -> TitleChain:
-        """Who owned one row of the sale file."""
+        """Who owned the account of one row of the sale file, in this sale, those before and those since."""
         return await self._call("GET", f"/v1/settlements/{settlement_id}/title", TitleChain, query={"row": row_number})
 
     async def offer_second(self, settlement_id: UUID) -> SecondOffer:

@@ -1,5 +1,6 @@
 """After the release: recalls reach every later owner, resales keep to their limit, documents are delivered, losers destroy."""
 
+from itertools import pairwise
 from uuid import uuid4
 
 import pytest
@@ -17,6 +18,7 @@ from market.settlement.onward import MediaKind
 from market.settlement.refunds import Ground
 from market.settlement.rules import WrongState
 from market.settlement.service.media import MAX_MEDIA_BYTES, MediaAnswered
+from market.settlement.store import bank as bank_store
 from tests import factories
 from tests.settlement.test_defaults import awarded
 from tests.settlement.test_guards import forge
@@ -230,3 +232,78 @@ async def test_who_took_a_masked_file_and_did_not_win_attests_its_destruction_on
         bank, loser, service.attest_destruction, sale.pool_id, "Lea Loser", now=bank.later(days=1).clock.now()
     )
     assert again.attested_at == now
+
+
+async def chain(bank, party, settlement, row):
+    """Who owned the account, first to last, as the party sees it; the chain is never broken."""
+    links = await as_(bank, party, service.chain_of_title, settlement.settlement_id, row)
+    assert all(one.to_org_id == two.from_org_id for one, two in pairwise(links))
+    return [links[0].from_org_id, *(each.to_org_id for each in links)] if links else []
+
+
+async def test_the_title_of_an_account_is_one_chain_over_all_its_sales(bank):
+    """Sold, sold on, given back, sold on again. Each sees as far as its own last sale; a recall reaches whoever bought."""
+    context = bank.context
+    middle, last, other = await trader(bank), *[await factories.buyer(context, bank.officers) for _ in range(2)]
+    first = await released(bank, bank.seller, middle, most_resales=2)
+    onward = await released(bank, middle, last, holdback_bps=1_000, putback_days=30)
+    mark = uuid4().int % 10**15
+    await print_accounts(bank, first, mark)
+    await print_accounts(bank, onward, mark + 2, first_row=17)
+    owners = [bank.seller.org_id, middle.org_id, last.org_id]
+    # Account 3 of the first sale is account 1 of the second.
+    assert await chain(bank, bank.officers[0], first, 3) == await chain(bank, last, onward, 1) == owners
+    assert await chain(bank, middle, first, 3) == await chain(bank, middle, onward, 1) == owners
+    assert await chain(bank, bank.seller, first, 3) == owners[:2]
+    assert await chain(bank, bank.seller, first, 2) == await chain(bank, bank.officers[0], first, 2) == owners[:2]
+    with pytest.raises(NotFound):
+        await chain(bank, bank.seller, onward, 1)
+
+    payout = await as_(bank, bank.operator, list_payout, onward)
+    await factories.import_wires(context, bank.operator, Wire(payout.amount_cents, payout.reference, credit=False))
+    claimed = service.Claim(1, factories.BALANCES[0], Ground.FRAUD, "ab" * 32)
+    (back,) = await as_(bank, last, service.claim_put_backs, onward.settlement_id, [claimed], **now_and_chance(bank))
+    now = context.clock.now()
+    await as_(bank, middle, service.answer_put_back, back.put_back_id, accept=True, reason=None, now=now)
+    assert await jobs.pay_put_backs(context)
+    owners.append(middle.org_id)
+    assert await chain(bank, last, onward, 1) == await chain(bank, bank.officers[0], first, 3) == owners
+
+    again = await released(bank, middle, other)
+    await print_accounts(bank, again, mark + 2, first_row=5)
+    links = await as_(bank, other, service.chain_of_title, again.settlement_id, 1)
+    assert [(each.settlement_id, each.row_number, each.cause) for each in links] == [
+        (first.settlement_id, 3, "assignment"),
+        (onward.settlement_id, 1, "assignment"),
+        (onward.settlement_id, 1, "reassignment"),
+        (again.settlement_id, 1, "assignment"),
+    ]
+    assert links[2].put_back_id == back.put_back_id
+    assert all(one.to_name == two.from_name for one, two in pairwise(links))
+    assert await chain(bank, last, onward, 1) == owners
+    assert await chain(bank, middle, onward, 1) == [*owners, other.org_id]
+    made = await recall(bank, bank.seller, first, 3)
+    while await jobs.follow_journal(context):
+        pass
+    assert {each.org_id for each in await notices(bank, bank.officers[0], made)} == {*owners[1:], other.org_id}
+
+
+async def list_payout(tx, _actor, settlement):
+    return await bank_store.payout_of(tx, settlement.settlement_id)
+
+
+async def test_of_a_sale_whose_rows_cannot_be_told_the_chain_holds_the_assignment_of_all(bank):
+    """The later pool holds an account without a fingerprint, so nobody knows which row of its file is which."""
+    middle, last = await trader(bank), await factories.buyer(bank.context, bank.officers)
+    first, onward = await released(bank, bank.seller, middle), await released(bank, middle, last)
+    mark = uuid4().int % 10**15
+    await print_accounts(bank, first, mark)
+    async with bank.context.db.begin(SYSTEM) as tx:
+        await tx.execute(
+            text("INSERT INTO account_fingerprint (pool_id, fingerprint, row_number) VALUES (:pool, :print, 40)"),
+            {"pool": onward.pool_id, "print": mark + 2},
+        )
+    links = await as_(bank, bank.officers[0], service.chain_of_title, first.settlement_id, 3)
+    assert [(each.settlement_id, each.row_number) for each in links] == [
+        (first.settlement_id, 3), (onward.settlement_id, None),
+    ]  # fmt: skip

@@ -89,7 +89,7 @@ async def get_title(
     settlement_id: FromPath[UUID],
     row_number: Annotated[int, QueryParameter(name="row", ge=1)],
 ) -> schemas.TitleChain:
-    """Who assigned the account of that row to whom, for the parties and the platform."""
+    """Who assigned the account of that row to whom, in this sale, those before and those since, for the parties and the platform."""
     async with context.db.begin(actor) as tx:
         links = await service.chain_of_title(tx, actor, settlement_id, row_number)
     return schemas.TitleChain.from_links(row_number, links)

@@ -1,5 +1,6 @@
 """Put-backs, title and holds on the wire."""
 
+from dataclasses import astuple
 from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
@@ -11,7 +12,7 @@ from market.kit.pages import Page
 from market.settlement.refunds import Ground, PutBack, PutBackState
 from market.settlement.rules import Outcome
 from market.settlement.service import Claim
-from market.settlement.store.afterwards import Hold, TitleLink
+from market.settlement.store.afterwards import Assignment, Hold
 from market.settlement.store.second_offers import OfferState, SecondOffer
 
 _Reason = Annotated[str, Meta(min_length=1, max_length=500)]
@@ -84,11 +85,18 @@ class PutBackPage(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TitleLinkView(Struct, frozen=True, forbid_unknown_fields=True):
-    """`cause` is assignment or reassignment; `document_sha256` is the digest of the agreement that it follows from."""
+    """`cause` is assignment or reassignment; `document_sha256` is the digest of the agreement that it follows from.
 
+    `row_number` is the account's row in the sale file of that sale, null where it cannot be told.
+    """
+
+    settlement_id: UUID
+    row_number: int | None
     seq: int
     from_org_id: UUID
+    from_name: str
     to_org_id: UUID
+    to_name: str
     cause: str
     put_back_id: UUID | None
     document_sha256: str
@@ -96,22 +104,17 @@ class TitleLinkView(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TitleChain(Struct, frozen=True, forbid_unknown_fields=True):
-    """The owners of one row of the sale file, first to last; empty before the release."""
+    """The owners of one account over all its sales on this market, first to last; empty before the first release.
+
+    A party sees the links up to the last sale that it was a party of.
+    """
 
     row_number: int
     links: list[TitleLinkView]
 
     @classmethod
-    def from_links(cls, row_number: int, links: list[TitleLink]) -> Self:
-        return cls(
-            row_number,
-            [
-                TitleLinkView(
-                    each.seq, each.from_org_id, each.to_org_id, each.cause, each.put_back_id, each.document_sha256, each.at
-                )
-                for each in links
-            ],
-        )  # fmt: skip
+    def from_links(cls, row_number: int, links: list[Assignment]) -> Self:
+        return cls(row_number, [TitleLinkView(*astuple(each)) for each in links])
 
 
 class SecondOfferView(Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,7 +12,7 @@ from market.settlement.rules import Settlement
 from market.settlement.service.sale import find_settlement
 from market.settlement.store import afterwards as store
 from market.settlement.store import settlements
-from market.settlement.store.afterwards import TitleLink
+from market.settlement.store.afterwards import Assignment, TitleLink
 
 
 async def assign(tx: AsyncSession, settlement: Settlement, now: datetime) -> None:
@@ -27,12 +27,15 @@ async def reassign(tx: AsyncSession, settlement: Settlement, given_back: PutBack
     await _link(tx, settlement, rows, parties, now, given_back.put_back_id)
 
 
-async def chain_of_title(tx: AsyncSession, actor: Actor, settlement_id: UUID, row_number: int) -> list[TitleLink]:
-    """The owners of one row of the sale file, first to last; empty before the release. Raises `NotFound`, `Malformed`."""
+async def chain_of_title(tx: AsyncSession, actor: Actor, settlement_id: UUID, row_number: int) -> list[Assignment]:
+    """The owners of the account of one row of the sale file, over all its sales on this market, first to last.
+
+    A party sees it up to the last sale that it was a party of; empty before the first release. Raises `NotFound`, `Malformed`.
+    """
     settlement = await find_settlement(tx, actor, settlement_id)
     if not 1 <= row_number <= max(1, settlement.account_count):
         raise Malformed(f"must be a row of the sale file, 1 to {settlement.account_count}", field="row")
-    return await store.links_of_row(tx, settlement_id, row_number)
+    return await store.assignments_of_account(tx, settlement_id, row_number)
 
 
 async def _link(

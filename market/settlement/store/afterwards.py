@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.db.tables.afterwards import PutBackRow, SettlementHoldRow, TitleLinkRow
@@ -15,6 +15,8 @@ from market.settlement.refunds import OPEN, Ground, PutBack, PutBackState
 from market.settlement.rules import Outcome
 
 _BATCH = 100
+_TITLE = text("""SELECT settlement_id, row_number, seq, from_org_id, from_name, to_org_id, to_name, cause, put_back_id,
+    document_sha256, at FROM title_of_account(:settlement_id, :row)""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,23 @@ class TitleLink:
     last_row: int
     from_org_id: UUID
     to_org_id: UUID
+    cause: str
+    put_back_id: UUID | None
+    document_sha256: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One account went from one owner to the next in that sale, where it is `row_number` of the sale file (None: unknown)."""
+
+    settlement_id: UUID
+    row_number: int | None
+    seq: int
+    from_org_id: UUID
+    from_name: str
+    to_org_id: UUID
+    to_name: str
     cause: str
     put_back_id: UUID | None
     document_sha256: str
@@ -141,19 +160,10 @@ async def link_count(tx: AsyncSession, settlement_id: UUID) -> int:
     return int(await tx.scalar(query) or 0)
 
 
-async def links_of_row(tx: AsyncSession, settlement_id: UUID, row_number: int) -> list[TitleLink]:
-    """The chain of one row, in order."""
-    found = await tx.scalars(
-        select(TitleLinkRow)
-        .where(
-            TitleLinkRow.settlement_id == settlement_id,
-            TitleLinkRow.first_row <= row_number,
-            TitleLinkRow.last_row >= row_number,
-        )
-        .order_by(TitleLinkRow.seq)
-        .limit(_BATCH)
-    )
-    return [TitleLink(*(getattr(row, name) for name in TitleLink.__slots__)) for row in found]
+async def assignments_of_account(tx: AsyncSession, settlement_id: UUID, row_number: int) -> list[Assignment]:
+    """The chain of one account over all its sales, in order, as far as the actor may see it; 200 at most."""
+    found = await tx.execute(_TITLE, {"settlement_id": settlement_id, "row": row_number})
+    return [Assignment(*row) for row in found]
 
 
 async def add_hold(tx: AsyncSession, hold: Hold) -> None:
