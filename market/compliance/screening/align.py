@@ -1,20 +1,21 @@
 """Which tokens of two names stand for each other. Best pairs first; words split or run together are one pair."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from rapidfuzz.distance import OSA
 
 from market.compliance.screening import words
-from market.compliance.screening.names import Part, Token, skeleton, sounds
+from market.compliance.screening.names import Part, Token, skeleton, sounds, unvowelled
 
 SOUND_COST: Final = 0.35
 """Edits that a difference of spelling costs when the sound is the same."""
 SKELETON_COST: Final = 0.5
 NICKNAME_COST: Final = 0.7
 INITIAL_COST: Final = 0.8
-OTHER_NAME_COST: Final = 0.8
+OTHER_NAME_COST: Final = 1.2
+_SHORT_NAME: Final = 4
 _LEAST_ALIKE: Final = 0.5
 _LONGEST_RUN: Final = 3
 _SHORTEST_JOINED: Final = 5
@@ -72,7 +73,7 @@ class _Unit:
     weight: float
 
 
-def align(left: Sequence[Token], right: Sequence[Token], *, by_consonants: bool, known: Mapping[str, int]) -> Alignment:
+def align(left: Sequence[Token], right: Sequence[Token], *, by_consonants: bool, known: Collection[str]) -> Alignment:
     """Pair the tokens, greedily from the most alike.
 
     `by_consonants`: one side is of a script without vowels. `known`: names that many people carry; two of them that
@@ -139,7 +140,7 @@ def _units(tokens: Sequence[Token]) -> list[_Unit]:
     return singles + runs
 
 
-def _pair(one: _Unit, other: _Unit, *, by_consonants: bool, known: Mapping[str, int]) -> Pair | None:
+def _pair(one: _Unit, other: _Unit, *, by_consonants: bool, known: Collection[str]) -> Pair | None:
     """How these two stand for each other, or None if they are too unlike."""
     chars = (len(one.text) + len(other.text)) / 2
     joined = one.length + other.length > 2
@@ -156,9 +157,14 @@ def _pair(one: _Unit, other: _Unit, *, by_consonants: bool, known: Mapping[str, 
             return None
         return Pair(one.text, other.text, INITIAL_COST, float(len(full.text)), WEIGHT[Part.INITIAL], "initial")
     pair = _spelling_pair(one, other, chars, weight, by_consonants=by_consonants)
-    if pair is not None and pair.why == "spelling" and one.text in known and other.text in known:
+    if pair is not None and pair.why == "spelling" and known and _are_two_names(one.text, other.text, known):
         return replace(pair, edits=pair.edits + OTHER_NAME_COST, why="other name")
     return pair
+
+
+def _are_two_names(one: str, other: str, known: Collection[str]) -> bool:
+    """Whether both are names that people carry, or too short for a letter to be a slip: Min and Bin, Mark and Mary."""
+    return max(len(one), len(other)) <= _SHORT_NAME or (one in known and other in known)
 
 
 def _joined_pair(one: _Unit, other: _Unit, chars: float, weight: float) -> Pair | None:
@@ -183,7 +189,7 @@ def _spelling_pair(one: _Unit, other: _Unit, chars: float, weight: float, *, by_
         edits, why = NICKNAME_COST, "nickname"
     if by_consonants:
         bare = _bare_edits(one.text, other.text, longest)
-        if bare < edits:
+        if bare <= edits:
             edits, why = bare, "consonants"
     if 1 - edits / longest < _LEAST_ALIKE or (edits >= _OTHER_WORD and 1 - edits / longest < _LONG_ALIKE):
         return None
@@ -198,6 +204,8 @@ def _heard(one: _Unit, other: _Unit) -> int:
 
 def _bare_edits(one: str, other: str, longest: int) -> float:
     """Edits between the consonants, stretched to the length of the words."""
+    if unvowelled(one) == unvowelled(other):
+        return SKELETON_COST
     mine, theirs = skeleton(one), skeleton(other)
     if min(len(mine), len(theirs)) < _FEWEST_CONSONANTS:
         return float(longest)

@@ -15,7 +15,17 @@ from rapidfuzz.distance import Indel
 
 from market.compliance.screening import words
 from market.compliance.screening.lists import ListEntry, ListVersion
-from market.compliance.screening.names import Name, Part, Token, read, skeleton, skeletons_of, sounds, sounds_of
+from market.compliance.screening.names import (
+    Name,
+    Part,
+    Token,
+    read,
+    skeleton,
+    skeletons_of,
+    sounds,
+    sounds_of,
+    unvowelled,
+)
 
 CANDIDATE_COUNT: Final = 120
 """Names that the scan by tokens hands to the scorer; the two scans over whole names come on top."""
@@ -123,6 +133,8 @@ class Index:
         if asked.native or asked.is_bare:
             bare = skeleton(token.text)
             keys.update({f"#{bare}"} | {f"#{shorter}" for shorter in _shorter(bare) if len(shorter) > 2})
+        if asked.is_bare:
+            keys.add(f"%{unvowelled(token.text)}")
         return self._sounding(keys)
 
 
@@ -139,12 +151,17 @@ def _uncollected() -> Iterator[None]:
 
 
 def _postings(names: Sequence[Listed]) -> tuple[dict[str, _Rows], dict[str, list[str]]]:
-    """Key -> rows (a key is a sound, ~ and a nickname's name, or # and consonants), and a sound less a letter -> sounds."""
+    """Key -> rows (a key is a sound, ~ and a nickname's name, # and consonants, or % and all but vowels), and a sound less a letter -> sounds."""
     tokens = [[token.text for token in listed.name.tokens if token.part in _SEARCHED] for listed in names]
     pairs = [[one.text + other.text for one, other in pairwise(listed.name.tokens)] for listed in names]
     heard, seen = _heard(tokens), _heard(pairs)
     keys = {
-        text: (*heard[text], f"#{bare}", *(f"~{name}" for name in words.NICKNAMES.get(text, ())))
+        text: (
+            *heard[text],
+            f"#{bare}",
+            f"%{unvowelled(text)}",
+            *(f"~{name}" for name in words.NICKNAMES.get(text, ())),
+        )
         for text, bare in zip(heard, skeletons_of(list(heard)), strict=True)
     }
     rows: dict[str, list[int]] = defaultdict(list)

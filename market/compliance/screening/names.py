@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
@@ -16,11 +16,12 @@ from market.compliance.screening.writing import LONGEST_NAME, clean
 
 TOKEN_COUNT: Final = 24
 _SHORTEST_BARE, _FEWEST_BARE = 3, 6
-_LONG_FORM: Final = 7
+_LONG_FORM, _VERY_LONG_FORM = 7, 15
 _LONG_FORMS: Final = {
-    start: [form for form in words.LEGAL_FORMS if form.startswith(start) and len(form) >= _LONG_FORM]
-    for start in {form[:3] for form in words.LEGAL_FORMS}
+    start: [form for form in words.LEGAL_FORMS if start in (form[:3], form[1:4]) and len(form) >= _LONG_FORM]
+    for start in {part for form in words.LEGAL_FORMS if len(form) >= _LONG_FORM for part in (form[:3], form[1:4])}
 }
+"""Legal forms by their first three letters, and by the three after the first, which may be the one that is misspelt."""
 
 _FORM_STARTS: Final = frozenset(form.split()[0] for form in words.LEGAL_FORMS)
 
@@ -31,6 +32,7 @@ _MARKS = re.compile("['`\"\u00b4\u2018-\u201f\u02b0-\u02bf\u00ab\u00bb]")
 _DOTTED = re.compile(r"\b(?:\w\.\s?){2,}(?:\w\b)?")
 _SLASHED = re.compile(r"\b[A-Za-z](?:/[A-Za-z])+\b")
 _HYPHEN = re.compile(r"(?<=\w)[-\u2010-\u2013](?=\w)")
+_VOWELS: Final = str.maketrans("", "", "aeiou")
 _TIE = "qxjz"
 _TIED = re.compile(rf"\b{_TIE}(\w+)")
 _ARTICLE = re.compile(r"\b\u0627\u0644(?=\w{2})")
@@ -93,12 +95,16 @@ def kind_of(schema: str) -> Kind:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """`text` is lower-case ASCII, or as written if it is not `heard`; `tied` to the token before it by a hyphen."""
+    """`text` is lower-case ASCII, or as written if it is not `heard`; `tied` to the token before it by a hyphen.
+
+    A person is called by the `head` names, the first given and the first family name; others are often left out.
+    """
 
     text: str
     part: Part
     tied: bool = False
     heard: bool = True
+    head: bool = False
 
     @property
     def sounds(self) -> tuple[str, ...]:
@@ -175,6 +181,11 @@ def skeletons_of(texts: Sequence[str]) -> list[str]:
     return _NO_CONSONANT.sub("", "\n".join(found).replace("v", "p")).split("\n") if found else []
 
 
+def unvowelled(text: str) -> str:
+    """The first letter and the consonants, as whoever leaves out vowels writes them."""
+    return text[:1] + text[1:].translate(_VOWELS)
+
+
 def plain(text: str) -> str:
     """Lower-case ASCII words, one blank between them: transliterated, without marks. Idempotent."""
     if text.isascii():
@@ -195,8 +206,17 @@ def read(text: str, kind: Kind) -> Name:
     family, comma, first = given.partition(",")
     spoken = f"{first} {family}" if comma and kind is Kind.PERSON and "," not in first else given
     tokens, forms = _tokens(_joined_initials(spoken, kind), kind)
+    if kind is Kind.PERSON:
+        tokens = _headed(tokens, len(plain(first).split()) if spoken is not given else 0)
     native = " ".join(_NATIVE_WORD.findall(_unmarked(given).lower())) if script is not Script.LATIN else ""
     return Name(given, kind, script, native, tokens, forms, plain(given))
+
+
+def _headed(tokens: tuple[Token, ...], family_at: int) -> tuple[Token, ...]:
+    """With the first name marked, and the first one of the family, whose names begin at `family_at` if that is known."""
+    names = [at for at, token in enumerate(tokens) if token.part is Part.NAME]
+    heads = {*names[:1], *[at for at in names if at >= family_at > 0][:1]}
+    return tuple(replace(token, head=True) if at in heads else token for at, token in enumerate(tokens))
 
 
 def _spaced(text: str) -> str:
@@ -255,7 +275,7 @@ def _without_forms(found: list[str]) -> tuple[list[str], list[str]]:
     forms: list[str] = []
     at = 0
     while at < len(found):
-        if found[at] not in _FORM_STARTS and found[at][:3] not in _LONG_FORMS and len(found[at]) > 2:
+        if found[at] not in _FORM_STARTS and len(found[at]) > 2 and not _begins_long_form(found[at]):
             kept.append(found[at])
             at += 1
             continue
@@ -271,13 +291,25 @@ def _without_forms(found: list[str]) -> tuple[list[str], list[str]]:
     return (kept, forms) if kept else (found, [])
 
 
+def _begins_long_form(word: str) -> bool:
+    word = _figures_as_letters(word)
+    return word[:3] in _LONG_FORMS or word[1:4] in _LONG_FORMS
+
+
+def _figures_as_letters(word: str) -> str:
+    return word if word.isalpha() or word.isdigit() else word.translate(words.LEET)
+
+
 @lru_cache(maxsize=4_000)
 def _form(phrase: str) -> str | None:
-    """The family of a legal form; a long one may be misspelt by a letter."""
+    """The family of a legal form; a long one may be misspelt by a letter, a very long one by two."""
     found = words.LEGAL_FORMS.get(phrase)
-    if found is None and len(phrase) >= _LONG_FORM:
-        near = [form for form in _LONG_FORMS.get(phrase[:3], ()) if OSA.distance(form, phrase, score_cutoff=1) <= 1]
-        return words.LEGAL_FORMS[near[0]] if near else None
+    if found is None and len(phrase) >= _LONG_FORM - 1:
+        meant = _figures_as_letters(phrase)
+        most = 2 if len(phrase) >= _VERY_LONG_FORM else 1
+        known = (form for start in (meant[:3], meant[1:4]) for form in _LONG_FORMS.get(start, ()))
+        near = next((form for form in known if OSA.distance(form, meant, score_cutoff=most) <= most), None)
+        return words.LEGAL_FORMS[near] if near else None
     return found
 
 

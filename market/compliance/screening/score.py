@@ -12,11 +12,11 @@ from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
 
 from market.compliance.screening.align import WEIGHT, Alignment, Pair, align
-from market.compliance.screening.bundled import common_names
+from market.compliance.screening.bundled import common_names, frequent_names, known_names
 from market.compliance.screening.names import Kind, Name, Part, Script, Token, read
 from market.compliance.screening.writing import names_in
 
-ALGORITHM: Final = "names-2"
+ALGORITHM: Final = "names-3"
 MATCH: Final = 0.75
 TOKEN_SORT_MATCH: Final = 92.0
 _FEW_VOWELS: Final = frozenset({"KHMER", "THAI", "LAO", "MYANMAR", "DEVANAGARI", "BENGALI", "ETHIOPIC"})
@@ -41,6 +41,7 @@ class Config:
     single: float = 0.35
     no_full_word: float = 0.2
     common: float = 0.7
+    headless: float = 0.9
 
     @property
     def digest(self) -> str:
@@ -93,7 +94,7 @@ def compare(left: Name, right: Name, config: Config = TUNED) -> Compared:
     if (left.plain, left.native) == (right.plain, right.native):
         return Compared(1.0, token_sort, (), {})
     one, other = _comparable(left, right)
-    known = common_names() if left.kind is Kind.PERSON else {}
+    known = known_names() if left.kind is Kind.PERSON else frozenset[str]()
     aligned = align(one, other, by_consonants=_without_vowels(left) is not _without_vowels(right), known=known)
     features = _features(aligned, left, right, config)
     score = min(1.0, max(0.0, 1.0 - sum(features.values())))
@@ -141,7 +142,9 @@ def _features(aligned: Alignment, left: Name, right: Name, config: Config) -> di
     mine, theirs = _weight(aligned.left_only), _weight(aligned.right_only)
     matched = sum(pair.weight for pair in everything)
     share = (mine + theirs) / max(matched + mine + theirs, 0.01)
-    found["extra"] = share * (_extra_of_person(aligned, config) if person else config.extra_organisation)
+    found["extra"] = share * config.extra_organisation
+    if person:
+        found["extra"], found["headless"] = (share * amount for amount in _extra_of_person(aligned, config))
     full = sum(pair.weight for pair in aligned.pairs if pair.why != "initial")
     if full < 0.5:
         found["no_full_word"] = config.no_full_word
@@ -152,11 +155,18 @@ def _features(aligned: Alignment, left: Name, right: Name, config: Config) -> di
     return {name: value for name, value in found.items() if value > 0}
 
 
-def _extra_of_person(aligned: Alignment, config: Config) -> float:
-    """What a name that only one side has costs: the more, the more people share the names that both have."""
+def _extra_of_person(aligned: Alignment, config: Config) -> tuple[float, float]:
+    """What names that only one side has cost, and what is added if those are what the person is called by.
+
+    The first amount is the larger the more listed people share the names that both have. The second is of names that are all
+    frequent, beside which the first given or family name is missing: they may be anybody's.
+    """
     shared = [pair for pair in aligned.pairs if pair.weight >= 1]
     common = sum(min(_commonness(pair.left), _commonness(pair.right)) for pair in shared) / max(1, len(shared))
-    return config.extra_person * (1 + config.common * common)
+    frequent = bool(shared) and all({pair.left, pair.right} <= frequent_names() for pair in shared)
+    headless = frequent and any(token.head for token in (*aligned.left_only, *aligned.right_only))
+    more = max(0.0, config.headless - config.common * common) if headless else 0.0
+    return config.extra_person * (1 + config.common * common), config.extra_person * more
 
 
 def _commonness(text: str) -> float:

@@ -66,5 +66,5 @@ async def test_an_alert_is_raised_shown_and_decided_through_the_front_door(
         assert decided.json()["state"] == "confirmed"
         runs = (await client.get(f"/v1/organisations/{party.org_id}/screenings")).json()["items"]
         assert runs[0]["alert_ids"] == [alert["alert_id"]]
-        assert runs[0]["algorithm"] == "names-2"
+        assert runs[0]["algorithm"] == "names-3"
         assert (await client.get("/v1/screening")).json()["open_alert_count"] == 0

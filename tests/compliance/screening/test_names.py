@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.screening.__main__ import CLEAR_CUT, f1, ours, pairs, scored_by
+from bench.screening.__main__ import CLEAR_CUT, f1, is_everyday_namesake, is_namesake, ours, pairs, scored_by
 from market.compliance.screening import countries, dates
 from market.compliance.screening.index import Index
 from market.compliance.screening.names import Kind, kind_of, plain, read, skeleton, skeletons_of, sounds, sounds_of
@@ -79,6 +79,10 @@ def test_the_labelled_pairs_are_told_apart() -> None:
         ("Borivoje Milan Zlatar", "ZLATAROVIC, Borivoje Milan", Kind.PERSON),
         ("ZLATAROVIC, Borivoje Mi", "ZLATAROVIC, Borivoje Milan", Kind.PERSON),
         ("Brvj Mln Zltrvc", "ZLATAROVIC, Borivoje Milan", Kind.PERSON),
+        ("Jl Mjd SJDH", "SAJDEH, Julio Majid", Kind.PERSON),
+        ("Juan Gonzalez", "GONZALEZ DIAZ, Juan", Kind.PERSON),
+        ("Borivoje Zlatarovic", "ZLATAROVIC, Milan Borivoje", Kind.PERSON),
+        ("Milan Borivoje", "ZLATAROVIC, Milan Borivoje", Kind.PERSON),
         ("Lu&#39;ay Zlatarovic", "ZLATAROVIC, Lu'ay", Kind.PERSON),
         ("zlаtаrоviс borivoje", "Zlatarovic Borivoje", Kind.PERSON),
         ("His Excellency Bora Zlatarovic", "Bora Zlatarovic", Kind.PERSON),
@@ -106,6 +110,12 @@ def test_spellings_of_one_name_are_a_match(left: str, right: str, kind: Kind) ->
         ("Snow", "Snoe", Kind.OBJECT),
         ("Banco de Sant", "Banco de Santiago del Estero", Kind.ORGANISATION),
         ("Lynn Smyth", "Alan Smith", Kind.PERSON),
+        ("Ana Rodriguez", "RODRIGUEZ, Alan", Kind.PERSON),
+        ("Mary Taylor", "TAYLOR, Mark", Kind.PERSON),
+        ("Min Yang", "KANG, Min", Kind.PERSON),
+        ("John Taylor", "TAYLOR, Mark John", Kind.PERSON),
+        ("Antonio Hernandez", "TORRES HERNANDEZ, Antonio", Kind.PERSON),
+        ("Pierre Bernard", "ZLATAROVIC, Pierre Bernard", Kind.PERSON),
     ],
 )
 def test_another_name_is_no_match(left: str, right: str, kind: Kind) -> None:
@@ -117,6 +127,41 @@ def test_the_trace_says_what_stood_for_what_and_what_it_cost() -> None:
     assert trace["pairs"] == ["putin~putin: same (0/5)", "vladimir~wladimir: sound (0.35/8)"]
     assert set(trace["features"]) == {"edits"}
     assert 1 - sum(trace["features"].values()) == pytest.approx(trace["score"], abs=1e-4)
+
+
+def test_the_trace_says_when_frequent_names_stand_without_what_the_person_is_called() -> None:
+    compared = compare_texts("John Taylor", "TAYLOR, Mark John", Kind.PERSON)
+    assert set(compared.features) == {"extra", "headless"}
+    assert set(compare_texts("John Taylor", "TAYLOR, John Mark", Kind.PERSON).features) == {"extra"}
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "QUARTZWOLF LIMIED",
+        "nLIMITED QUARTZWOLF",
+        "QUARTZWOLF 1IMIT3D",
+        "OBSHCHESTVO S OGRANICHENNqOI OTVETSTVENOSTYU QUARTZWOLF",
+    ],
+)
+def test_a_legal_form_is_known_although_a_letter_of_it_is_wrong(written: str) -> None:
+    name = read(written, Kind.ORGANISATION)
+    assert (len(name.forms), [token.text for token in name.tokens]) == (1, ["quartzwolf"])
+
+
+def test_a_name_without_vowels_is_found_on_a_list() -> None:
+    index = Index([a_version(*LISTED, a_listed("12", "QUINTERO MARIN, Julio"))])
+    assert [match.entry.entry_id for match in search(index, Subject("Jl QNTR MRN", Kind.PERSON)) if match.alert] == [
+        "12"
+    ]
+
+
+def test_namesakes_are_told_from_people_with_a_like_name() -> None:
+    listed = "GONZALEZ DIAZ, Juan"
+    assert is_namesake("Juan González Díaz", listed)
+    assert is_everyday_namesake("Juan González", listed)
+    assert not is_everyday_namesake("Juan González Díaz", listed)
+    assert not is_everyday_namesake("Juan Díaz", listed)
 
 
 def test_the_digest_changes_with_every_number() -> None:
