@@ -8,7 +8,8 @@ from enum import StrEnum
 from auctions.book import Book
 from auctions.increments import increment_at
 from auctions.messages import Bid
-from auctions.terms import EnglishTerms, Terms
+from auctions.moves import Stage
+from auctions.terms import EnglishTerms, Terms, TwoStageTerms
 
 
 class Phase(StrEnum):
@@ -111,9 +112,17 @@ class Auction:
     @property
     def min_next_cents(self) -> int:
         """The least amount that a bidder who does not lead may bid."""
+        ascent = self.ascent
+        return self.the_book.least_cents if ascent is None else min_next(ascent, self.price_cents)
+
+    @property
+    def ascent(self) -> EnglishTerms | None:
+        """The terms under which the price rises now; None in formats and parts in which it does not."""
         if isinstance(self.terms, EnglishTerms):
-            return min_next(self.terms, self.price_cents)
-        return self.the_book.least_cents
+            return self.terms
+        if isinstance(self.terms, TwoStageTerms) and self.the_book.stage is Stage.BINDING:
+            return self.terms.ascent
+        return None
 
     @property
     def the_book(self) -> Book:

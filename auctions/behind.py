@@ -8,6 +8,7 @@ from auctions.moves import (
     AwardOffer,
     BidSealed,
     BidsOpened,
+    BindingExplained,
     BindingSealed,
     BoardChanged,
     CounterAccepted,
@@ -55,7 +56,7 @@ def move_behind(event: MoveEvent) -> Command | Move | None:  # noqa: C901, PLR09
         case IndicationPlaced():
             low, high, conditions = event.low_cents, event.high_cents, event.conditions
             return Indicate(bidder=event.bidder, cid=event.cid, low_cents=low, high_cents=high, conditions=conditions)
-        case BindingSealed():
+        case BindingSealed() | BindingExplained():
             cents, reason = event.amount_cents, event.reason
             return PlaceBinding(bidder=event.bidder, cid=event.cid, amount_cents=cents, reason=reason)
         case PackageBid():

@@ -14,7 +14,8 @@ class Book:
     `admitted` may bid in this stage (None: everybody), from `begins_at` on. `opened` are the bids that ended the
     auction, `opened_first` those that a further round followed. `counters` are the seller's
     counter-offers by the seq of the offer that they answer. `tape_version` is the current one, `indications` what the
-    shortlisted had said, by bidder, and `declined` who is not among them. Where pools are sold together, `winning` are the
+    shortlisted had said, by bidder, `explained` the events that say why some bid far less in the open, and `declined` who
+    is not among them. Where pools are sold together, `winning` are the
     seqs that win now, `revenue_cents` what they bring, and `awards` how it ended; a bidder may have several bids.
     """
 
@@ -29,6 +30,7 @@ class Book:
     tape_version: str = ""
     indications: Mapping[str, IndicationPlaced] = field(default_factory=dict)
     declined: tuple[Declined, ...] = ()
+    explained: Mapping[str, int] = field(default_factory=dict)
     counters: Mapping[int, Countered] = field(default_factory=dict)
     opened: tuple[OpenedBid, ...] = ()
     opened_first: tuple[OpenedBid, ...] = ()

@@ -141,8 +141,8 @@ def _dispatch(auction: Auction, command: _Running, now: datetime) -> Decision:
             paused = AuctionPaused(auction_id=auction.auction_id, seq=auction.seq + 1, at=now, reason=command.reason)
             return Accepted((paused,))
         case RefuseBid() | VoidBid():
-            if isinstance(auction.terms, EnglishTerms):
-                return ascending.decide_strike(auction, auction.terms, command, now)
+            if (ascent := auction.ascent) is not None:
+                return ascending.decide_strike(auction, ascent, command, now)
             return formats.strike(auction, command, now)
         case PlaceBid() | SetCeiling() | CancelCeiling() | BuyNow():
             if command.standing.refusal is not None:

@@ -34,6 +34,7 @@ from auctions.messages import (
 from auctions.moves import (
     BidSealed,
     BidsOpened,
+    BindingExplained,
     BindingSealed,
     BoardChanged,
     CounterAccepted,
@@ -222,6 +223,9 @@ def _with_move(auction: Auction, event: MoveEvent, head: bytes) -> Auction:  # n
             return replace(after, book=replace(book, opened_first=event.opened))
         case StageBegan():
             return _in_stage(after, event)
+        case BindingExplained():
+            explained = {**book.explained, event.bidder: event.seq}
+            return replace(after, book=replace(book, explained=explained))
         case TapeRevised():
             return replace(after, book=replace(book, tape_version=event.tape_version))
         case Shortlisted():

@@ -27,11 +27,7 @@ from auctions.moves import (
     ArmStep,
     AwardOffer,
     CounterOffer,
-    Indicate,
-    PlaceBinding,
     PlacePackageBid,
-    ReviseTape,
-    Shortlist,
     Withdraw,
 )
 from auctions.terms import (
@@ -84,7 +80,7 @@ RULES: Mapping[type[Any], Rules] = {
     ),
     HybridTerms: Rules(takes=lambda _: (AcceptStep, PlaceBid), decide=hybrid.decide, close=hybrid.close),
     TwoStageTerms: Rules(
-        takes=lambda _: (Indicate, Withdraw, Shortlist, ReviseTape, PlaceBinding),
+        takes=two_stage.takes,
         decide=two_stage.decide,
         close=two_stage.close,
     ),

@@ -113,7 +113,7 @@ class Indicate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceBinding:
-    """A binding bid after due diligence; `reason` explains one far below the own indication."""
+    """A binding bid after due diligence; `reason` explains one far below the own indication, and later ones."""
 
     bidder: str
     cid: str
@@ -158,9 +158,8 @@ Move = Tick | BidderMove | OfficeMove
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Standing(Stamp):
-    """Something of a bidder's that stands until it is replaced, withdrawn, struck out or taken.
-
-    `paddle` numbers bidders by their first event; `replaces` is the seq of what stood before.
+    """Something of a bidder's that stands until it is replaced (`replaces` is the seq of what stood before), withdrawn,
+    struck out or taken. `paddle` numbers bidders by their first event.
     """
 
     bidder: str
@@ -323,6 +322,15 @@ class BindingSealed(_Standing):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BindingExplained(_Standing):
+    """Why the bidder's open binding bids, from `amount_cents` up, are far below its indication; seen as that is."""
+
+    kind: ClassVar[str] = "binding_explained"
+    amount_cents: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Declined:
     """Who is not on the shortlist, and why."""
 
@@ -386,5 +394,7 @@ class PoolsAwarded(Stamp):
 
 Offer = PackageBid | IndicationPlaced | BindingSealed | StepArmed | BidSealed | OfferPlaced
 """What stands in a book."""
-OfOneBidder = Offer | StepDisarmed | StepAccepted | OfferWithdrawn | Countered | CounterAccepted | OfferTaken
+OfOneBidder = (
+    Offer | StepDisarmed | StepAccepted | OfferWithdrawn | Countered | CounterAccepted | OfferTaken | BindingExplained
+)
 MoveEvent = OfOneBidder | BidsOpened | StageBegan | Shortlisted | TapeRevised | BoardChanged | PoolsAwarded

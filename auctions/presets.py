@@ -15,6 +15,12 @@ _LADDER = [
     {"from_cents": 5_000_000, "increment_cents": 100_000},
     {"from_cents": 50_000_000, "increment_cents": 500_000},
 ]
+_TWO_STAGE = {
+    "indicative_s": 14 * _DAY,
+    "shortlist_s": 3 * _DAY,
+    "shortlist_most": 4,
+    "due_diligence_s": 21 * _DAY,
+}
 _SOFT = {"soft_close_window_s": 180, "soft_close_extension_s": 180}
 
 
@@ -155,17 +161,28 @@ FORMATS: Sequence[Format] = (
     Format(
         name="two_stage",
         title="Indicative, then binding",
-        summary="Many say roughly what they would pay; those you choose look closely and bid under seal.",
+        summary="Many say roughly what they would pay; those you choose look closely and bid, under seal or in the open.",
         presets=(
             Preset(
                 name="standard",
                 title="Two weeks of indications, the best four, three weeks of due diligence, two days to bind",
+                terms={**_TWO_STAGE, "binding_s": 2 * _DAY},
+            ),
+            Preset(
+                name="best-and-final",
+                title="The same; the best two sealed bids may be bettered once, for two days",
+                terms={**_TWO_STAGE, "binding_s": 2 * _DAY, "final_s": 2 * _DAY, "final_top": 2},
+            ),
+            Preset(
+                name="open-binding",
+                title="The same; the best four outbid each other in the open on the last day",
                 terms={
-                    "indicative_s": 14 * _DAY,
-                    "shortlist_s": 3 * _DAY,
-                    "shortlist_most": 4,
-                    "due_diligence_s": 21 * _DAY,
-                    "binding_s": 2 * _DAY,
+                    **_TWO_STAGE,
+                    "binding_s": _DAY,
+                    "binding": "english",
+                    "increments": _LADDER,
+                    "binding_extends_s": 4 * _HOUR,
+                    **_SOFT,
                 },
             ),
         ),

@@ -38,7 +38,7 @@ from auctions.moves import (
     Withdraw,
 )
 from auctions.terms import Pricing, SealedTerms, Sealing
-from auctions.terms.sealed import WHOLE_BPS
+from auctions.terms.sealed import WHOLE_BPS, FinalRound
 
 _OPENINGS = (Stage.OPENING, Stage.FINAL_OPENING)
 _FIRST = (Stage.BIDDING, Stage.OPENING)
@@ -187,7 +187,7 @@ def _examined(auction: Auction, terms: SealedTerms, one: Opened) -> OpenedBid:
 def _with_opened(
     auction: Auction, terms: SealedTerms, opened: tuple[OpenedBid, ...], now: datetime
 ) -> tuple[Event, ...]:
-    finalists = _finalists(terms, ranking(opened)) if auction.the_book.stage in _FIRST else []
+    finalists = finalists_of(terms, ranking(opened)) if auction.the_book.stage in _FIRST else []
     goes_on = len(finalists) > 1
     event = BidsOpened(auction_id=auction.auction_id, seq=auction.seq + 1, at=now, opened=opened, ends=not goes_on)
     if not goes_on:
@@ -196,7 +196,8 @@ def _with_opened(
     return (event, replace(began, admitted=tuple(sorted(bid.bidder for bid in finalists)), clears=True))
 
 
-def _finalists(terms: SealedTerms, ranked: Sequence[OpenedBid]) -> Sequence[OpenedBid]:
+def finalists_of(terms: FinalRound, ranked: Sequence[OpenedBid]) -> Sequence[OpenedBid]:
+    """Who may better its bid once more, best first; fewer than two if there is no best-and-final round."""
     if terms.final_s is None or not ranked:
         return []
     if terms.final_top is not None:
@@ -209,14 +210,18 @@ def _finalists(terms: SealedTerms, ranked: Sequence[OpenedBid]) -> Sequence[Open
 def _after_opening(
     auction: Auction, terms: SealedTerms, opened: Sequence[OpenedBid], seq: int, now: datetime
 ) -> tuple[Event, ...]:
-    """The end. A finalist's first bid stands unless its last one is sound and better."""
+    return settle(auction.auction_id, bettered(auction, opened), terms, seq, now)
+
+
+def bettered(auction: Auction, opened: Sequence[OpenedBid]) -> list[OpenedBid]:
+    """The last ranking: a finalist's first bid stands unless its last one is sound and better."""
     book = auction.the_book
     first = [bid for bid in book.opened_first if book.admitted is not None and bid.bidder in book.admitted]
     ranked: list[OpenedBid] = []
     for bid in ranking([*first, *opened]):
         if all(bid.bidder != better.bidder for better in ranked):
             ranked.append(bid)
-    return settle(auction.auction_id, ranked, terms, seq, now)
+    return ranked
 
 
 def settle(

@@ -11,6 +11,7 @@ from auctions.auction import Auction, Phase
 from auctions.moves import (
     BidSealed,
     BidsOpened,
+    BindingExplained,
     BindingSealed,
     BoardChanged,
     CounterAccepted,
@@ -63,6 +64,7 @@ _TOLD_TO: Mapping[type[Any], frozenset[Any]] = {
     OfferPlaced: OFFICE,
     IndicationPlaced: OFFICE,
     BindingSealed: OFFICE,
+    BindingExplained: OFFICE,
     Countered: OFFICE,
 }
 """Events that change nothing others may see: told only to the own bidder and these."""
@@ -146,11 +148,14 @@ def _opened(opened: tuple[OpenedBid, ...], audience: Audience) -> list[dict[str,
     ]
 
 
-def facts_of_move(event: MoveEvent, audience: Audience) -> dict[str, Any]:  # noqa: C901  # one flat match
+def facts_of_move(event: MoveEvent, audience: Audience) -> dict[str, Any]:  # noqa: C901, PLR0912  # one flat match
     """What a frame may carry, before the visibility table is applied."""
     match event:
         case StepArmed() | BidSealed() | OfferPlaced() | IndicationPlaced() | BindingSealed():
             return _facts_of_offer(event, audience)
+        case BindingExplained():
+            said = {"bid_cents": event.amount_cents, "reason": event.reason}
+            return {"bidder": _bidder(event, audience), "cid": event.cid, **said}
         case StepDisarmed() | OfferWithdrawn():
             return {"bidder": _bidder(event, audience), "cid": event.cid, "bid_seq": event.bid_seq}
         case StepAccepted():

@@ -46,7 +46,7 @@ from auctions.seats import (
     party,
 )
 from auctions.showing import KEYED, facts_of_book, facts_of_move, is_secret, merge
-from auctions.terms import Terms, instant
+from auctions.terms import EnglishTerms, Terms, TwoStageTerms, instant
 
 __all__ = [
     "OBSERVER",
@@ -82,9 +82,15 @@ def snapshot(auction: Auction, audience: Audience) -> dict[str, Any]:
         "leader": party(auction.leader, auction.paddles.get(auction.leader or ""), audience),
         "winner": party(auction.winner, auction.paddles.get(auction.winner or ""), audience),
         "hammer_cents": auction.hammer_cents,
-        **(_facts_of_ascent(auction, audience) if auction.book is None else facts_of_book(auction, audience)),
+        **({} if auction.book is None else facts_of_book(auction, audience)),
+        **(_facts_of_ascent(auction, audience) if _rises(auction.terms) else {}),
     }
     return _visible(facts, audience, own=False)
+
+
+def _rises(terms: Terms) -> bool:
+    """Whether there is a part in which the price rises."""
+    return isinstance(terms, EnglishTerms) or (isinstance(terms, TwoStageTerms) and terms.ascent is not None)
 
 
 def _facts_of_ascent(auction: Auction, audience: Audience) -> dict[str, Any]:

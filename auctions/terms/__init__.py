@@ -11,11 +11,12 @@ from auctions.terms.english import EnglishTerms
 from auctions.terms.hybrid import HybridTerms
 from auctions.terms.packages import PackageTerms, Packaging, PoolOffer
 from auctions.terms.sealed import Pricing, SealedTerms, Sealing
-from auctions.terms.two_stage import TwoStageTerms
+from auctions.terms.two_stage import Binding, TwoStageTerms
 
 __all__ = [
     "MAX_CENTS",
     "BestOfferTerms",
+    "Binding",
     "DutchTerms",
     "EnglishTerms",
     "FixedPriceTerms",

@@ -1,7 +1,7 @@
 """What the terms of all formats have in common, and how a term is checked and read."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, ClassVar, Self
@@ -32,6 +32,8 @@ class CommonTerms:
     first_stage: ClassVar[Stage] = Stage.BIDDING
     readers: ClassVar[Mapping[str, Callable[[str, Any], Any]]] = {}
     """How a field that JSON cannot hold is read back; instants (names in _at) need no mention."""
+    later: ClassVar[frozenset[str]] = frozenset()
+    """Terms that came later: written down only where they differ from their default, so that older logs stay what they are."""
 
     currency: str
     opens_at: datetime
@@ -51,7 +53,11 @@ class CommonTerms:
 
     def to_json(self) -> dict[str, Any]:
         """A dict of JSON types, instants as ISO 8601 with Z; `from_json` gives the same terms back."""
-        return {"format": self.format} | {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        told = [field for field in fields(self) if field.name not in self.later or self._is_set(field)]
+        return {"format": self.format} | {field.name: _plain(getattr(self, field.name)) for field in told}
+
+    def _is_set(self, field: Field[Any]) -> bool:
+        return bool(getattr(self, field.name) != field.default)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:

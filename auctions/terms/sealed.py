@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from auctions.terms.base import MAX_STAGE_S, CommonTerms, TermsError, check_amount, check_whole, choice_of
 
@@ -65,7 +65,7 @@ class SealedTerms(CommonTerms):
             raise TermsError("most_cents", "must be given when the clients seal")
         self._check_key()
         check_whole("opening_s", self.opening_s, 60, MAX_STAGE_S)
-        self._check_final_round()
+        check_final_round(self)
 
     def _check_key(self) -> None:
         key: object = self.sealing_key
@@ -73,19 +73,6 @@ class SealedTerms(CommonTerms):
             raise TermsError("sealing_key", "must be given when the clients seal, and only then")
         if key is not None and not (isinstance(key, str) and len(key) == 64 and set(key) <= set("0123456789abcdef")):
             raise TermsError("sealing_key", "must be 64 hexadecimal digits in lower case")
-
-    def _check_final_round(self) -> None:
-        if self.final_s is None:
-            if self.final_top is not None or self.final_within_bps is not None:
-                raise TermsError("final_s", "must be given for a best-and-final round")
-            return
-        check_whole("final_s", self.final_s, 1, MAX_STAGE_S)
-        if (self.final_top is None) == (self.final_within_bps is None):
-            raise TermsError("final_top", "or final_within_bps must be given, and not both")
-        if self.final_top is not None:
-            check_whole("final_top", self.final_top, 2, MAX_FINALIST_COUNT)
-        if self.final_within_bps is not None:
-            check_whole("final_within_bps", self.final_within_bps, 0, WHOLE_BPS)
 
     @property
     def latest_close_at(self) -> datetime:
@@ -98,3 +85,29 @@ class SealedTerms(CommonTerms):
     def least_cents(self) -> int:
         """The least amount that may be bid."""
         return self.opening_cents
+
+
+class FinalRound(Protocol):
+    """Terms that may have a best-and-final round."""
+
+    @property
+    def final_s(self) -> int | None: ...
+    @property
+    def final_top(self) -> int | None: ...
+    @property
+    def final_within_bps(self) -> int | None: ...
+
+
+def check_final_round(terms: FinalRound) -> None:
+    """Raises TermsError unless there is no best-and-final round, or one among bidders who can be told."""
+    if terms.final_s is None:
+        if terms.final_top is not None or terms.final_within_bps is not None:
+            raise TermsError("final_s", "must be given for a best-and-final round")
+        return
+    check_whole("final_s", terms.final_s, 1, MAX_STAGE_S)
+    if (terms.final_top is None) == (terms.final_within_bps is None):
+        raise TermsError("final_top", "or final_within_bps must be given, and not both")
+    if terms.final_top is not None:
+        check_whole("final_top", terms.final_top, 2, MAX_FINALIST_COUNT)
+    if terms.final_within_bps is not None:
+        check_whole("final_within_bps", terms.final_within_bps, 0, WHOLE_BPS)

@@ -40,9 +40,11 @@ from auctions.moves import (
 from auctions.sealed import commitment_of
 from auctions.terms import (
     BestOfferTerms,
+    Binding,
     DutchTerms,
     FixedPriceTerms,
     HybridTerms,
+    IncrementStep,
     PackageTerms,
     Packaging,
     PoolOffer,
@@ -282,17 +284,37 @@ def hybrid_command(rng, auction, who, cid, now):
 
 
 def two_stage_terms(rng):
+    last = rng.choice(
+        (
+            {},
+            {"final_s": 30, "final_top": 2},
+            {"final_s": 30, "final_within_bps": rng.choice((0, 1_000))},
+            english_binding(rng),
+            english_binding(rng),
+        )
+    )
     return TwoStageTerms(
         **COMMON,
+        **{"binding_s": rng.choice((30, 60)), **last},
         opening_cents=1_000,
         reserve_cents=rng.choice((None, 1_200)),
         indicative_s=rng.choice((30, 60)),
         shortlist_s=120,
         shortlist_most=rng.choice((1, 2, 3)),
         due_diligence_s=rng.choice((1, 20)),
-        binding_s=rng.choice((30, 60)),
         deviation_bps=rng.choice((0, 1_000)),
     )
+
+
+def english_binding(rng):
+    return {
+        "binding": Binding.ENGLISH,
+        "binding_s": rng.choice((120, 400)),
+        "increments": (IncrementStep(0, rng.choice((1, 20))),),
+        "soft_close_window_s": rng.choice((0, 40)),
+        "soft_close_extension_s": rng.choice((0, 40)),
+        "binding_extends_s": rng.choice((0, 60)),
+    }
 
 
 def two_stage_command(rng, auction, who, cid, now):
@@ -309,7 +331,22 @@ def two_stage_command(rng, auction, who, cid, now):
         count = rng.randint(1, 3)
         chosen, rest = tuple(names[:count]) or ("eve",), names[count:] if rng.random() < 0.9 else []
         return Shortlist(chosen=chosen, declined=tuple((name, "too low") for name in rest))
-    if stage is Stage.BINDING and what < 0.95:
+    if auction.ascent is not None and rng.random() < 0.9:
+        who = rng.choice(auction.book.admitted)
+    if auction.ascent is not None and what < 0.6:
+        cents = rng.choice((cents, auction.min_next_cents, auction.min_next_cents + 5))
+        if what < 0.17:
+            return CancelCeiling(bidder=rng.choice((who, auction.leader or who)), cid=cid, standing=standing(rng))
+        confirmed = rng.random() < 0.8
+        if what < 0.4:
+            return SetCeiling(
+                bidder=who, cid=cid, ceiling_cents=cents, confirmed=confirmed, standing=standing(rng, 1_200)
+            )
+        return PlaceBid(bidder=who, cid=cid, amount_cents=cents, confirmed=confirmed, standing=standing(rng, 1_200))
+    if auction.ascent is not None and what < 0.65 and auction.bids:
+        return VoidBid(seq=rng.choice([bid.seq for bid in auction.bids]), reason="because")
+    if stage in {Stage.BINDING, Stage.FINAL} and what < 0.95:
+        cents = rng.choice((cents, 1_201, 1_600, 1_700))
         reason = rng.choice(("", " ", "worse than it looked"))
         return PlaceBinding(bidder=who, cid=cid, amount_cents=cents, reason=reason, standing=standing(rng, 1_200))
     return Indicate(bidder=who, cid=cid, low_cents=cents, high_cents=cents + 100, standing=standing(rng))
@@ -349,8 +386,18 @@ FORMATS = [
         two_stage_terms,
         two_stage_command,
         TwoStage,
-        ("Indicate", "Shortlist", "PlaceBinding", "Withdraw", "ReviseTape"),
-        runs=400,
+        (
+            "Indicate",
+            "Shortlist",
+            "PlaceBinding",
+            "Withdraw",
+            "ReviseTape",
+            "PlaceBid",
+            "SetCeiling",
+            "CancelCeiling",
+            "VoidBid",
+        ),
+        runs=800,
         count=90,
     ),
     Format("packages", package_terms, package_command, Packages, ("PlacePackageBid", "VoidBid")),

@@ -9,8 +9,10 @@ from auctions.messages import Close, PlaceBid
 from auctions.moves import AcceptStep, ArmStep, CounterOffer, Indicate, PlaceBinding, SealBid, Shortlist
 from auctions.terms import (
     BestOfferTerms,
+    Binding,
     DutchTerms,
     HybridTerms,
+    IncrementStep,
     SealedTerms,
     Sealing,
     TwoStageTerms,
@@ -106,6 +108,27 @@ def two_stage_indication_and_binding(secret):
     return hall
 
 
+def two_stage_reason_and_ceiling(secret):
+    hall = Hall(
+        TwoStageTerms(
+            **COMMON, opening_cents=1_000, reserve_cents=90_000 + secret, indicative_s=60, shortlist_s=60,
+            shortlist_most=2, due_diligence_s=60, binding_s=60, binding=Binding.ENGLISH,
+            increments=(IncrementStep(0, 100),),
+        )
+    )  # fmt: skip
+    hall.say(Indicate(bidder="ada", cid="1", low_cents=30_000 + secret, high_cents=40_000))
+    hall.say(Indicate(bidder="bob", cid="2", low_cents=1_000, high_cents=4_000))
+    hall.now += timedelta(seconds=60)
+    hall.say(Close())
+    hall.say(Shortlist(chosen=("ada", "bob"), declined=()))
+    hall.now += timedelta(seconds=60)
+    hall.say(Close())
+    hall.say(PlaceBinding(bidder="ada", cid="3", amount_cents=5_000, reason=f"reason {secret}"))
+    hall.ceiling("ada", 50_000 + secret)
+    hall.bid("bob", 6_000)
+    return hall
+
+
 SECRETS = [
     (english_reserve, STRANGERS),
     (english_ceiling, (*STRANGERS, SELLER)),
@@ -115,6 +138,7 @@ SECRETS = [
     (best_offer_and_counter, STRANGERS),
     (hybrid_sealed_part, (*STRANGERS, SELLER)),
     (two_stage_indication_and_binding, STRANGERS),
+    (two_stage_reason_and_ceiling, STRANGERS),
 ]
 
 

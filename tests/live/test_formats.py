@@ -322,6 +322,46 @@ async def test_the_shortlisted_bind_themselves_after_due_diligence(stage):
     assert await _sold(stage, auction) == [("ada", 4_200)]
 
 
+async def test_the_shortlisted_outbid_each_other_in_the_open_and_late_bids_extend_it(stage):
+    terms = TWO_STAGE | {"shortlist_most": 2, "binding_s": 4, "binding": "english", "binding_extends_s": 60}
+    ladder = {"increments": [{"from_cents": 0, "increment_cents": 100}], "soft_close_extension_s": 5}
+    auction = await stage.hold("two_stage", opens_in_s=-0.1, **terms, **ladder)
+    ada, bob, seller = (stage.live[who] for who in ("ada", "bob", "seller"))
+    orgs = {name: party.org_id for name, party in stage.people.items()}
+    for who in (ada, bob):
+        assert said(await who.indicate(auction, low_cents=5_000, high_cents=8_000)) == YES
+    await stage.until(auction, lambda s: s["stage"] == "shortlisting", "seller")
+    assert said(await ada.bid(auction, 5_000)) == ("rejected", "NOT_OPEN")
+    assert said(await seller.shortlist(auction, [orgs["ada"], orgs["bob"]], {})) == YES
+    began = await stage.until(auction, lambda s: s["stage"] == "binding", "seller")
+    assert said(await ada.proxy(auction, 4_000)) == ("rejected", "CONFIRM_NEEDED")
+    assert said(await ada.binding(auction, 1_000, reason="no media behind a third of it")) == YES
+    assert said(await ada.proxy(auction, 4_000)) == YES
+    assert said(await bob.bid(auction, 4_600)) == YES
+    assert said(await bob.withdraw(auction)) == ("rejected", "NOT_OPEN")
+    state = await stage.until(auction, lambda s: s["price_cents"] == 4_600)
+    assert state["closes_at"] > began["closes_at"]
+    assert await _sold(stage, auction) == [("bob", 4_600)]
+
+
+async def test_the_best_binding_bidders_better_their_bids_once(stage):
+    terms = TWO_STAGE | {"shortlist_most": 2, "binding_s": 1, "final_s": 2, "final_top": 2}
+    auction = await stage.hold("two_stage", opens_in_s=-0.1, **terms)
+    ada, bob, seller = (stage.live[who] for who in ("ada", "bob", "seller"))
+    orgs = {name: party.org_id for name, party in stage.people.items()}
+    for who in (ada, bob):
+        assert said(await who.indicate(auction, low_cents=5_000, high_cents=8_000)) == YES
+    await stage.until(auction, lambda s: s["stage"] == "shortlisting", "seller")
+    assert said(await seller.shortlist(auction, [orgs["ada"], orgs["bob"]], {})) == YES
+    await stage.until(auction, lambda s: s["stage"] == "binding", "bob")
+    assert said(await ada.binding(auction, 5_100)) == YES
+    assert said(await bob.binding(auction, 5_000)) == YES
+    await stage.until(auction, lambda s: s["stage"] == "final", "bob")
+    assert said(await bob.binding(auction, 5_000)) == ("rejected", "BID_TOO_LOW")
+    assert said(await bob.binding(auction, 6_000)) == YES
+    assert await _sold(stage, auction) == [("bob", 6_000)]
+
+
 async def test_of_several_pools_the_set_of_bids_that_brings_most_wins_and_each_pool_is_settled(stage):
     auction = await stage.hold(
         "packages",
