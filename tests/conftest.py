@@ -68,7 +68,7 @@ class Cluster:
 
 def _in_memory() -> Path | None:
     """Where memory serves as a disk with room to spare: there a fresh database costs a fifth. None: the usual place."""
-    place = Path("/dev/shm")  # noqa: S108 - the folder made in it is this user's alone
+    place = Path("/dev/shm")
     if not place.is_dir() or not os.access(place, os.W_OK):
         return None
     found = os.statvfs(place)

@@ -11,7 +11,7 @@ from market.kit.money import price_bps, show
 from market.settlement.documents.rendering import Document, canonical, render
 from market.settlement.rules import PAY_BUSINESS_DAYS, SIGN_BUSINESS_DAYS
 
-TEMPLATE = "psa_v3"
+TEMPLATE = "psa_v4"
 """The newest template. A template is never edited once agreements were made from it; a change is a new version."""
 __all__ = ["Deal", "Document", "Goods", "Signatory", "render", "state_facts"]
 _BLANK = "to be filled at the award"

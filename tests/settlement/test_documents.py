@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
@@ -20,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.text import TextBoxStyle
 from pyhanko.sign.timestamps import DummyTimeStamper
 from pyhanko.stamp import TextStampStyle
@@ -30,7 +32,7 @@ from market.bidding.sale_terms import SaleTerms
 from market.kit.actor import SYSTEM
 from market.kit.errors import NotFound
 from market.settlement import jobs, service
-from market.settlement.agreement import render, state_facts
+from market.settlement.agreement import TEMPLATE, render, state_facts
 from market.settlement.documents import sealing
 from market.settlement.documents.authority import SealUnusable, from_pkcs12, local
 from market.settlement.documents.checking import check
@@ -163,7 +165,7 @@ def plain(body: dict) -> str:
 
 def test_the_agreement_has_all_its_clauses():
     facts = state_facts(SELLER, GOODS, SCHEDULE, DEAL, sale_terms=SaleTerms())
-    found = typst.query(str(FOLDER / "psa_v3.typ"), "heading", sys_inputs={"facts": facts}, root=str(FOLDER))
+    found = typst.query(str(FOLDER / f"{TEMPLATE}.typ"), "heading", sys_inputs={"facts": facts}, root=str(FOLDER))
     assert [plain(each["body"]) for each in json.loads(found)] == CLAUSES
 
 
@@ -179,9 +181,28 @@ def test_a_deed_follows_from_its_facts_byte_for_byte(template):
     assert render(canonical(facts | {"agreement_sha256": "0" * 64})).sha256 != once.sha256
 
 
-def test_the_first_version_of_the_agreement_can_still_be_made():
-    facts = json.loads(state_facts(SELLER, GOODS, SCHEDULE, DEAL, sale_terms=SaleTerms())) | {"template": "psa_v1"}
+@pytest.mark.parametrize("template", ["psa_v1", "psa_v2", "psa_v3"])
+def test_earlier_versions_of_the_agreement_can_still_be_made(template):
+    facts = json.loads(state_facts(SELLER, GOODS, SCHEDULE, DEAL, sale_terms=SaleTerms())) | {"template": template}
     assert render(canonical(facts)).pdf.startswith(b"%PDF-")
+
+
+def test_the_fourth_version_says_what_the_third_said():
+    """It is set on fewer pages; no word of a clause or an exhibit has changed."""
+
+    def words(template):
+        text = (FOLDER / f"{template}.typ").read_text()
+        return text[text.index("= Definitions") : text.index('#exhibit("B")')]
+
+    assert words("psa_v4") == words("psa_v3")
+
+
+@pytest.mark.parametrize("deal", [DEAL, None])
+def test_the_agreement_is_of_six_pages(deal):
+    """Even where debtors live in every state, and as the specimen, whose blanks are longer than what fills them."""
+    goods = replace(GOODS, states=[f"{letter}{other}" for letter in "ABCDE" for other in "FGHIJKLMNO"])
+    pdf = render(state_facts(SELLER, goods, SCHEDULE, deal, sale_terms=SaleTerms())).pdf
+    assert PdfFileReader(BytesIO(pdf)).root["/Pages"]["/Count"] == 6
 
 
 def test_the_local_authority_is_made_once_and_kept_to_its_owner(tmp_path):

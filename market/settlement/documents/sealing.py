@@ -27,7 +27,7 @@ from market.settlement.documents.authority import Authority
 Frames: TypeAlias = Mapping[str, tuple[int, int, int, int]]
 
 SIGNATURE_PAGE: Frames = {"Seller": (70, 510, 287, 602), "Buyer": (308, 510, 525, 602)}
-"""Where the agreement's last page has its frames: points from the lower left corner of A4. See templates/psa_v3.typ."""
+"""Where the agreement's last page has its frames: points from the lower left corner of A4. See templates/psa_v4.typ."""
 _TSA_TIMEOUT_S = 15
 
 
