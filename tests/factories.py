@@ -39,6 +39,7 @@ from market.portfolios import service as portfolios
 from market.portfolios.nda import NDA_VERSION
 from market.portfolios.rules import Circle, KeyPurpose, MappingOrder, Pool, PoolOrder, Portfolio, Selection, key_context
 from market.portfolios.store import pools as pool_store
+from market.portfolios.traits import Traits
 from market.portfolios.upload import seal_upload
 from market.settlement import jobs as settlement_jobs
 from market.settlement import service as settlements
@@ -429,6 +430,16 @@ _BARE_POOL = text("""INSERT INTO pool
 BALANCES = (*[1_000_00] * 199, 51_000_00)
 
 
+def some_traits(account_count: int, states: Sequence[str] = ("CA", "NY")) -> Traits:
+    """Credit cards of persons in these states in turn, charged off 400 days before the cut-off."""
+    return Traits(
+        [states[number % len(states)] for number in range(account_count)],
+        ["CREDIT CARD"] * account_count,
+        ["PERSON"] * account_count,
+        [400] * account_count,
+    )
+
+
 async def bare_pool(
     context: Context,
     seller: Party,
@@ -436,6 +447,7 @@ async def bare_pool(
     debtor_states: Sequence[str] = ("CA", "NY"),
     currency: str = "USD",
     balances: Sequence[int] = BALANCES,
+    traits: Traits | None = None,
 ) -> UUID:
     """A ready pool of (usually) 250,000.00 face value without files behind it: enough to be auctioned, in milliseconds."""
     pool_id, portfolio_id = context.chance.new_id(), context.chance.new_id()
@@ -447,6 +459,7 @@ async def bare_pool(
         await tx.execute(_BARE_PORTFOLIO, shared)
         await tx.execute(_BARE_POOL, shared | of_pool)
         await pool_store.add_balances(tx, pool_id, balances)
+        await pool_store.add_traits(tx, pool_id, traits or some_traits(len(balances), debtor_states))
     return pool_id
 
 
@@ -582,11 +595,9 @@ async def deposit_for(context: Context, party: Party, auction: Auction, *, key: 
         return await settlements.place_deposit(tx, party.actor, auction.auction_id, key, now=context.clock.now())
 
 
-async def keyed_pool(
-    context: Context, seller: Party, balances: Sequence[int] = BALANCES, *, currency: str = "USD"
-) -> UUID:
+async def keyed_pool(context: Context, seller: Party, balances: Sequence[int] = BALANCES, **made: Any) -> UUID:
     """A bare pool whose keys exist, so that its sale can be released; the files they open do not."""
-    pool_id = await bare_pool(context, seller, balances=balances, currency=currency)
+    pool_id = await bare_pool(context, seller, balances=balances, **made)
     add = text("INSERT INTO pool_key VALUES (:pool_id, :purpose, :org_id, :wrapped)")
     async with context.db.begin(SYSTEM) as tx:
         for purpose in KeyPurpose.SALE, KeyPurpose.COMMIT:

@@ -9,6 +9,7 @@ import httpx
 from market.client.afterwards import AfterwardsClient
 from market.client.auctions import AuctionsClient
 from market.client.compliance import ComplianceClient
+from market.client.flows import FlowsClient
 from market.client.formats import FormatsClient
 from market.client.live import LiveClient
 from market.client.officers import OfficersClient
@@ -35,6 +36,7 @@ class MarketClient(
     RailsClient,
     AfterwardsClient,
     OnwardClient,
+    FlowsClient,
     ScreeningClient,
 ):
     """Use as an async context manager. One per user: it keeps the session of `sign_in`, or uses an API key.

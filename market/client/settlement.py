@@ -138,11 +138,14 @@ class Signature(Struct, frozen=True):
 
 
 class Settlement(Struct, frozen=True, kw_only=True):
-    """`due_cents` is what the buyer pays beyond its deposit, with `payment_reference` on the wire."""
+    """`due_cents` is what the buyer pays beyond its deposit, with `payment_reference` on the wire.
+
+    Its `origin` is an auction (`auction_id`) or a forward flow (`delivery_id`).
+    """
 
     settlement_id: UUID
     payment_reference: str
-    auction_id: UUID
+    auction_id: UUID | None
     pool_id: UUID
     seller_org_id: UUID
     buyer_org_id: UUID
@@ -165,6 +168,8 @@ class Settlement(Struct, frozen=True, kw_only=True):
     penalty_cents: int = 0
     penalty_paid_cents: int = 0
     held: bool = False
+    origin: str = "auction"
+    delivery_id: UUID | None = None
     signatures: tuple[Signature, ...] | None = None
 
 

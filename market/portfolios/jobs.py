@@ -189,10 +189,12 @@ async def cut_pool(context: Context) -> bool:
 
 
 async def _record_pool(context: Context, tx: AsyncSession, pool: Pool, job: work.MaskJob, made: work.CutPool) -> None:
-    if (len(made.balances), made.balances.sum()) != (made.account_count, made.face_value_cents):
+    counted = (len(made.balances), len(made.traits.states), made.balances.sum())
+    if counted != (made.account_count, made.account_count, made.face_value_cents):
         raise AssertionError("a pool is the sum of its accounts")
     await saleability_store.replace_prints(tx, pool.pool_id, made.prints)
     await pool_store.add_balances(tx, pool.pool_id, made.balances.tolist())
+    await pool_store.add_traits(tx, pool.pool_id, made.traits)
     for purpose, key in ((KeyPurpose.SALE, job.sale_key), (KeyPurpose.COMMIT, job.commit_key)):
         wrapped = await asyncio.to_thread(context.vault.wrap, key, key_context(purpose, pool.pool_id))
         await pool_store.add_pool_key(tx, pool, purpose, wrapped)

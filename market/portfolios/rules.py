@@ -192,7 +192,7 @@ class PoolOrder:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """What one auction sells. Everything from `account_count` on is None until the pool has been cut."""
+    """What one auction, or one period of a forward flow, sells. Everything from `account_count` on is None until the pool has been cut."""
 
     pool_id: UUID
     portfolio_id: UUID
@@ -222,6 +222,7 @@ class Pool:
     leaves: KeptFile | None = None
     offered_at: datetime | None = None
     auction_id: UUID | None = None
+    flow_id: UUID | None = None
     sold_at: datetime | None = None
 
 

@@ -20,6 +20,7 @@ from market.kit.files import FileStore
 from market.portfolios.fingerprints import Prints, prints
 from market.portfolios.rules import KeptFile, Refusal, Selection, header_digest
 from market.portfolios.tapes import SealedTape, is_value, opened, refusal_of
+from market.portfolios.traits import Traits
 from market.portfolios.turns import Turn
 from masking import intake
 from masking.accounts import FACE, Validator
@@ -28,6 +29,7 @@ from masking.detect import detect, suggest
 from masking.limits import ROW, IntakeError, Limits, RefusedRow
 from masking.policy import Mapping, PolicyError
 from masking.pools import Selection as Rule
+from masking.pools import ages
 from masking.preparing import PoolKeys, prepare_pool
 from masking.publishing import LeakGateRefused, publish_pool
 from masking.report import PoolReport, plain
@@ -88,7 +90,7 @@ class NothingAccepted:
 class CutPool:
     """A pool that passed the leak gate; `disclosed` counts the time-barred accounts in it, `prints` are its fingerprints.
 
-    `balances` are those of its accounts, in the order of the sale file.
+    `balances` and `traits` are those of its accounts, in the order of the sale file.
     """
 
     preview: KeptFile
@@ -105,13 +107,14 @@ class CutPool:
     disclosed: dict[str, int]
     prints: Prints
     balances: Whole
+    traits: Traits
 
 
 @dataclass(frozen=True)
 class Cut(Rule):
     """The rule of the last turn: what its selection meets and no earlier turn took, of what may be sold.
 
-    Collects the states that it met and the balances, and counts the accounts that are sold although they are time-barred.
+    Collects the states that it met, the balances and the traits, and counts the accounts that are sold although they are time-barred.
     """
 
     turns: tuple[Turn, ...] = ()
@@ -121,6 +124,7 @@ class Cut(Rule):
     state_sums: dict[str, dict[str, int]] = field(default_factory=dict)
     disclosed: Counter[str] = field(default_factory=Counter)
     balances: list[Whole] = field(default_factory=list)
+    traits: Traits = field(default_factory=lambda: Traits([], [], [], []))
 
     def chosen(self, accounts: pa.Table, *, cut_off_on: date) -> Flags:
         """Which accounts of a typed chunk belong to the last turn; of a cut without turns, all that may be sold."""
@@ -133,14 +137,28 @@ class Cut(Rule):
                 mine &= ~taken[place]
             taken.append(mine)
         last = taken[-1] if taken else saleable
+        chosen = accounts.filter(pa.array(last))
         if "state" in accounts.column_names:
-            self._count_states(accounts.filter(pa.array(last)))
+            self._count_states(chosen)
+        self._note_traits(chosen, cut_off_on)
         told = last & np.isin(rows, self.disclosed_rows)
         self.disclosed["account_count"] += int(told.sum())
         faces = whole(accounts.column(FACE))
         self.disclosed["face_value_cents"] += int(faces[told].sum())
         self.balances.append(faces[last])
         return last
+
+    def _note_traits(self, chosen: pa.Table, cut_off_on: date) -> None:
+        """What a forward flow may ask of these accounts, put on record with the balances."""
+        for name, kept in (
+            ("state", self.traits.states),
+            ("debt_type", self.traits.debt_types),
+            ("debtor_type", self.traits.debtor_types),
+        ):
+            known = name in chosen.column_names
+            kept.extend(value or None for value in (chosen.column(name).to_pylist() if known else [None] * len(chosen)))
+        days, known_days = ages(chosen, cut_off_on=cut_off_on)
+        self.traits.ages_days.extend(int(day) if known else None for day, known in zip(days, known_days, strict=True))
 
     def _count_states(self, chosen: pa.Table) -> None:
         """Accounts and face value by debtor state: what a buyer without a licence there is told."""
@@ -252,6 +270,7 @@ def cut_pool(job: MaskJob) -> CutPool | Refusal:
             disclosed=dict(cut.disclosed),
             prints=prints,
             balances=np.concatenate(cut.balances),
+            traits=cut.traits,
         )
 
 

@@ -11,17 +11,20 @@ from market.kit.money import price_bps, show
 from market.settlement.documents.rendering import Document, canonical, render
 from market.settlement.rules import PAY_BUSINESS_DAYS, SIGN_BUSINESS_DAYS
 
-TEMPLATE = "psa_v4"
-"""The newest template. A template is never edited once agreements were made from it; a change is a new version."""
-__all__ = ["Deal", "Document", "Goods", "Signatory", "render", "state_facts"]
+TEMPLATE, FLOW_TEMPLATE = "psa_v4", "psa_flow_v1"
+"""The newest templates, of an award and of a delivery into a forward flow.
+
+A template is never edited once agreements were made from it; a change is a new version.
+"""
+__all__ = ["Deal", "Document", "Goods", "Signatory", "UnderFlow", "render", "state_facts"]
 _BLANK = "to be filled at the award"
-_RESALE = (
+RESALE = (
     "The Buyer does not resell an Account",
     "An Account may be resold once",
     "An Account may be resold twice",
     "An Account may be resold three times",
 )
-_LAW = "the law of the Seller's seat, without its conflict rules"
+LAW = "the law of the Seller's seat, without its conflict rules"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +68,39 @@ class Deal:
     seller_tax_cents: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnderFlow:
+    """The forward flow agreement that a delivery is made under, and the period that it is for."""
+
+    reference: str
+    dated_at: datetime
+    agreement_sha256: str
+    price_bps: int
+    first_on: date
+    last_on: date
+
+
 def state_facts(
-    seller: Signatory, goods: Goods, schedule: Schedule, deal: Deal | None, *, sale_terms: SaleTerms
+    seller: Signatory,
+    goods: Goods,
+    schedule: Schedule,
+    deal: Deal | None,
+    *,
+    sale_terms: SaleTerms,
+    flow: UnderFlow | None = None,
 ) -> str:
-    """The agreement's facts as canonical JSON: of a deal, or with blanks (a specimen) if `deal` is None."""
+    """The agreement's facts as canonical JSON: of a deal, or with blanks (a specimen) if `deal` is None.
+
+    With `flow` it is the agreement of a delivery, which names the forward flow.
+    """
     money = goods.currency
-    facts = {
+    facts: dict[str, object] = {
         "template": TEMPLATE,
         "specimen": deal is None,
         "reference": deal.reference if deal else "PSA-SPECIMEN",
         "dated": f"{deal.dated_at:%Y-%m-%d}" if deal else _BLANK,
-        "seller": _signatory(seller),
-        "buyer": _signatory(deal.buyer) if deal else {"name": f"Buyer ({_BLANK})", "registration": _BLANK},
+        "seller": signatory_facts(seller),
+        "buyer": signatory_facts(deal.buyer) if deal else {"name": f"Buyer ({_BLANK})", "registration": _BLANK},
         "pool": {
             "id": str(goods.pool_id),
             "name": goods.name,
@@ -86,11 +110,7 @@ def state_facts(
             "states": ", ".join(goods.states) or "none named in the listing",
         },
         "price": _price(goods, deal),
-        "commission": {
-            "tiers": [[show(tier.from_cents, money), _per_cent(tier.rate_bps)] for tier in schedule.tiers],
-            "minimum": show(schedule.minimum_cents, money),
-            "payer": {"buyer": "the Buyer", "seller": "the Seller", "split": "both in halves"}[schedule.payer],
-        },
+        "commission": commission_facts(schedule, money),
         "schedule": {
             name: asdict(goods)[name]
             for name in ("sale_file_sha256", "masked_sha256", "tape_version", "commitment_root")
@@ -99,21 +119,41 @@ def state_facts(
             "sign_days": str(SIGN_BUSINESS_DAYS),
             "pay_days": str(PAY_BUSINESS_DAYS),
             "putback_days": str(sale_terms.putback_days),
-            "holdback": _per_cent(sale_terms.holdback_bps),
-            "forfeit_seller": _per_cent(sale_terms.forfeit_seller_bps),
-            "penalty": _per_cent(sale_terms.penalty_bps),
+            "holdback": per_cent(sale_terms.holdback_bps),
+            "forfeit_seller": per_cent(sale_terms.forfeit_seller_bps),
+            "penalty": per_cent(sale_terms.penalty_bps),
             "media_days": str(sale_terms.media_days),
-            "resale": _RESALE[sale_terms.most_resales],
-            "law": _LAW,
+            "resale": RESALE[sale_terms.most_resales],
+            "law": LAW,
         },
     }
+    if flow is not None:
+        facts |= {
+            "template": FLOW_TEMPLATE,
+            "flow": {
+                "reference": flow.reference,
+                "dated": f"{flow.dated_at:%Y-%m-%d}",
+                "sha256": flow.agreement_sha256,
+                "period": f"{flow.first_on:%Y-%m-%d} to {flow.last_on:%Y-%m-%d}",
+                "price": per_cent(flow.price_bps),
+            },
+        }
     return canonical(facts)
+
+
+def commission_facts(schedule: Schedule, currency: str) -> dict[str, object]:
+    """A schedule as documents show it."""
+    return {
+        "tiers": [[show(tier.from_cents, currency), per_cent(tier.rate_bps)] for tier in schedule.tiers],
+        "minimum": show(schedule.minimum_cents, currency),
+        "payer": {"buyer": "the Buyer", "seller": "the Seller", "split": "both in halves"}[schedule.payer],
+    }
 
 
 _PRICES = ("hammer", "per_cent", "buyer_fee", "seller_fee", "buyer_tax", "seller_tax", "total", "deposit")
 
 
-def _signatory(party: Signatory) -> dict[str, str]:
+def signatory_facts(party: Signatory) -> dict[str, str]:
     return {"name": party.name, "registration": f"{party.country} {party.registration_number}"}
 
 
@@ -123,7 +163,7 @@ def _price(goods: Goods, deal: Deal | None) -> dict[str, str]:
     money = goods.currency
     return {
         "hammer": show(deal.hammer_cents, money),
-        "per_cent": _per_cent(price_bps(deal.hammer_cents, goods.face_value_cents)),
+        "per_cent": per_cent(price_bps(deal.hammer_cents, goods.face_value_cents)),
         "buyer_fee": show(deal.buyer_fee_cents, money),
         "seller_fee": show(deal.seller_fee_cents, money),
         "buyer_tax": show(deal.buyer_tax_cents, money),
@@ -133,5 +173,5 @@ def _price(goods: Goods, deal: Deal | None) -> dict[str, str]:
     }
 
 
-def _per_cent(bps: int) -> str:
+def per_cent(bps: int) -> str:
     return f"{bps // 100}.{bps % 100:02d} %"

@@ -22,7 +22,7 @@ _CHECK_EVERY, _CHECK_AGAIN = timedelta(hours=24), timedelta(minutes=10)
 
 
 async def follow_journal(context: Context) -> bool:
-    """An award opens a settlement, an end without a sale frees the deposits, a newcomer gets its payment reference."""
+    """An award or a delivery opens a settlement, an end without a sale frees the deposits, a newcomer gets its payment reference."""
 
     async def act(tx: AsyncSession, entry: Entry) -> None:
         match entry.kind:
@@ -36,6 +36,8 @@ async def follow_journal(context: Context) -> bool:
                 )
             case "second_offer.accepted":
                 await service.open_accepted(tx, UUID(entry.body["offer_id"]), chance=context.chance)
+            case "flow.delivered":
+                await service.open_delivered(tx, UUID(entry.body["delivery_id"]), chance=context.chance)
             case "second_offer.declined":
                 await service.free_pool(tx, UUID(entry.body["offer_id"]))
             case "organisation.registered":
@@ -87,8 +89,14 @@ async def pass_deadlines(context: Context) -> bool:
     return any(done)
 
 
+async def pass_flows(context: Context) -> bool:
+    """Periods of forward flows that nobody delivered for are missed; proposals lapse, and what has run out is over."""
+    missed = await _each(context, service.due_periods, service.pass_period)
+    return await _each(context, service.due_flows, service.pass_flow) or missed
+
+
 async def _each(
-    context: Context, find: Callable[..., Awaitable[Sequence[UUID]]], act: Callable[..., Awaitable[bool]]
+    context: Context, find: Callable[..., Awaitable[Sequence[UUID | tuple[UUID, int]]]], act: Callable[..., Awaitable[bool]]
 ) -> bool:
     """What is found is acted on, one after the other, each alone; whether anything was done."""
     now = context.clock.now()
@@ -97,15 +105,15 @@ async def _each(
     return any([await _alone(context, act, each, now) for each in found])
 
 
-async def _alone(context: Context, act: Callable[..., Awaitable[bool]], subject_id: UUID, now: datetime) -> bool:
+async def _alone(context: Context, act: Callable[..., Awaitable[bool]], subject: object, now: datetime) -> bool:
     """A fault is logged and holds up nobody else; trouble of the database itself is the worker's to wait out."""
     try:
         async with context.db.begin(SYSTEM) as tx:
-            return await act(tx, subject_id, now=now)
+            return await act(tx, subject, now=now)
     except Transient:
         raise
     except Exception as error:  # noqa: BLE001 - one sale's fault must not hold up the others
-        _log.error("fault in what was due", act=act.__name__, subject_id=str(subject_id), exc_info=error)
+        _log.error("fault in what was due", act=act.__name__, subject=str(subject), exc_info=error)
         return False
 
 
@@ -140,5 +148,6 @@ TICKS = (
     apply_funds,
     pay_put_backs,
     pass_deadlines,
+    pass_flows,
     doubt_payouts,
 )

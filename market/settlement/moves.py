@@ -131,6 +131,8 @@ def deposits_freed(held: Sequence[HeldDeposit]) -> list[Move]:
 
 def deposit_applied(settlement: Settlement, held: HeldDeposit) -> list[Move]:
     """The winner's deposit passes into escrow, as far as the price needs it."""
+    if settlement.auction_id is None:
+        raise AssertionError("only a bidder has a deposit")
     return [
         Resolve(
             resolution_id=derived_id("deposit applied", held.transfer_id),

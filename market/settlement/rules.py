@@ -77,6 +77,13 @@ class Party(StrEnum):
     BUYER = "buyer"
 
 
+class Origin(StrEnum):
+    """What made the sale: an award, or a delivery under an agreement that was made once."""
+
+    AUCTION = "auction"
+    FORWARD_FLOW = "forward_flow"
+
+
 class PayoutState(StrEnum):
     ORDERED = "ordered"
     SENT = "sent"
@@ -189,11 +196,14 @@ def arrow(step: Step) -> tuple[frozenset[State], State]:  # noqa: C901, PLR0912 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """One sale on its way from award to title. Amounts in minor units of `currency`; `deposit_cents` lie in escrow."""
+    """One sale on its way from award to title. Amounts in minor units of `currency`; `deposit_cents` lie in escrow.
+
+    It comes from an auction's award, or from a delivery into a forward flow: one of `auction_id` and `delivery_id` is set.
+    """
 
     settlement_id: UUID
     reference: str
-    auction_id: UUID
+    auction_id: UUID | None
     pool_id: UUID
     seller_org_id: UUID
     buyer_org_id: UUID
@@ -205,6 +215,7 @@ class Settlement:
     deposit_cents: int
     state: State
     awarded_at: datetime
+    """When the auction was awarded, or the pool delivered."""
     sign_by_at: datetime | None
     pay_by_at: datetime | None
     putback_until_at: datetime | None
@@ -228,6 +239,7 @@ class Settlement:
     penalty_cents: int = 0
     penalty_paid_cents: int = 0
     """What of the penalty of a seller in default has reached the buyer."""
+    delivery_id: UUID | None = None
     held_since_at: datetime | None = None
     """Since when compliance holds the sale; no step is taken and no deadline passes meanwhile."""
 
@@ -253,6 +265,10 @@ class Settlement:
     def proceeds_cents(self) -> int:
         """What the seller receives with the release; what is held back comes when the window closes."""
         return self.hammer_cents - self.seller_fee_cents - self.seller_tax_cents - self.holdback_cents
+
+    @property
+    def origin(self) -> Origin:
+        return Origin.AUCTION if self.delivery_id is None else Origin.FORWARD_FLOW
 
     def party(self, org_id: UUID | None) -> Party | None:
         """Which side an organisation is on; None for everybody else."""

@@ -2,7 +2,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, ForeignKey, Index, UniqueConstraint, Uuid
+from sqlalchemy import ARRAY, BigInteger, ForeignKey, Index, Text, UniqueConstraint, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from market.db.base import WRAP, Base
@@ -99,7 +99,10 @@ class MappingTemplateRow(Base):
 
 
 class PoolRow(Base):
-    """`excluded_pool_ids` are the pools whose accounts were taken before: what a pool holds is fixed when it is asked for."""
+    """`excluded_pool_ids` are the pools whose accounts were taken before: what a pool holds is fixed when it is asked for.
+
+    On offer or sold, it is so in an auction or, delivered, in a forward flow.
+    """
 
     __tablename__ = "pool"
 
@@ -133,6 +136,7 @@ class PoolRow(Base):
     leaves_size_bytes: Mapped[int | None]
     offered_at: Mapped[datetime | None]
     auction_id: Mapped[UUID | None]
+    flow_id: Mapped[UUID | None] = mapped_column(ForeignKey("forward_flow.flow_id"), index=True)
     circle: Mapped[str | None]
     sold_at: Mapped[datetime | None]
     created_by: Mapped[UUID] = mapped_column(ForeignKey("person.user_id"), index=True)
@@ -163,6 +167,19 @@ class PoolBalanceRow(Base):
     pool_id: Mapped[UUID] = mapped_column(ForeignKey("pool.pool_id"), primary_key=True)
     first_row: Mapped[int] = mapped_column(primary_key=True)
     balances_cents: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+
+
+class PoolTraitRow(Base):
+    """What a forward flow may ask of accounts, in the rows of `PoolBalanceRow`; None where it is not known. Append-only."""
+
+    __tablename__ = "pool_trait"
+
+    pool_id: Mapped[UUID] = mapped_column(ForeignKey("pool.pool_id"), primary_key=True)
+    first_row: Mapped[int] = mapped_column(primary_key=True)
+    states: Mapped[list[str | None]] = mapped_column(ARRAY(Text))
+    debt_types: Mapped[list[str | None]] = mapped_column(ARRAY(Text))
+    debtor_types: Mapped[list[str | None]] = mapped_column(ARRAY(Text))
+    ages_days: Mapped[list[int | None]] = mapped_column(ARRAY(BigInteger))
 
 
 class NdaAcceptanceRow(Base):

@@ -122,11 +122,14 @@ class BankEntryRow(Base):
 
 
 class SettlementRow(Base):
+    """Of an auction's award, or of a delivery into a forward flow: one of `auction_id` and `delivery_id` is set."""
+
     __tablename__ = "settlement"
 
     settlement_id: Mapped[UUID] = mapped_column(primary_key=True)
     reference: Mapped[str] = mapped_column(unique=True)
-    auction_id: Mapped[UUID] = mapped_column(ForeignKey("auction.auction_id"))
+    auction_id: Mapped[UUID | None] = mapped_column(ForeignKey("auction.auction_id"))
+    delivery_id: Mapped[UUID | None] = mapped_column(ForeignKey("forward_flow_delivery.delivery_id"), unique=True)
     pool_id: Mapped[UUID] = mapped_column(ForeignKey("pool.pool_id"), index=True)
     seller_org_id: Mapped[UUID] = mapped_column(ForeignKey(_ORG), index=True)
     buyer_org_id: Mapped[UUID] = mapped_column(ForeignKey(_ORG), index=True)
@@ -164,9 +167,9 @@ class SettlementRow(Base):
     penalty_paid_cents: Mapped[int]
 
     __table_args__ = (
+        Index("ix_settlement_auction_id_pool_id", "auction_id", "pool_id"),
         Index(
-            "uq_settlement_auction_id_pool_id",
-            "auction_id",
+            "uq_settlement_pool_id",
             "pool_id",
             unique=True,
             postgresql_where=text("state NOT IN ('sign_default', 'buyer_default', 'seller_default', 'cancelled')"),

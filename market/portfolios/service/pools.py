@@ -117,6 +117,24 @@ async def mark_offered(tx: AsyncSession, actor: Actor, pool_id: UUID, auction_id
     Locks its row, and everybody else's offers until the transaction ends. Raises `AccountsOnOffer` when one of its accounts
     is on offer or sold in another pool.
     """
+    await _require_sold_once(tx, pool_id)
+    await store.offer_pool(tx, pool_id, auction_id, circle)
+    await journal.append(tx, actor, f"pool:{pool_id}", "pool.offered", {"auction_id": auction_id})
+    return _existing(await store.find_pool(tx, pool_id))
+
+
+async def mark_delivered(tx: AsyncSession, actor: Actor, pool_id: UUID, flow_id: UUID) -> Pool:
+    """A ready pool is delivered into a forward flow; from now on the flow's buyer may see it, and nobody else.
+
+    It locks and raises what `mark_offered` does.
+    """
+    await _require_sold_once(tx, pool_id)
+    await store.deliver_pool(tx, pool_id, flow_id)
+    await journal.append(tx, actor, f"pool:{pool_id}", "pool.delivered", {"flow_id": flow_id})
+    return _existing(await store.find_pool(tx, pool_id))
+
+
+async def _require_sold_once(tx: AsyncSession, pool_id: UUID) -> None:
     await offerable_pool(tx, pool_id)
     overlaps = await saleability_store.lock_and_find_overlaps(tx, pool_id)
     if overlaps:
@@ -125,24 +143,21 @@ async def mark_offered(tx: AsyncSession, actor: Actor, pool_id: UUID, auction_id
             f"{count} accounts of this pool are on offer or sold in {len(overlaps)} other pools; compliance was told",
             account_count=count,
         )
-    await store.offer_pool(tx, pool_id, auction_id, circle)
-    await journal.append(tx, actor, f"pool:{pool_id}", "pool.offered", {"auction_id": auction_id})
-    return _existing(await store.find_pool(tx, pool_id))
 
 
 async def mark_sold(tx: AsyncSession, actor: Actor, pool_id: UUID) -> Pool:
     """The pool on offer has a new owner: it can never be offered again. Locks its row. Raises `PoolNotThere`."""
     pool = await _on_offer(tx, pool_id)
     await store.sell_pool(tx, pool_id)
-    await journal.append(tx, actor, f"pool:{pool_id}", "pool.sold", {"auction_id": pool.auction_id})
+    await journal.append(tx, actor, f"pool:{pool_id}", "pool.sold", _where(pool))
     return _existing(await store.find_pool(tx, pool_id))
 
 
 async def mark_unsold(tx: AsyncSession, actor: Actor, pool_id: UUID) -> Pool:
     """The pool on offer found no buyer: it is ready to be offered again. Locks its row. Raises `PoolNotThere`."""
     pool = await _on_offer(tx, pool_id)
-    await store.save_pool(tx, pool_id, PoolState.READY, auction_id=None)
-    await journal.append(tx, actor, f"pool:{pool_id}", "pool.unsold", {"auction_id": pool.auction_id})
+    await store.save_pool(tx, pool_id, PoolState.READY, auction_id=None, flow_id=None)
+    await journal.append(tx, actor, f"pool:{pool_id}", "pool.unsold", _where(pool))
     return _existing(await store.find_pool(tx, pool_id))
 
 
@@ -189,6 +204,10 @@ async def _on_offer(tx: AsyncSession, pool_id: UUID) -> Pool:
     if pool.state is not PoolState.OFFERED:
         raise PoolNotThere(f"the pool is {pool.state.value}, not on offer")
     return pool
+
+
+def _where(pool: Pool) -> dict[str, UUID | None]:
+    return {"flow_id": pool.flow_id} if pool.flow_id else {"auction_id": pool.auction_id}
 
 
 def _existing(pool: Pool | None) -> Pool:

@@ -9,10 +9,11 @@ from uuid import UUID
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, bindparam, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from market.db.tables.portfolios import PoolBalanceRow, PoolKeyRow, PoolRow
+from market.db.tables.portfolios import PoolBalanceRow, PoolKeyRow, PoolRow, PoolTraitRow
 from market.kit.pages import PageRequest
 from market.portfolios.rules import Circle, KeyPurpose, Pool, PoolState, Selection
 from market.portfolios.store.rows import before, free, kept_file, refusal_of, stored
+from market.portfolios.traits import Traits
 
 
 async def add_pools(tx: AsyncSession, pools: Sequence[Pool]) -> None:
@@ -125,6 +126,12 @@ async def lock_tape_offered_elsewhere(tx: AsyncSession, pool: Pool) -> bool:
     return bool(await tx.scalar(select(func.tape_offered_elsewhere(pool.tape_version, pool.portfolio_id))))
 
 
+async def deliver_pool(tx: AsyncSession, pool_id: UUID, flow_id: UUID) -> None:
+    """Delivered from now, by the database's clock, and to be seen by the flow's buyer alone."""
+    circle = Circle.INVITED.value
+    await save_pool(tx, pool_id, PoolState.OFFERED, flow_id=flow_id, circle=circle, offered_at=func.clock_timestamp())
+
+
 async def offer_pool(tx: AsyncSession, pool_id: UUID, auction_id: UUID, circle: Circle) -> None:
     """On offer from now, by the database's clock."""
     await save_pool(
@@ -169,6 +176,24 @@ async def add_balances(tx: AsyncSession, pool_id: UUID, balances_cents: Sequence
     )
 
 
+async def add_traits(tx: AsyncSession, pool_id: UUID, traits: Traits) -> None:
+    """Put on record what a forward flow may ask of every account, in the order of the sale file."""
+    await tx.execute(
+        insert(PoolTraitRow),
+        [
+            {
+                "pool_id": pool_id,
+                "first_row": at + 1,
+                "states": traits.states[at : at + _BALANCES_TO_A_ROW],
+                "debt_types": traits.debt_types[at : at + _BALANCES_TO_A_ROW],
+                "debtor_types": traits.debtor_types[at : at + _BALANCES_TO_A_ROW],
+                "ages_days": traits.ages_days[at : at + _BALANCES_TO_A_ROW],
+            }
+            for at in range(0, len(traits.states), _BALANCES_TO_A_ROW)
+        ],
+    )
+
+
 async def balances(tx: AsyncSession, pool_id: UUID, row_numbers: Sequence[int]) -> dict[int, int]:
     """Row of the sale file -> balance on record."""
     found = await tx.execute(_BALANCES, {"pool_id": pool_id, "row_numbers": list(row_numbers)})
@@ -208,5 +233,6 @@ def _pool(row: PoolRow) -> Pool:
         leaves=kept_file(row.leaves_sha256, row.leaves_size_bytes),
         offered_at=row.offered_at,
         auction_id=row.auction_id,
+        flow_id=row.flow_id,
         sold_at=row.sold_at,
     )

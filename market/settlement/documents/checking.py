@@ -17,7 +17,10 @@ from market.settlement.documents.rendering import render
 
 MAX_BYTES = 20_000_000
 _MAX_FACTS_BYTES = 200_000
-_FIELDS = {"psa": {"Seller", "Buyer"}, "bill_of_sale": {"Seller"}, "affidavit": {"Platform"}, "receipt": {"Platform"}}
+_FIELDS = {
+    "psa": {"Seller", "Buyer"}, "psa_flow": {"Seller", "Buyer"}, "bill_of_sale": {"Seller"},
+    "bill_of_sale_flow": {"Seller"}, "affidavit": {"Platform"}, "receipt": {"Platform"},
+}  # fmt: skip
 """Who must have sealed what, by the template's name without its version."""
 
 

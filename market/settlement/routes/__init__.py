@@ -6,6 +6,7 @@ from market.settlement.routes import (
     afterwards,
     books,
     files,
+    flows,
     money,
     onward,
     orders,
@@ -31,5 +32,6 @@ HANDLERS: list[ControllerRouterHandler] = [
     *sales.HANDLERS,
     *afterwards.HANDLERS,
     *onward.HANDLERS,
+    *flows.HANDLERS,
     *files.HANDLERS,
 ]

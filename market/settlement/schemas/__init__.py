@@ -18,6 +18,17 @@ from market.settlement.schemas.afterwards import (
     TitleChain,
     TitleLinkView,
 )
+from market.settlement.schemas.flows import (
+    FlowAcceptanceIn,
+    FlowDeliveryIn,
+    FlowEndIn,
+    FlowFindingList,
+    FlowFindingView,
+    FlowIn,
+    FlowPage,
+    FlowPeriodView,
+    FlowView,
+)
 from market.settlement.schemas.money import (
     BankAccountIn,
     BankAccountView,
@@ -104,6 +115,15 @@ __all__ = [
     "DisputeList",
     "DisputeView",
     "DivergenceView",
+    "FlowAcceptanceIn",
+    "FlowDeliveryIn",
+    "FlowEndIn",
+    "FlowFindingList",
+    "FlowFindingView",
+    "FlowIn",
+    "FlowPage",
+    "FlowPeriodView",
+    "FlowView",
     "HoldIn",
     "ImportView",
     "ImportsView",

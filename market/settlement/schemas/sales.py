@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from market.kit.errors import Malformed
 from market.kit.pages import Page
-from market.settlement.rules import Party, Settlement, State
+from market.settlement.rules import Origin, Party, Settlement, State
 from market.settlement.service import Signing
 from market.settlement.store.documents import SealedDocument
 from market.settlement.store.settlements import KeyGrant, Signature
@@ -29,12 +29,13 @@ class SignatureView(Struct, frozen=True, forbid_unknown_fields=True):
 class SettlementView(Struct, frozen=True, forbid_unknown_fields=True):
     """`due_cents` is what the buyer pays beyond its deposit; `payment_reference` belongs on that wire.
 
+    It comes from an award (`auction_id`), or from a delivery into a forward flow (`delivery_id`; `awarded_at` is when).
     A seller in default owes the buyer `penalty_cents`. A `held` sale stands still: its deadlines do not run.
     """
 
     settlement_id: UUID
     payment_reference: str
-    auction_id: UUID
+    auction_id: UUID | None
     pool_id: UUID
     seller_org_id: UUID
     buyer_org_id: UUID
@@ -57,6 +58,8 @@ class SettlementView(Struct, frozen=True, forbid_unknown_fields=True):
     penalty_cents: int
     penalty_paid_cents: int
     held: bool
+    origin: Origin
+    delivery_id: UUID | None
     signatures: list[SignatureView] | None = None
     """Null in lists."""
 
@@ -68,7 +71,7 @@ class SettlementView(Struct, frozen=True, forbid_unknown_fields=True):
             sale.currency, sale.state, sale.hammer_cents, sale.buyer_fee_cents, sale.seller_fee_cents,
             sale.buyer_tax_cents, sale.seller_tax_cents, sale.price_cents, sale.deposit_cents, sale.due_cents, sale.proceeds_cents, sale.awarded_at,
             sale.sign_by_at, sale.pay_by_at, sale.putback_until_at, sale.ended_at,
-            sale.penalty_cents, sale.penalty_paid_cents, sale.held_since_at is not None,
+            sale.penalty_cents, sale.penalty_paid_cents, sale.held_since_at is not None, sale.origin, sale.delivery_id,
             None if given is None else [
                 SignatureView(each.party, each.typed_name, each.agreement_sha256, each.signed_at) for each in given
             ],

@@ -9,8 +9,6 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.bidding import service as bidding
-from market.bidding.commission import Schedule
-from market.bidding.sale_terms import SaleTerms
 from market.kit.actor import SYSTEM, Actor, Role
 from market.kit.errors import Malformed, NotFound
 from market.parties import service as parties
@@ -30,6 +28,7 @@ from market.settlement.rules import (
     WrongState,
 )
 from market.settlement.service.books import READ
+from market.settlement.service.listings import Listing, listing_of, of_auction
 from market.settlement.service.sale import WRITE, require_step
 from market.settlement.service.steps import locked, note, take
 from market.settlement.store import settlements as store
@@ -52,7 +51,8 @@ async def specimen_facts(tx: AsyncSession, auction_id: UUID) -> str:
 
     A transaction of the platform: the caller has checked that the reader may see the auction.
     """
-    return await _facts(tx, auction_id, None)
+    auction = await bidding.find_auction(tx, auction_id)
+    return await _facts(tx, of_auction(auction), auction.pool_id, None)
 
 
 async def claim_unissued(tx: AsyncSession, now: datetime) -> tuple[Settlement, str] | None:
@@ -63,7 +63,7 @@ async def claim_unissued(tx: AsyncSession, now: datetime) -> tuple[Settlement, s
     deal = Deal(
         reference=settlement.reference,
         dated_at=settlement.awarded_at,
-        buyer=await _signatory(tx, settlement.buyer_org_id),
+        buyer=await signatory(tx, settlement.buyer_org_id),
         hammer_cents=settlement.hammer_cents,
         buyer_fee_cents=settlement.buyer_fee_cents,
         seller_fee_cents=settlement.seller_fee_cents,
@@ -71,7 +71,7 @@ async def claim_unissued(tx: AsyncSession, now: datetime) -> tuple[Settlement, s
         buyer_tax_cents=settlement.buyer_tax_cents,
         seller_tax_cents=settlement.seller_tax_cents,
     )
-    return settlement, await _facts(tx, settlement.auction_id, (deal, settlement))
+    return settlement, await _facts(tx, await listing_of(tx, settlement), settlement.pool_id, (deal, settlement))
 
 
 async def issue(tx: AsyncSession, settlement_id: UUID, document: Document, now: datetime) -> Settlement:
@@ -157,11 +157,9 @@ def _require_same(before: Signature, again: Signature) -> None:
         raise AlreadySigned("your organisation has signed already, with other content")
 
 
-async def _facts(tx: AsyncSession, auction_id: UUID, sold: tuple[Deal, Settlement] | None) -> str:
+async def _facts(tx: AsyncSession, listing: Listing, pool_id: UUID, sold: tuple[Deal, Settlement] | None) -> str:
     """The masked file is named as the buyer has it: under its own tokens, if it took a copy."""
-    auction = await bidding.find_auction(tx, auction_id)
     deal, settlement = sold or (None, None)
-    pool_id = settlement.pool_id if settlement else auction.pool_id
     package = await portfolios.sale_package(tx, pool_id)
     pool = await portfolios.find_pool(tx, SYSTEM, pool_id)
     # A portfolio is its seller's to read, and this is the seller's own agreement.
@@ -181,12 +179,12 @@ async def _facts(tx: AsyncSession, auction_id: UUID, sold: tuple[Deal, Settlemen
         tape_version=package.tape_version,
         commitment_root=package.commitment_root,
     )
-    seller = await _signatory(tx, package.org_id)
-    terms = SaleTerms.from_json(auction.sale_terms)
-    return state_facts(seller, goods, Schedule.from_json(auction.commission), deal, sale_terms=terms)
+    seller = await signatory(tx, package.org_id)
+    return state_facts(seller, goods, listing.commission, deal, sale_terms=listing.sale_terms, flow=listing.under)
 
 
-async def _signatory(tx: AsyncSession, org_id: UUID) -> Signatory:
+async def signatory(tx: AsyncSession, org_id: UUID) -> Signatory:
+    """An organisation as it signs; for a transaction of the platform."""
     found = await parties.find_organisation(tx, org_id)
     if found is None:
         raise AssertionError("a party of a sale exists")

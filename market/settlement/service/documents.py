@@ -39,6 +39,7 @@ _TEMPLATES = {
 }
 
 
+_OF_FLOW = {DocumentKind.BILL_OF_SALE: "bill_of_sale_flow_v1"}
 _MORE = {DocumentKind.RECEIPT: ("price",)}
 
 
@@ -80,10 +81,10 @@ async def next_unsealed(tx: AsyncSession) -> Unsealed | None:
     seller = signed[Party.SELLER]
     if kind is DocumentKind.RECEIPT:
         facts["price"].setdefault("buyer_tax", "none")
-    made = {
-        name: facts[name] for name in ("reference", "seller", "buyer", "pool", "schedule", *_MORE.get(kind, ()))
-    } | {
-        "template": _TEMPLATES[kind],
+    of_flow = ("flow",) if "flow" in facts and kind in _OF_FLOW else ()
+    named = ("reference", "seller", "buyer", "pool", "schedule", *_MORE.get(kind, ()), *of_flow)
+    made = {name: facts[name] for name in named} | {
+        "template": _OF_FLOW[kind] if of_flow else _TEMPLATES[kind],
         "agreement_sha256": agreement.sha256,
         "closed_at": f"{closed_at:%Y-%m-%d %H:%M:%S}",
         "signatory": seller.typed_name,

@@ -7,8 +7,6 @@ from uuid import UUID
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from market.bidding import service as bidding
-from market.bidding.sale_terms import SaleTerms
 from market.journal import service as journal
 from market.kit.actor import Actor, Role
 from market.kit.errors import Conflict, Malformed, NotFound
@@ -19,6 +17,7 @@ from market.parties.rules import require, require_person
 from market.settlement.onward import MediaKind, MediaRequest, Owed
 from market.settlement.rules import Party, WrongState
 from market.settlement.service.books import READ
+from market.settlement.service.listings import listing_of
 from market.settlement.service.sale import WRITE, find_settlement
 from market.settlement.service.steps import locked, note
 from market.settlement.store import onward as store
@@ -57,7 +56,7 @@ async def ask_media(
         raise Malformed(f"must be a row of the sale file, 1 to {settlement.account_count}", field="row_number")
     if await store.open_request_count(tx, settlement_id) >= _MOST_OPEN:
         raise Conflict(f"at most {_MOST_OPEN} requests of a sale wait at once")
-    terms = SaleTerms.from_json((await bidding.find_auction(tx, settlement.auction_id)).sale_terms)
+    terms = (await listing_of(tx, settlement)).sale_terms
     made = MediaRequest(
         chance.new_id(), settlement_id, settlement.seller_org_id, row_number, kind, actor.user_id, now,
         now + timedelta(days=terms.media_days),

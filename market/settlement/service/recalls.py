@@ -5,8 +5,6 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from market.bidding import service as bidding
-from market.bidding.sale_terms import SaleTerms
 from market.journal import service as journal
 from market.kit.actor import SYSTEM, Actor, Role
 from market.kit.errors import Malformed, NotFound
@@ -18,6 +16,7 @@ from market.settlement.onward import Notice, Recall, Resale
 from market.settlement.refunds import Ground
 from market.settlement.rules import Party, Settlement, WrongState
 from market.settlement.service.books import READ
+from market.settlement.service.listings import listing_of
 from market.settlement.service.sale import WRITE, find_settlement
 from market.settlement.service.steps import locked, note
 from market.settlement.store import onward as store
@@ -105,7 +104,7 @@ async def declare_resale(
     _require_rows(settlement, *rows, field="last_row")
     if not 1 <= len(to_name.strip()) <= 200 or not to_name.isprintable():
         raise Malformed("must have 1 to 200 printable characters", field="to_name")
-    most = SaleTerms.from_json((await bidding.find_auction(tx, settlement.auction_id)).sale_terms).most_resales
+    most = (await listing_of(tx, settlement)).sale_terms.most_resales
     before = await store.resales_of(tx, settlement_id)
     if sum(each.first_row <= rows[1] and rows[0] <= each.last_row for each in before) >= most:
         raise ResaleLimit(f"by the listing these accounts may be sold on {most} times", most_resales=most)

@@ -8,9 +8,6 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.bidding import service as bidding
-from market.bidding.commission import Schedule
-from market.bidding.rules import Auction
-from market.bidding.sale_terms import SaleTerms
 from market.journal import service as journal
 from market.kit.actor import SYSTEM, Actor, Role
 from market.kit.errors import Malformed, NotFound
@@ -22,6 +19,7 @@ from market.settlement import moves
 from market.settlement.calendar import deadline
 from market.settlement.rules import Party, Settlement, State, Step, advance, reference
 from market.settlement.service.books import READ
+from market.settlement.service.listings import Listing, of_auction
 from market.settlement.service.steps import locked, note, require_free, take
 from market.settlement.service.taxes import tax_of
 from market.settlement.service.undoing import fail_seller, undo
@@ -55,7 +53,7 @@ async def open_settlements(tx: AsyncSession, auction_id: UUID, *, chance: Chance
     deposits' accounts.
     """
     awards = await bidding.awards_of(tx, auction_id)
-    auction = await bidding.find_auction(tx, auction_id)
+    listing = of_auction(await bidding.find_auction(tx, auction_id))
     if not awards:
         raise AssertionError("an auction that was awarded has an award")
     if before := await store.of_auction(tx, auction_id):
@@ -64,7 +62,7 @@ async def open_settlements(tx: AsyncSession, auction_id: UUID, *, chance: Chance
     opened, money = [], []
     for award in awards:
         sold = (award.pool_id, award.winner_org_id, award.hammer_cents, award.at)
-        settlement = await begin(tx, auction, sold, chance.new_id())
+        settlement = await begin(tx, listing, sold, chance.new_id())
         if mine := held.pop(award.winner_org_id, None):
             settlement = replace(settlement, deposit_cents=min(mine.amount_cents, settlement.price_cents))
             money += moves.deposit_applied(settlement, mine)
@@ -79,25 +77,25 @@ async def open_settlements(tx: AsyncSession, auction_id: UUID, *, chance: Chance
 
 
 async def begin(
-    tx: AsyncSession, auction: Auction, sold: tuple[UUID, UUID, int, datetime], settlement_id: UUID
+    tx: AsyncSession, listing: Listing, sold: tuple[UUID, UUID, int, datetime], settlement_id: UUID
 ) -> Settlement:
     """A settlement as it begins; `sold` is which pool, to whom, at how many minor units, and when."""
     pool_id, buyer_org_id, hammer_cents, at = sold
     pool = await portfolios.find_pool(tx, SYSTEM, pool_id)
-    terms = SaleTerms.from_json(auction.sale_terms)
-    schedule = Schedule.from_json(auction.commission)
+    terms, schedule = listing.sale_terms, listing.commission
     shares = schedule.shares(schedule.fee_cents(hammer_cents))
     on = at.astimezone(UTC).date()
     buyer_tax = await tax_of(tx, Party.BUYER, buyer_org_id, shares.buyer_cents, on)
-    seller_tax = await tax_of(tx, Party.SELLER, auction.seller_org_id, shares.seller_cents, on)
+    seller_tax = await tax_of(tx, Party.SELLER, listing.seller_org_id, shares.seller_cents, on)
     return Settlement(
         settlement_id=settlement_id,
         reference=reference("PSA", settlement_id),
-        auction_id=auction.auction_id,
+        auction_id=listing.auction_id,
+        delivery_id=listing.delivery_id,
         pool_id=pool_id,
-        seller_org_id=auction.seller_org_id,
+        seller_org_id=listing.seller_org_id,
         buyer_org_id=buyer_org_id,
-        currency=auction.currency,
+        currency=listing.currency,
         hammer_cents=hammer_cents,
         buyer_fee_cents=shares.buyer_cents,
         seller_fee_cents=shares.seller_cents,

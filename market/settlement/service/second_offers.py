@@ -17,6 +17,7 @@ from market.portfolios import service as portfolios
 from market.settlement.calendar import deadline
 from market.settlement.rules import Party, Settlement, State, WrongState
 from market.settlement.service.books import READ
+from market.settlement.service.listings import of_auction
 from market.settlement.service.sale import WRITE, begin
 from market.settlement.service.steps import locked, note
 from market.settlement.store import second_offers as store
@@ -48,6 +49,8 @@ async def offer_second(
         return before
     if settlement.state not in _DEFAULTED:
         raise WrongState(f"the settlement is {settlement.state}; this needs a default", state=settlement.state.value)
+    if settlement.auction_id is None:
+        raise NoRunnerUp("nobody bids in a forward flow; put the pool up for auction")
     found = await store.runner_up(tx, settlement.auction_id, but_org_id=settlement.buyer_org_id)
     if found is None:
         raise NoRunnerUp("nobody else bid; list the pool again")
@@ -109,7 +112,7 @@ async def open_accepted(tx: AsyncSession, offer_id: UUID, *, chance: Chance) -> 
         return None
     settlement = await begin(
         tx,
-        await bidding.find_auction(tx, offer.auction_id),
+        of_auction(await bidding.find_auction(tx, offer.auction_id)),
         (offer.pool_id, offer.org_id, offer.amount_cents, offer.answered_at),
         chance.new_id(),
     )
