@@ -133,5 +133,5 @@ class FlowsClient(Caller):
 
     async def deliver_pool(self, flow_id: UUID, number: int, pool_id: UUID) -> FlowPeriod:
         """As the seller, for a period; the same delivery again changes nothing."""
-        path = f"/v1/forward-flows/{flow_id}/periods/{number}/delivery"
-        return await self._call("POST", path, FlowPeriod, body={"pool_id": pool_id})
+        body = {"number": number, "pool_id": pool_id}
+        return await self._call("POST", f"/v1/forward-flows/{flow_id}/deliveries", FlowPeriod, body=body)

@@ -19,6 +19,7 @@ from market.parties import service as parties
 from market.parties.rules import KeyOrder
 from tests import factories
 from tests.factories import CHEAP, Party
+from tests.settlement import flowing
 
 NOBODY = "nobody"
 PEOPLE = ("stranger", "buyer", "seller", "operator", "officer")
@@ -57,7 +58,7 @@ class MarketDay:
 
 
 async def open_market(context: Context) -> MarketDay:
-    """Seller and buyer of a settled-for auction, another open one, a stranger that is cleared for nothing, staff."""
+    """Seller and buyer of a settled-for auction and of a forward flow, another open auction, a stranger that is cleared for nothing, staff."""
     officers = await factories.two_officers(context)
     operator, spare = await factories.operator(context), await factories.operator(context)
     seller, buyer = await factories.seller(context, officers), await factories.buyer(context, officers)
@@ -67,6 +68,7 @@ async def open_market(context: Context) -> MarketDay:
     await factories.register_for(context, buyer, auction)
     sold = await factories.sold_auction(context, seller, [buyer], hammer_cents=1_000_00)
     sale = await factories.settlement_in(context, "signing", sold)
+    flow = await flowing.active(context, seller, buyer)
     async with context.db.begin(SYSTEM) as tx:
         cases = await compliance.list_cases(tx, officers[0].actor, PageRequest(200))
         own = next(case for case in cases.items if case.org_id == seller.org_id)
@@ -81,7 +83,7 @@ async def open_market(context: Context) -> MarketDay:
         "user_id": spare.user_id, "key_id": UUID(key[3:35]), "case_id": own.case_id, "evidence_id": paper.evidence_id,
         "clearance_id": seller.clearances[Capability.LIST.value], "portfolio_id": pool.portfolio_id,
         "pool_id": pool.pool_id, "auction_id": auction.auction_id, "settlement_id": sale.settlement_id,
-        "kind": "agreement", "org_id": seller.org_id,
+        "kind": "agreement", "org_id": seller.org_id, "flow_id": flow.flow_id,
     }  # fmt: skip
     day.ids = {name: str(value) for name, value in ids.items()}
     return day

@@ -58,9 +58,7 @@ async def proposed(
 async def accept(context: Context, party: Party, flow: Flow, digest: str | None = None) -> Flow:
     async with context.db.begin(party.actor) as tx:
         sha256 = digest or flow.agreement_sha256
-        return await service.accept_flow(
-            tx, party.actor, flow.flow_id, sha256, "Ada Acceptor", now=context.clock.now()
-        )
+        return await service.accept_flow(tx, party.actor, flow.flow_id, sha256, "Ada Acceptor", now=context.clock.now())
 
 
 async def active(context: Context, seller: Party, buyer: Party, **changes: Any) -> Flow:

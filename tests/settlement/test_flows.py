@@ -58,9 +58,7 @@ async def test_a_delivery_is_signed_paid_released_and_assigned_like_any_sale(ban
     while await jobs.seal_documents(context):
         pass
     async with context.db.begin(bank.seller.actor) as tx:
-        deed, pdf = await service.find_document(
-            tx, bank.seller.actor, signing.settlement_id, DocumentKind.BILL_OF_SALE
-        )
+        deed, pdf = await service.find_document(tx, bank.seller.actor, signing.settlement_id, DocumentKind.BILL_OF_SALE)
     assert json.loads(deed.facts)["flow"]["reference"] == flow.reference
     assert pdf.startswith(b"%PDF-")
     assert await flowing.periods(context, flow) == ["delivered"] + ["open"] * 11

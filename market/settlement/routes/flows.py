@@ -9,10 +9,10 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ControllerRouterHandler
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from market.kit.actor import SYSTEM
+from market.kit.actor import SYSTEM, Role
 from market.kit.pages import PageRequest
 from market.parties.routes import STEP_UP
-from market.parties.rules import require
+from market.parties.rules import require, require_person
 from market.portfolios import service as portfolios
 from market.portfolios.doubles import AccountsOnOffer
 from market.settlement import schemas, service
@@ -22,13 +22,14 @@ from market.settlement.routes.doors import Here, Who
 
 _FLOWS = ["Forward flows"]
 _FLOW = "/v1/forward-flows/{flow_id:uuid}"
-_PERIOD = f"{_FLOW}/periods/{{number:int}}"
 _PDF = {200: ResponseSpec(data_container=bytes, media_type="application/pdf", description="The document")}
 
 
 @post("/v1/forward-flows", tags=_FLOWS, summary="Propose a forward flow", operation_id="proposeFlow", opt=STEP_UP)
 async def propose(context: Here, actor: Who, data: JSONBody[schemas.FlowIn]) -> schemas.FlowView:
     """By a person of either side, cleared to list or to bid, who signs it by proposing; the other side accepts or declines."""
+    require(actor, role=Role.MEMBER, scope="settlements:write")
+    require_person(actor)
     now = context.clock.now()
     proposal = data.to_proposal(context.chance.new_id())
     async with context.db.begin(actor) as tx:
@@ -139,9 +140,9 @@ async def look_at_pool(
     return schemas.FlowFindingList([schemas.FlowFindingView.from_finding(each) for each in found])
 
 
-@post(f"{_PERIOD}/delivery", tags=_FLOWS, summary="Deliver a pool for a period", operation_id="deliverPool")
+@post(f"{_FLOW}/deliveries", tags=_FLOWS, summary="Deliver a pool for a period", operation_id="deliverPool")
 async def deliver(
-    context: Here, actor: Who, flow_id: FromPath[UUID], number: FromPath[int], data: JSONBody[schemas.FlowDeliveryIn]
+    context: Here, actor: Who, flow_id: FromPath[UUID], data: JSONBody[schemas.FlowDeliveryIn]
 ) -> schemas.FlowPeriodView:
     """By the seller: an own, ready pool, of which every account is what was agreed. It becomes a settlement moments later.
 
@@ -152,7 +153,7 @@ async def deliver(
     try:
         async with context.db.begin(actor) as tx:
             made = await service.deliver(
-                tx, actor, flow_id, number, data.pool_id, now=now, chance=context.chance
+                tx, actor, flow_id, data.number, data.pool_id, now=now, chance=context.chance
             )  # fmt: skip
             return schemas.FlowPeriodView.from_period(await service.period_of(tx, made))
     except AccountsOnOffer:

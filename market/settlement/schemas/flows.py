@@ -96,7 +96,7 @@ class FlowIn(Struct, frozen=True, forbid_unknown_fields=True):
     max_volume_cents: _Cents
     rhythm: Rhythm
     first_on: date
-    accounts: FlowAccounts = FlowAccounts()
+    accounts: FlowAccounts | None = None
     period_count: Annotated[int, Meta(ge=1, le=120)] | None = None
     last_on: date | None = None
     delivery_days: Annotated[int, Meta(ge=1, le=20)] = 5
@@ -109,7 +109,7 @@ class FlowIn(Struct, frozen=True, forbid_unknown_fields=True):
         terms = FlowTerms(
             currency=self.currency,
             price_bps=self.price_bps,
-            accounts=self.accounts.to_selection(),
+            accounts=Selection() if self.accounts is None else self.accounts.to_selection(),
             min_volume_cents=self.min_volume_cents,
             max_volume_cents=self.max_volume_cents,
             rhythm=self.rhythm,
@@ -263,6 +263,9 @@ class FlowEndIn(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FlowDeliveryIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """`number` is the period's, from 1."""
+
+    number: Annotated[int, Meta(ge=1, le=120)]
     pool_id: UUID
 
 
