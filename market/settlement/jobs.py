@@ -113,7 +113,7 @@ async def _alone(context: Context, act: Callable[..., Awaitable[bool]], subject:
     except Transient:
         raise
     except Exception as error:  # noqa: BLE001 - one sale's fault must not hold up the others
-        _log.error("fault in what was due", act=act.__name__, subject=str(subject), exc_info=error)
+        _log.error("fault in what was due", act=act.__name__, subject_id=str(subject), exc_info=error)
         return False
 
 
