@@ -96,7 +96,9 @@ async def pass_flows(context: Context) -> bool:
 
 
 async def _each(
-    context: Context, find: Callable[..., Awaitable[Sequence[UUID | tuple[UUID, int]]]], act: Callable[..., Awaitable[bool]]
+    context: Context,
+    find: Callable[..., Awaitable[Sequence[UUID | tuple[UUID, int]]]],
+    act: Callable[..., Awaitable[bool]],
 ) -> bool:
     """What is found is acted on, one after the other, each alone; whether anything was done."""
     now = context.clock.now()
