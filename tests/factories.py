@@ -271,8 +271,22 @@ async def prepared_case(
     return case_id
 
 
+_READABLE = text("SELECT coalesce(max(tx), 0) < pg_snapshot_xmin(pg_current_snapshot())::text::bigint FROM journal")
+
+
+async def journal_readable(context: Context) -> None:
+    """Wait, 60 s at most, until followers can read every entry: any older transaction of the whole server holds them back."""
+    async with asyncio.timeout(60):
+        while True:
+            async with context.db.begin(SYSTEM) as tx:
+                if await tx.scalar(_READABLE):
+                    return
+            await asyncio.sleep(0.01)
+
+
 async def screen(context: Context) -> None:
     """Let the worker take the lists that the settings name, follow the journal and run every screening ordered."""
+    await journal_readable(context)
     screening_ticks = (screening_jobs.take_list_files, screening_jobs.order_by_journal, screening_jobs.screen_next)
     while any([await tick(context) for tick in screening_ticks]):
         pass
@@ -355,6 +369,7 @@ def upload_body(tape: bytes, **parts: str) -> tuple[str, bytes]:
 
 async def work_off(context: Context) -> None:
     """Let the worker's ticks of the portfolios run until nothing is left to do."""
+    await journal_readable(context)
     while any([await tick(context) for tick in portfolio_jobs.TICKS]):
         pass
 

@@ -30,9 +30,8 @@ async def run(settings: Settings, options: Options) -> int:
             teller.say(
                 f"The server answers on {server.settings.public_url}; its data is in {server.settings.data_dir}."
             )
-            world = World(
-                server.settings, options, clock, chance, teller, checks, Bank("000123456789", options.currency)
-            )
+            bank, now = Bank("000123456789", options.currency), clock.now()
+            world = World(server.settings, options, clock, chance, teller, checks, bank, begun_at=now)
             try:
                 await story.tell(world)
             except Exception as error:  # noqa: BLE001 - whatever stops the story is a check that did not hold

@@ -56,7 +56,8 @@ async def serve(settings: Settings) -> int:
     passwords = keep_passwords(
         settings.data_dir / "keys" / _LOGINS, [who.email for who in EVERYBODY], lambda: chance.token(12)
     )
-    world = World(settings, Options(out=Path()), clock, chance, Teller(clock), Checks(), Bank("000123456789", "USD"))
+    bank, now = Bank("000123456789", "USD"), clock.now()
+    world = World(settings, Options(out=Path()), clock, chance, Teller(clock), Checks(), bank, begun_at=now)
     world.passwords = {who: passwords[who.email] for who in EVERYBODY}
     _remember_apps(world, settings.data_dir / "keys" / _APPS)
     first = not (settings.data_dir / _READY).exists()

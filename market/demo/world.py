@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
+from math import ceil
 from pathlib import Path
 from uuid import UUID
 
@@ -17,6 +19,15 @@ from market.kit.ids import Chance
 from market.settings import Settings
 
 _NOBODY = UUID(int=0)
+_USUAL_S = 30
+"""How long the story takes up to the auction on two cores that have nothing else to do."""
+_MOST_TIMES = 8
+
+
+def stretched(seconds: float, *, since: datetime, now: datetime) -> int:
+    """A span of the auction in seconds, longer on a machine that took longer than usual to come so far."""
+    times = (now - since).total_seconds() / _USUAL_S
+    return ceil(seconds * min(_MOST_TIMES, max(1.0, times)))
 
 
 @dataclass
@@ -29,6 +40,8 @@ class Sale:
     settlement_id: UUID = _NOBODY
     waiting_case_id: UUID = _NOBODY
     """The case that is approved only while the auction runs."""
+    window_s: int = 0
+    """The auction's soft-close window."""
 
 
 @dataclass
@@ -42,6 +55,7 @@ class World:
     teller: Teller
     checks: Checks
     bank: Bank
+    begun_at: datetime
     clients: dict[Character, MarketClient] = field(default_factory=dict)
     passwords: dict[Character, str] = field(default_factory=dict, repr=False)
     apps: dict[Character, str] = field(default_factory=dict, repr=False)

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLIC_TAPE = ROOT / "tests" / "data" / "sba_chargeoffs_ca.csv"
-_TIMEOUT_S = 240
+_TIMEOUT_S = 900
 _WORKBOOK_ROWS = 260
 
 

@@ -55,7 +55,8 @@ async def stage(context: Context, urls: RoleUrls) -> AsyncIterator[Stage]:
         public_url=server.url,
     )
     clock = context.clock
-    world = World(settings, Options(out=Path()), clock, context.chance, Teller(clock), Checks(), Bank("0001", "USD"))
+    bank, now = Bank("0001", "USD"), clock.now()
+    world = World(settings, Options(out=Path()), clock, context.chance, Teller(clock), Checks(), bank, begun_at=now)
     await server.start()
     yield Stage(world, server)
     await world.close()

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from market.demo.bank import Bank, Wire
 from market.demo.checks import Check, Checks, StoryEnds
 from market.demo.options import read_corrections
 from market.demo.steps.offer import Figures, rounded
+from market.demo.world import stretched
 from market.portfolios.rules import PoolState
 from market.settings import SettingsError
 from market.settlement.statement import read_statements
@@ -26,6 +27,12 @@ from masking.detect import detect, suggest
 from masking.policy import Mapping
 
 CUT_OFF_ON = date(2026, 10, 31)
+
+
+def test_the_auction_is_open_longer_where_everything_takes_longer() -> None:
+    begun = datetime(2026, 1, 5, tzinfo=UTC)
+    spans = [stretched(10, since=begun, now=begun + timedelta(seconds=s)) for s in (0, 30, 45, 100_000)]
+    assert spans == [10, 10, 15, 80]
 
 
 def test_the_generated_tape_is_the_same_for_the_same_seed_and_day() -> None:

@@ -16,7 +16,7 @@ from market.client.market import MarketClient
 from tests.demo.conftest import environment
 from tests.running import free_port
 
-_READY_S = 150
+_READY_S = 600
 
 
 @pytest.fixture

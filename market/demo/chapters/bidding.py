@@ -83,7 +83,7 @@ async def _duel(world: World, hall: Hall, figures: Figures) -> None:
 
 async def _late_bid(world: World, hall: Hall, figures: Figures) -> None:
     """In the last seconds a bid moves the close, so that the others can answer."""
-    half_window = timedelta(seconds=world.options.pace.window_s / 2)
+    half_window = timedelta(seconds=world.sale.window_s / 2)
     closes_at = hall.closes_at
     await hall.sleep_until(closes_at - half_window)
     await _bid(world, hall, BUYER_C, figures.step(9))

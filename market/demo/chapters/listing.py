@@ -7,7 +7,7 @@ from market.demo.cast import BUYER_A, BUYER_B, BUYER_C, BUYERS, SELLER
 from market.demo.checks import StoryEnds
 from market.demo.steps import money, offer, portfolio
 from market.demo.steps.offer import Figures
-from market.demo.world import World, code_of, refusal, slug_of
+from market.demo.world import World, code_of, refusal, slug_of, stretched
 from market.kit.money import show
 
 
@@ -63,19 +63,19 @@ async def _cut(world: World) -> Pool:
 
 async def _publish(world: World, pool: Pool, figures: Figures) -> None:
     pace, currency = world.options.pace, world.bank.currency
-    opens_at = world.clock.now() + timedelta(seconds=pace.opens_in_s)
-    await offer.publish(
-        world,
-        pool,
-        figures,
-        opens_at=opens_at,
-        open_for=timedelta(seconds=pace.bidding_s),
-        window_s=pace.window_s,
+    now = world.clock.now()
+    opens_in_s, bidding_s, window_s = (
+        stretched(span, since=world.begun_at, now=now) for span in (pace.opens_in_s, pace.bidding_s, pace.window_s)
     )
+    opens_at = now + timedelta(seconds=opens_in_s)
+    await offer.publish(
+        world, pool, figures, opens_at=opens_at, open_for=timedelta(seconds=bidding_s), window_s=window_s
+    )
+    world.sale.window_s = window_s
     world.teller.say(
         f"publishes an English auction of {pool.name!r}: opening {show(figures.opening_cents, currency)}, increment"
         f" {show(figures.increment_cents, currency)}, a secret reserve, deposit {show(figures.deposit_cents, currency)},"
-        f" open from {_time(opens_at)} for {pace.bidding_s} s, soft close {pace.window_s} s",
+        f" open from {_time(opens_at)} for {bidding_s} s, soft close {window_s} s",
         who="seller",
     )
     seen = await world[BUYER_A].auction(world.sale.auction_id)

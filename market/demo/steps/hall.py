@@ -12,6 +12,8 @@ from market.client.messages import Ack, Event, LiveError
 from market.demo.cast import Character
 from market.demo.world import World
 
+_PATIENCE_S = 300.0
+"""How long anything is waited for that must come, on however slow a machine."""
 _OVER = frozenset({"awarded", "auction_failed", "auction_cancelled"})
 
 
@@ -76,22 +78,22 @@ class Hall:
             return f"{error.code} {error.field}"
         return ack.code or ack.status
 
-    async def until_open(self, *, timeout_s: float = 60) -> None:
+    async def until_open(self, *, timeout_s: float = _PATIENCE_S) -> None:
         """Until every watcher sees the auction open, whether it heard that happen or came later."""
         async with asyncio.timeout(timeout_s), self._news:
             await self._news.wait_for(lambda: all(self.state(who)["phase"] == "open" for who in self._people))
 
-    async def until_heard(self, kind: str, *, timeout_s: float = 60) -> Event:
+    async def until_heard(self, kind: str, *, timeout_s: float = _PATIENCE_S) -> Event:
         """The first event of a kind, by the first watcher's feed. Raises `TimeoutError`."""
         return await self._until(frozenset({kind}), timeout_s)
 
-    async def caught_up(self, who: Character, seq: int | None, *, timeout_s: float = 30) -> dict[str, Any]:
+    async def caught_up(self, who: Character, seq: int | None, *, timeout_s: float = _PATIENCE_S) -> dict[str, Any]:
         """The auction as somebody sees it once it has heard event `seq`. Raises `TimeoutError`."""
         async with asyncio.timeout(timeout_s), self._news:
             await self._news.wait_for(lambda: self.state(who)["seq"] >= (seq or 0))
         return self.state(who)
 
-    async def until_over(self, *, timeout_s: float = 120) -> Event:
+    async def until_over(self, *, timeout_s: float = _PATIENCE_S) -> Event:
         """How the auction ended, once every watcher has heard it. Raises `TimeoutError`."""
         last = await self._until(_OVER, timeout_s)
         async with asyncio.timeout(timeout_s), self._news:
