@@ -14,6 +14,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from masking import workbook
+from masking.columns import byte_table, pc, text_parts
 from masking.delimited import first_rows, inspect_csv, read_csv
 from masking.limits import ROW, Headless, IntakeError, Limits, RefusedRow, TapeInfo, check_headers, headed, numbered
 
@@ -23,6 +24,8 @@ Source = Path | BinaryIO
 """A path, or a seekable binary stream such as an opened envelope."""
 
 
+BATCH_ROWS = 2_000
+UNWANTED = byte_table(b"\0\x1f")
 FOREIGN = {b"\xd0\xcf\x11\xe0": "a binary .xls or encrypted workbook", b"%PDF": "a PDF", b"\x1f\x8b": "a gzip file"}
 
 
@@ -133,9 +136,10 @@ def _inspect_workbook(file: BinaryIO, limits: Limits, name: str, headless: Headl
     hidden = workbook.check(file, limits)
     sheet = workbook.open_sheet(file, name)
     rows = sheet.rows()
-    header = next(rows, None)
-    if header is None:
+    first = next(rows, None)
+    if first is None:
         raise IntakeError("empty_file")
+    header = list(map(workbook.as_text, first))
     while header and not header[-1].strip():
         header.pop()
     has_headers = not headless(header)
@@ -172,32 +176,49 @@ def _read_workbook(
     if info.checked_sha256 != _digest(file):  # the very bytes that `inspect` searched need not be searched again
         workbook.check(file, limits)
         sheet = None
-    rows = enumerate((sheet or workbook.open_sheet(file, info.sheet)).rows(), start=1)
+    kept: list[pa.Table] = []
+    for batch in _batches(sheet or workbook.open_sheet(file, info.sheet), info, min(BATCH_ROWS, chunk_rows), report):
+        if kept and sum(each.num_rows for each in kept) + batch.num_rows > chunk_rows:
+            yield pa.concat_tables(kept).combine_chunks()
+            kept = []
+        kept.append(batch)
+    if kept:
+        yield pa.concat_tables(kept).combine_chunks()
+
+
+def _batches(
+    sheet: workbook.Sheet, info: TapeInfo, size: int, report: Callable[[RefusedRow], None]
+) -> Iterator[pa.Table]:
+    """The sheet's rows, few at a time: cells are written as text while they lie in the processor's cache."""
+    rows = enumerate(sheet.rows(), start=1)
     width = len(info.columns)
     if info.headed:
         next(rows, None)
     numbers: list[int] = []
-    block: list[list[str]] = []
+    block: list[list[object]] = []
     for number, cells in rows:
-        if not any(cells):
+        if not any(cells) and not any(map(workbook.as_text, cells)):
             continue
-        if len(cells) > width and any(cells[width:]):
+        if len(cells) > width and any(map(workbook.as_text, cells[width:])):
             report(RefusedRow(number, "", f"cells beyond the {width} columns of the header"))
             continue
-        written = "".join(cells)
-        if "\0" in written or "\x1f" in written:
-            raise IntakeError("control_character", row=number)
         numbers.append(number)
-        block.append([*cells[:width], *[""] * (width - len(cells))])
-        if len(block) == chunk_rows:
+        block.append(cells if len(cells) == width else [*cells[:width], *[""] * (width - len(cells))])
+        if len(block) == size:
             yield _from_rows(info.columns, block, numbers)
             numbers, block = [], []
     if block:
         yield _from_rows(info.columns, block, numbers)
 
 
-def _from_rows(columns: tuple[str, ...], rows: list[list[str]], numbers: list[int]) -> pa.Table:
-    cells = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
+def _from_rows(columns: tuple[str, ...], rows: list[list[object]], numbers: list[int]) -> pa.Table:
+    cells = [pa.array(workbook.as_texts(column), pa.string()) for column in zip(*rows, strict=True)]
+    if any(UNWANTED[text_parts(column)[2]].any() for column in cells):
+        marked = [pc.match_substring_regex(column, r"[\x00\x1f]") for column in cells]
+        raise IntakeError(
+            "control_character",
+            row=min(numbers[pc.index(each, True).as_py()] for each in marked if pc.any(each).as_py()),
+        )
     return pa.table([*cells, pa.array(numbers, pa.int64())], names=[*columns, ROW])
 
 

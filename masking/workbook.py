@@ -3,11 +3,11 @@
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 from xml.etree.ElementTree import ParseError
 
 from defusedxml import DefusedXmlException
@@ -17,7 +17,7 @@ from python_calamine import CalamineError, CalamineWorkbook, PasswordError, Shee
 from masking.extent import Extent
 from masking.limits import IntakeError, Limits
 
-PIECE_BYTES = 64 << 10
+PIECE_BYTES = 256 << 10
 OVERLAP_BYTES = 2048
 NAMED_ROWS = 10
 
@@ -110,9 +110,9 @@ def _search(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], limits: Li
                     _forbid(window, first=not tail)
                     if b"hidden" in window:
                         hidden.update(found[1] for found in HIDDEN_CELLS.finditer(window))
-                    if b"<f" in window or b":f" in window:
-                        unreckoned.update(int(found[1]) for found in UNRECKONED.finditer(window))
                     extent.feed(window)
+                    if extent.may_reckon:
+                        unreckoned.update(int(found[1]) for found in UNRECKONED.finditer(window))
                     tail = window[-OVERLAP_BYTES:]
         extent.check(limits)
     words = {b"row": "rows", b"col": "columns"}
@@ -129,7 +129,7 @@ def _told(rows: list[int]) -> str:
 
 
 def _forbid(window: bytes, *, first: bool) -> None:
-    if any(mark in window for mark in FORBIDDEN_XML):
+    if b"!" in window and any(mark in window for mark in FORBIDDEN_XML):
         raise IntakeError("active_content", "A DTD was found.")
     if first and window[:2] in UTF16_XML:
         raise IntakeError("malformed", "A part of the workbook is not UTF-8.")
@@ -144,10 +144,10 @@ class Sheet:
     warnings: tuple[str, ...]
     _sheet: Any
 
-    def rows(self) -> Iterator[list[str]]:
-        """Every row's cells as text, from the first row that has any."""
-        for cells in self._sheet.iter_rows():
-            yield [cell if type(cell) is str else as_text(cell) for cell in cells]
+    def rows(self) -> Iterator[list[object]]:
+        """Every row's cells, from the first row that has any: what `as_text` and `as_texts` understand."""
+        found: Iterator[list[object]] = self._sheet.iter_rows()
+        return found
 
 
 def open_sheet(file: BinaryIO, name: str = "") -> Sheet:
@@ -196,7 +196,7 @@ def as_text(cell: object) -> str:
         case bool():
             return "TRUE" if cell else "FALSE"
         case float():
-            return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else f"{cell:.15g}"
+            return _number(cell)
         case datetime():
             return cell.date().isoformat() if cell.time() == time() else cell.isoformat(sep=" ")
         case date() | time():
@@ -205,3 +205,20 @@ def as_text(cell: object) -> str:
             return str(cell)
         case _:
             return ""
+
+
+def as_texts(cells: Sequence[object]) -> Sequence[str]:
+    """`as_text` of each cell of a column: what occurs more than once is written once."""
+    kinds = set(map(type, cells)) - {str}
+    if not kinds:
+        return cast("Sequence[str]", cells)
+    if kinds == {float}:
+        return [cell if type(cell) is str else _number(cast("float", cell)) for cell in cells]
+    if len(kinds & {bool, int, float}) > 1:  # 1.0 is equal to True, and written otherwise
+        return list(map(as_text, cells))
+    texts = {cell: as_text(cell) for cell in set(cells)}
+    return [texts[cell] for cell in cells]
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:.15g}"

@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masking import delimited, intake
+from masking.extent import Extent
 from masking.forms import is_row_of_values
 from masking.intake import ROW, IntakeError, Limits
 from masking.limits import REMEDIES
+from masking.workbook import as_text, as_texts
 
 
 def read(raw: bytes, **limits: int) -> tuple[intake.TapeInfo, dict[str, list[object]], list[intake.RefusedRow]]:
@@ -147,6 +149,7 @@ def workbook(rows: list[list[object]], change=lambda book: None) -> bytes:
     return out.getvalue()
 
 
+SHEET = "xl/worksheets/sheet1.xml"
 ROWS: list[list[object]] = [["Acct No", "Bal"], ["007", 12.5], ["008", 3]]
 
 
@@ -158,6 +161,50 @@ def repacked(raw: bytes, extra: dict[str, bytes], replace: dict[str, bytes] | No
         for name, data in extra.items():
             new.writestr(name, data)
     return out.getvalue()
+
+
+pieces_of_xml = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ['<c r="'] * 9 + ['<x:c r="', "<row r='", ' ref="', ' sqref="', ' xr="', 'r ="', 'r= "', "<f>é:f", ""]
+        ),
+        st.sampled_from(["A1", "Z9", "XFD1048576", "AAAA1", "B2:C30", "12", "12345678", "A", ""]),
+        st.sampled_from(['"'] * 9 + ["'", "", " ", '">']),
+    ).map("".join),
+    max_size=8,
+).map(lambda parts: "".join(parts).encode())
+
+
+@given(pieces_of_xml)
+@settings(max_examples=500, deadline=None)
+def test_all_places_of_a_sheet_are_found_at_once_as_they_are_found_one_by_one(window: bytes) -> None:
+    at_once, one_by_one = Extent(), Extent()
+    at_once.feed(window)
+    one_by_one.feed_any(window)
+    assert (at_once.rows, at_once.columns) == (one_by_one.rows, one_by_one.columns)
+    assert at_once.cells == window.count(b"<c") + window.count(b":c")
+    assert at_once.may_reckon == (b"<f" in window or b":f" in window)
+
+
+any_cell = st.one_of(
+    st.text(max_size=5),
+    st.booleans(),
+    st.floats(allow_nan=False),
+    st.integers(0, 3),
+    st.dates(),
+    st.datetimes(),
+    st.none(),
+)
+
+
+@given(
+    st.one_of(
+        st.lists(any_cell), st.lists(st.floats(allow_nan=False) | st.just("")), st.lists(st.dates() | st.just(""))
+    )
+)
+@settings(max_examples=200, deadline=None)
+def test_a_column_of_cells_is_written_as_each_of_them_alone(cells: list[object]) -> None:
+    assert list(as_texts(cells)) == [as_text(cell) for cell in cells]
 
 
 def test_a_workbook_is_read_as_text():
@@ -330,3 +377,12 @@ def test_a_workbook_that_changed_after_it_was_inspected_is_read_as_it_is_now(tmp
     info = intake.inspect(path)
     save("after")
     assert cells(info) == ["after"]
+
+
+def test_a_control_character_in_a_workbook_is_refused_by_row():
+    raw = workbook([["Acct No", "Note"], ["007", "fine"], [8.0, "PLACE"], ["009", "PLACE"]])
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        sheet = archive.read(SHEET).replace(b"PLACE", b"a_x001F_b")
+    with pytest.raises(IntakeError) as caught:
+        read(repacked(raw, {}, {SHEET: sheet}))
+    assert (caught.value.code, caught.value.row) == ("control_character", 3)
