@@ -24,6 +24,27 @@ class MatchPage(Struct, frozen=True):
     next_cursor: str | None = None
 
 
+class Sweep(Struct, frozen=True):
+    """Commission (`source` commission) or tax to be paid out; a confirmed one has a payout of the same id."""
+
+    sweep_id: UUID
+    source: str
+    currency: str
+    amount_cents: int
+    org_id: UUID
+    reason: str
+    proposed_by: UUID
+    proposed_at: datetime
+    outcome: str | None = None
+    decided_by: UUID | None = None
+    decided_at: datetime | None = None
+
+
+class SweepPage(Struct, frozen=True):
+    items: tuple[Sweep, ...]
+    next_cursor: str | None = None
+
+
 class BankFile(Struct, frozen=True):
     """A file of payouts for the bank, by its digest."""
 
@@ -133,6 +154,29 @@ class RailsClient(Caller):
     async def reject_match(self, proposal_id: UUID) -> Match:
         """The entry waits on."""
         return await self._call("POST", f"/v1/matches/{proposal_id}/rejection", Match)
+
+    async def propose_sweep(self, source: str, *, currency: str, amount_cents: int, org_id: UUID, reason: str) -> Sweep:
+        """As operator, ask for `commission` or `tax` to be paid to an organisation's bank account; another person confirms."""
+        body = {
+            "source": source,
+            "currency": currency,
+            "amount_cents": amount_cents,
+            "org_id": org_id,
+            "reason": reason,
+        }
+        return await self._call("POST", "/v1/sweeps", Sweep, body=body)
+
+    async def sweeps(self, *, limit: int = 50, cursor: str | None = None) -> SweepPage:
+        """Sweeps of commission and tax, newest first."""
+        return await self._call("GET", "/v1/sweeps", SweepPage, query={"limit": limit, "cursor": cursor})
+
+    async def confirm_sweep(self, sweep_id: UUID) -> Sweep:
+        """As the second person, agree; the payout is ordered."""
+        return await self._call("POST", f"/v1/sweeps/{sweep_id}/confirmation", Sweep)
+
+    async def reject_sweep(self, sweep_id: UUID) -> Sweep:
+        """Nothing leaves."""
+        return await self._call("POST", f"/v1/sweeps/{sweep_id}/rejection", Sweep)
 
     async def make_bank_file(
         self, *, format_: str, currency: str, execute_on: date, payout_ids: list[UUID] | None = None

@@ -26,6 +26,8 @@ _WORDS = {
     "forfeit_to_platform": "Forfeited deposit, the platform's part",
     "commission": "Commission",
     "tax": "Tax on the commission",
+    "sweep": "Commission paid out to the platform",
+    "remittance": "Tax remitted",
     "penalty": "Penalty of the seller in default",
 }
 

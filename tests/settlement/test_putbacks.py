@@ -49,7 +49,8 @@ async def in_window(bank, holdback_bps=1_000, pool_id=None):
     async with context.db.begin(bank.operator.actor) as tx:
         page, _ = await service.list_payouts(tx, bank.operator.actor, factories.PageRequest(200), None)
     (payout,) = [each for each in page.items if each.settlement_id == signing.settlement_id]
-    assert payout.amount_cents == HAMMER - signing.seller_fee_cents - HAMMER * holdback_bps // 10_000
+    borne_cents = signing.seller_fee_cents + signing.seller_tax_cents
+    assert payout.amount_cents == HAMMER - borne_cents - HAMMER * holdback_bps // 10_000
     await factories.import_wires(context, bank.operator, Wire(payout.amount_cents, payout.reference, credit=False))
     return await seen(context, bank.seller, signing.settlement_id), buyer
 

@@ -80,6 +80,32 @@ class BankFilePayoutRow(Base):
     __table_args__ = (UniqueConstraint("bank_file_id", "position"),)
 
 
+class SweepRow(Base):
+    """One person's order to pay out what the platform earned (`commission`), or owes in tax, to an organisation's account."""
+
+    __tablename__ = "sweep"
+
+    sweep_id: Mapped[UUID] = mapped_column(primary_key=True)
+    source: Mapped[str]
+    currency: Mapped[str]
+    amount_cents: Mapped[int]
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.org_id"), index=True)
+    reason: Mapped[str]
+    proposed_by: Mapped[UUID] = mapped_column(ForeignKey(_PERSON), index=True)
+    proposed_at: Mapped[datetime]
+
+
+class SweepDecisionRow(Base):
+    """Another person's word on it; once confirmed there is a payout of the same id."""
+
+    __tablename__ = "sweep_decision"
+
+    sweep_id: Mapped[UUID] = mapped_column(ForeignKey("sweep.sweep_id"), primary_key=True)
+    outcome: Mapped[str]
+    decided_by: Mapped[UUID] = mapped_column(ForeignKey(_PERSON), index=True)
+    decided_at: Mapped[datetime]
+
+
 class SuspenseProposalRow(Base):
     """One person's idea of whose an entry in suspense is; `org_id` null is the platform itself (debits only)."""
 

@@ -15,6 +15,7 @@ from market.settlement.routes import (
     sales,
     statements,
     suspense,
+    sweeps,
     taxes,
     webhooks,
 )
@@ -23,6 +24,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *money.HANDLERS,
     *rails.HANDLERS,
     *suspense.HANDLERS,
+    *sweeps.HANDLERS,
     *orders.HANDLERS,
     *statements.HANDLERS,
     *webhooks.HANDLERS,

@@ -94,6 +94,7 @@ from market.settlement.schemas.sales import (
     SignatureIn,
     SignatureView,
 )
+from market.settlement.schemas.sweeps import SweepIn, SweepPage, SweepView
 from market.settlement.schemas.taxes import TaxRuleIn, TaxRulePage, TaxRuleView
 
 __all__ = [
@@ -174,6 +175,9 @@ __all__ = [
     "SignatureView",
     "StatementPage",
     "StatementView",
+    "SweepIn",
+    "SweepPage",
+    "SweepView",
     "TaxRuleIn",
     "TaxRulePage",
     "TaxRuleView",

@@ -137,6 +137,7 @@ from market.settlement.service.suspense import (
     propose_match,
     reject_match,
 )
+from market.settlement.service.sweeps import confirm_sweep, list_sweeps, propose_sweep, reject_sweep
 from market.settlement.service.taxes import list_tax_rules, state_tax_rule
 from market.settlement.service.title import chain_of_title
 from market.settlement.service.webhooks import keep_event
@@ -168,6 +169,7 @@ __all__ = [
     "close_due",
     "confirm_match",
     "confirm_notice",
+    "confirm_sweep",
     "decide_put_back",
     "declare_resale",
     "deliver",
@@ -216,6 +218,7 @@ __all__ = [
     "list_settlements",
     "list_statements",
     "list_suspense",
+    "list_sweeps",
     "list_tax_rules",
     "list_transfers",
     "list_withdrawals",
@@ -246,12 +249,14 @@ __all__ = [
     "prepare_release",
     "propose_flow",
     "propose_match",
+    "propose_sweep",
     "put_bank_account",
     "raise_dispute",
     "recall",
     "refuse_flow",
     "refuse_media",
     "reject_match",
+    "reject_sweep",
     "remake_bank_file",
     "require_importer",
     "require_may_propose",

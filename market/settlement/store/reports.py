@@ -19,7 +19,11 @@ _EARNED = text("""
     LEFT JOIN settlement s ON t.subject = 'settlement:' || s.settlement_id
     WHERE t.phase = 'posted' AND t.at >= :since AND t.at < :until
         AND (c.name LIKE 'rev:%') <> (d.name LIKE 'rev:%')
-    ORDER BY t.position LIMIT :most
+    UNION ALL
+    SELECT r.at, t.kind, p.reference, -r.posted_cents, t.currency
+    FROM ledger_resolution r JOIN ledger_transfer t USING (transfer_id) JOIN payout p ON p.payout_id = t.transfer_id
+    WHERE r.at >= :since AND r.at < :until AND t.kind IN ('sweep', 'remittance') AND r.posted_cents > 0
+    ORDER BY 1, 2, 3 LIMIT :most
 """)
 
 # An account's money counts as old as its first credit; a wire in suspense as its import.
@@ -41,7 +45,7 @@ _POOL_NAME = text("SELECT name FROM pool WHERE pool_id = :pool_id")
 
 
 async def earned(tx: AsyncSession, since: datetime, until: datetime) -> list[Earned]:
-    """Changes of the platform's income from `since` until before `until`, 10,000 at most, in order."""
+    """Changes of the platform's income, and what it swept or remitted, from `since` until before `until`, 10,000 at most, in order."""
     found = await tx.execute(_EARNED, {"since": since, "until": until, "most": _MOST_LINES})
     return [Earned(*row) for row in found]
 
