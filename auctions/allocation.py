@@ -8,16 +8,18 @@ A bidder with several exclusive bids is one more thing that can be sold once, so
 decided one after the other, each goes to one of the bids that begin with it or to nobody; of two ways to sell the same things
 the better one is kept. Prices of things, high enough that no bid offers more than its things cost, say how much a way can
 bring at most: what cannot catch up with the best that is known is dropped. The search is narrow first, to find something
-good, and then wider until nothing was left out but what cannot win: so the result is exact, or there is none.
+good, and then wider until nothing was left out but what cannot win: so the result is exact, or there is none. Parts of
+the board that have nothing in common are searched one by one.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-MAX_POOL_COUNT = 20
+MAX_POOL_COUNT = 60
+"""What a command for all of them needs fits a frame. How hard a board is lies in its bids, not in its pools."""
 MAX_STEP_COUNT = 200_000
-"""So much work one allocation may take, a quarter of a second or so. Counted, not timed: it is the same everywhere."""
+"""So much work one allocation may take, a third of a second or so. Counted, not timed: it is the same everywhere."""
 _WIDTHS = (32, 256, 2_048, 16_384, MAX_STEP_COUNT)
 _SCALE = 5_040
 """Prices are in parts of a cent, so that a bid is divided among its pools without rounding."""
@@ -64,6 +66,11 @@ class Allocation(NamedTuple):
     winning: tuple[int, ...]
     worth: Worth
 
+    def with_part(self, other: "Allocation") -> "Allocation":
+        """This and what wins in another part of the board."""
+        worth = Worth(*(mine + its for mine, its in zip(self.worth, other.worth, strict=True)))
+        return Allocation(tuple(sorted((*self.winning, *other.winning))), worth)
+
 
 class _Line(NamedTuple):
     """A bid and the things that it takes: its pools, and its bidder if that one may win once."""
@@ -82,8 +89,22 @@ class _Way(NamedTuple):
 
 def allocate(bids: Iterable[Package], *, exclusive: bool, most_steps: int = MAX_STEP_COUNT) -> Allocation:
     """The best set of bids. Raises ValueError beyond MAX_POOL_COUNT pools, TooHardError beyond `most_steps`."""
-    lines = _lines(list(bids), exclusive=exclusive)
-    return _Search(lines, most_steps).run() if lines else Allocation((), NOTHING)
+    found, steps_left = Allocation((), NOTHING), most_steps
+    for part in _apart(_lines(list(bids), exclusive=exclusive)):
+        search = _Search(part, steps_left)
+        found, steps_left = found.with_part(search.run()), search.steps_left
+    return found
+
+
+def _apart(lines: Sequence[_Line]) -> list[list[_Line]]:
+    """The parts of a board that have nothing in common, neither pools nor bidders: what wins in one does not bear on the rest."""
+    parts: list[tuple[set[int], list[_Line]]] = []
+    for line in lines:
+        touched = [part for part in parts if not part[0].isdisjoint(line.things)]
+        parts = [part for part in parts if part not in touched]
+        things = set(line.things).union(*(part[0] for part in touched))
+        parts.append((things, [*(one for part in touched for one in part[1]), line]))
+    return [part[1] for part in parts]
 
 
 def _lines(bids: Sequence[Package], *, exclusive: bool) -> list[_Line]:
@@ -109,7 +130,7 @@ def _best(keyed: Iterable[tuple[str, frozenset[int], Package]]) -> list[Package]
 class _Search:
     def __init__(self, lines: Sequence[_Line], most_steps: int) -> None:
         self._lines = lines
-        self._steps_left = most_steps
+        self.steps_left = most_steps
         self._known_cents = max(_greedy(lines, by_share=True), _greedy(lines, by_share=False))
         fair, tight = _fair_prices(lines), _tight_prices(lines, self._known_cents)
         self._prices = (fair, tight)
@@ -159,8 +180,8 @@ class _Search:
         """Every way goes on without the thing or with one of the bids that begin with it. Keys are what is sold ahead."""
         after: dict[int, _Way] = {}
         for mask, way in ways.items():
-            self._steps_left -= 1 if mask & bit else 1 + len(bids)
-            if self._steps_left < 0:
+            self.steps_left -= 1 if mask & bit else 1 + len(bids)
+            if self.steps_left < 0:
                 raise TooHardError("too many ways to sell these pools")
             if mask & bit:
                 _keep(after, mask ^ bit, way)

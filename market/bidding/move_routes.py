@@ -12,6 +12,7 @@ from litestar.types import ControllerRouterHandler
 from msgspec import Meta
 
 from auctions import messages, moves
+from auctions.allocation import MAX_POOL_COUNT
 from market.bidding import move_schemas as schemas
 from market.bidding import service
 from market.bidding.calendar import feed
@@ -183,7 +184,7 @@ async def get_needed(
     actor: Who,
     lane: TheLane,
     auction_id: FromPath[UUID],
-    pools: Annotated[list[UUID], QueryParameter(min_items=1, max_items=20)],
+    pools: Annotated[list[UUID], QueryParameter(min_items=1, max_items=MAX_POOL_COUNT)],
 ) -> schemas.NeedView:
     """The least amount with which you would win all these pools now, all other bids unchanged."""
     return schemas.NeedView.build(await service.need(context, lane.states, actor, auction_id, pools))

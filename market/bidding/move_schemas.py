@@ -7,6 +7,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct, field
 
+from auctions.allocation import MAX_POOL_COUNT
 from auctions.increments import MAX_CENTS
 from auctions.moves import Opened
 from auctions.receipts import Checkpoint
@@ -56,7 +57,7 @@ class BindingBody(_Body, frozen=True, kw_only=True):
 
 
 class PackageBody(_Body, frozen=True, kw_only=True):
-    pools: Annotated[list[UUID], Meta(min_length=1, max_length=20)]
+    pools: Annotated[list[UUID], Meta(min_length=1, max_length=MAX_POOL_COUNT)]
     amount_cents: Cents
 
 

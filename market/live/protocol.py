@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from auctions.allocation import MAX_POOL_COUNT
 from market.kit.money import MAX_CENTS
 
 VERSION = 1
@@ -160,7 +161,7 @@ class Binding(_Command, frozen=True, tag="binding", kw_only=True):
 class Package(_Command, frozen=True, tag="package", kw_only=True):
     """Bid for all the named pools or none."""
 
-    pools: Annotated[tuple[UUID, ...], Meta(min_length=1, max_length=20)]
+    pools: Annotated[tuple[UUID, ...], Meta(min_length=1, max_length=MAX_POOL_COUNT)]
     amount_cents: Cents
 
 

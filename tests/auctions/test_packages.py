@@ -47,7 +47,7 @@ def board(**changes):
         ("pools", {"pools": USUAL["pools"][:1] * 2}),
         ("pools", {"pools": (PoolOffer(pool="", least_cents=1), PoolOffer(pool="q", least_cents=1))}),
         ("pools", {"pools": (PoolOffer(pool="p", least_cents=0), PoolOffer(pool="q", least_cents=1))}),
-        ("pools", {"pools": tuple(PoolOffer(pool=f"p{n}", least_cents=1) for n in range(21))}),
+        ("pools", {"pools": tuple(PoolOffer(pool=f"p{n}", least_cents=1) for n in range(61))}),
         ("increment_cents", {"increment_cents": 0}),
         ("soft_close_window_s", {"soft_close_window_s": -1}),
     ],

@@ -69,6 +69,10 @@ MOVES = [
     ({"op": "indicate", "low_cents": 1, "high_cents": 2, "conditions": "é"}, moves.Indicate),
     ({"op": "binding", "amount_cents": 1}, moves.PlaceBinding),
     ({"op": "package", "pools": [AUCTION], "amount_cents": 1}, moves.PlacePackageBid),
+    (
+        {"op": "package", "pools": [str(UUID(int=n)) for n in range(60)], "amount_cents": 10**15},
+        moves.PlacePackageBid,
+    ),
     ({"op": "award", "bid_seq": 3, "seq_seen": 4}, moves.AwardOffer),
     ({"op": "take_highest", "seq_seen": 4}, messages.TakeHighest),
     ({"op": "decline_highest", "seq_seen": 4}, messages.DeclineHighest),
