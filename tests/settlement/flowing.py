@@ -1,7 +1,7 @@
 """Forward flows for tests, made through the services."""
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ from market.bidding.commission import Payer, Schedule
 from market.bidding.sale_terms import SaleTerms
 from market.db.context import Context
 from market.kit.actor import SYSTEM
+from market.kit.clock import SystemClock
 from market.portfolios.rules import Selection
 from market.settlement import jobs, service
 from market.settlement.agreement import render
@@ -104,14 +105,19 @@ async def pass_flows(context: Context) -> None:
         pass
 
 
-def on_day(context: Context, day: date) -> Context:
-    """The same market at noon (UTC) of another day."""
+@dataclass
+class Stopped(SystemClock):
+    """A clock that stands still."""
 
-    class Noon(type(context.clock)):  # type: ignore[misc]
-        def now(self) -> datetime:
-            return datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+    stands_at: datetime = datetime.max
 
-    return replace(context, clock=Noon())
+    def now(self) -> datetime:
+        return self.stands_at
 
 
-DAY = timedelta(days=1)
+def at(context: Context, instant: datetime) -> Context:
+    """The same market at another instant."""
+    return replace(context, clock=Stopped(instant))
+
+
+DAY, MOMENT = timedelta(days=1), timedelta(microseconds=1)

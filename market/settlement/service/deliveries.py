@@ -73,8 +73,6 @@ async def deliver(
         )
     await portfolios.mark_delivered(tx, actor, pool_id, flow_id)
     locked = await store.lock(tx, flow_id) or flow
-    if await _before(tx, locked, number, pool_id):
-        raise AssertionError("a pool that was ready was not delivered")
     _require_awaited(locked, await _period(tx, locked, number), now)
     delivery = _delivery(locked, number, pool, actor, chance.new_id(), now)
     await store.add_delivery(tx, delivery)
@@ -132,8 +130,12 @@ async def _before(tx: AsyncSession, flow: Flow, number: int, pool_id: UUID) -> D
     """The delivery that was made for the period, if it was of this pool. Raises `PeriodDelivered` if it was of another."""
     made = (await _period(tx, flow, number)).delivery
     if made is not None and made.pool_id != pool_id:
-        raise PeriodDelivered(f"another pool was delivered for period {number}", delivery_id=str(made.delivery_id))
+        raise _delivered(made)
     return made
+
+
+def _delivered(made: Delivery) -> PeriodDelivered:
+    return PeriodDelivered(f"another pool was delivered for period {made.number}", delivery_id=str(made.delivery_id))
 
 
 async def _period(tx: AsyncSession, flow: Flow, number: int) -> FlowPeriod:
@@ -146,9 +148,11 @@ async def _period(tx: AsyncSession, flow: Flow, number: int) -> FlowPeriod:
 
 
 def _require_awaited(flow: Flow, period: FlowPeriod, now: datetime) -> None:
-    """Raises `FlowNotOpen` or `PeriodClosed`, saying which period to deliver for instead."""
+    """Raises `FlowNotOpen`, `PeriodDelivered` or `PeriodClosed`, saying which period to deliver for instead."""
     if flow.state not in RUNNING:
         raise FlowNotOpen(f"the forward flow is {flow.state}; it awaits no delivery", state=flow.state.value)
+    if period.delivery is not None:
+        raise _delivered(period.delivery)
     span = period.span
     if period.state is not PeriodState.OPEN or now >= span.due_at:
         what = "void" if period.state is PeriodState.VOID else "over"
