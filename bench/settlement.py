@@ -1,8 +1,9 @@
 """Ledger, agreement and statement import: `python -m bench.settlement`.
 
-* Transfers a second, one to a transaction, from 16 connections, on spread accounts (1,000 pairs) and on hot ones (all from one
-  account to one other), beside what one writes first: a journal with two postings and a deferred trigger that checks at
-  COMMIT that they sum to zero, balances kept by UPDATE. Both on the same PostgreSQL (fsync on), in alternated runs.
+* Transfers a second as production makes them, every guard on: withdrawals, one to a transaction, from 16 connections, out of the
+  cash of 1,000 organisations (into the one account of what leaves) and out of that of one; and the wires of whole statements, 1,000 to a transaction.
+  Beside each what one writes first: a journal with two postings and a deferred trigger that checks at COMMIT that they sum
+  to zero, balances kept by UPDATE, which looks up no reason. Both on the same PostgreSQL (fsync on), in alternated runs.
 * The agreement as PDF, made and sealed.
 * A camt.053 statement of 100,000 entries: read, and imported (matched, booked, kept), with the peak of memory in a process of
   its own.
@@ -39,7 +40,7 @@ from market.kit.files import FileStore
 from market.kit.ids import SystemChance
 from market.kit.vault import KeyFileVault
 from market.settings import Settings
-from market.settlement import service
+from market.settlement import moves, service
 from market.settlement.agreement import Deal, Goods, Signatory, render, state_facts
 from market.settlement.documents import sealing
 from market.settlement.documents.authority import local
@@ -50,7 +51,9 @@ from tests.settlement.books import organisation
 from tests.settlement.wires import Wire, statement
 
 _CONNECTIONS = 16
-_PAIRS = 1_000
+_ORGS = 1_000
+_WIRES, _STATEMENTS = 1_000, 5
+_FIRST = 8
 _RUNS = 3
 
 _BASELINE = """
@@ -74,45 +77,77 @@ _BASELINE = """
 """
 
 
-async def ours(connection: asyncpg.Connection, one: int, two: int) -> None:
-    """One transfer through `ledger_apply`, as the application makes it."""
-    move = {
-        "op": "post", "id": str(uuid4()), "debit": _escrow(one), "credit": _escrow(two), "currency": "USD",
-        "amount_cents": 1, "kind": "bench", "subject": "bench:1",
-    }  # fmt: skip
+async def ours(connection: asyncpg.Connection, number: int) -> int:
+    """One withdrawal through `ledger_apply`, as the application makes it."""
+    withdrawal = uuid4()
+    (move,) = moves.withdrawal_pending(withdrawal, org_id=_org(number), currency="USD", amount_cents=1)
     async with connection.transaction():
         await connection.execute("SELECT set_config('app.role', 'system', true)")
-        await connection.execute("SELECT ledger_apply($1::jsonb)", json.dumps([move]))
+        await connection.execute("SELECT ledger_apply($1::jsonb)", json.dumps([move.to_json()]))
+    return 1
 
 
-async def baseline(connection: asyncpg.Connection, one: int, two: int) -> None:
-    """One transfer as a journal entry of two postings; accounts in order of id, so that nobody waits for ever."""
+async def baseline(connection: asyncpg.Connection, number: int) -> int:
+    """The same as a journal entry of two postings; accounts in order of id, so that nobody waits for ever."""
     journal_id = uuid4()
     async with connection.transaction():
         await connection.execute("SELECT set_config('app.role', 'system', true)")
-        await connection.execute("INSERT INTO bench.journal VALUES ($1, 'bench')", journal_id)
-        for account_id, cents in sorted(((one, -1), (two, 1))):
+        await connection.execute("INSERT INTO bench.journal VALUES ($1, 'withdrawal')", journal_id)
+        for account_id, cents in ((number, -1), (_ORGS, 1)):
             await connection.execute("INSERT INTO bench.posting VALUES ($1, $2, $3)", journal_id, account_id, cents)
             await connection.execute(
                 "UPDATE bench.account SET balance_cents = balance_cents + $2 WHERE account_id = $1", account_id, cents
             )
+    return 1
 
 
-def _escrow(number: int) -> str:
-    return f"escrow:{UUID(int=number)}"
+async def our_statement(connection: asyncpg.Connection, wires: list[tuple[UUID, int]]) -> None:
+    """Wires through `ledger_post_all`, as an import books them: into the bank account, then to whose they are."""
+    legs = [
+        leg.to_json() for entry_id, number in wires
+        for leg in moves.wire_received(entry_id, currency="USD", amount_cents=1, org_id=_org(number))
+    ]  # fmt: skip
+    async with connection.transaction():
+        await connection.execute("SELECT set_config('app.role', 'system', true)")
+        await connection.execute("SELECT ledger_post_all($1::jsonb)", json.dumps(legs))
+
+
+async def baseline_statement(connection: asyncpg.Connection, wires: list[tuple[UUID, int]]) -> None:
+    """The same as journal entries, in as few statements: each account changes once, by the sum."""
+    legs = [(uuid4(), *pair) for _, number in wires for pair in ((_ORGS + 1, _ORGS + 2), (_ORGS + 2, number))]
+    rows = [(leg, *side) for leg, debit, credit in legs for side in ((debit, -1), (credit, 1))]
+    async with connection.transaction():
+        await connection.execute("SELECT set_config('app.role', 'system', true)")
+        await connection.execute(
+            "INSERT INTO bench.journal SELECT unnest($1::uuid[]), 'wire'", [leg for leg, _, _ in legs]
+        )
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        await connection.execute(
+            "INSERT INTO bench.posting SELECT * FROM unnest($1::uuid[], $2::integer[], $3::bigint[])", *columns
+        )
+        await connection.execute(
+            """UPDATE bench.account a SET balance_cents = balance_cents + moved FROM (
+                SELECT account_id, sum(cents) AS moved FROM unnest($1::integer[], $2::bigint[]) AS n (account_id, cents)
+                GROUP BY account_id) n WHERE a.account_id = n.account_id""",
+            *columns[1:],
+        )
+
+
+def _org(number: int) -> UUID:
+    return UUID(int=1 + number)
 
 
 async def rate(url: str, transfer, *, hot: bool, seconds: float) -> float:
-    """Committed transfers a second."""
+    """Committed transfers a second. The clock starts once every connection has made some: a pool's have long made their plans."""
     connections = [await asyncpg.connect(url) for _ in range(_CONNECTIONS)]
+    for _ in range(_FIRST):
+        await asyncio.gather(*(transfer(each, number) for number, each in enumerate(connections)))
     counts = [0] * _CONNECTIONS
 
     async def work(number: int) -> None:
         end, turn = time.perf_counter() + seconds, number
         while time.perf_counter() < end:
-            pair = 0 if hot else turn % _PAIRS
-            await transfer(connections[number], 2 * pair, 2 * pair + 1)
-            counts[number] += 1
+            counts[number] += await transfer(connections[number], 0 if hot else turn % _ORGS)
             turn += _CONNECTIONS
 
     begun = time.perf_counter()
@@ -123,41 +158,76 @@ async def rate(url: str, transfer, *, hot: bool, seconds: float) -> float:
     return sum(counts) / spent
 
 
+async def statement_rate(url: str, book, wires: list[tuple[UUID, int]]) -> float:
+    """Transfers a second, two to a wire; the statements come one after the other, as imports do."""
+    connection = await asyncpg.connect(url)
+    await book(connection, wires[:_WIRES])
+    begun = time.perf_counter()
+    for first in range(_WIRES, len(wires), _WIRES):
+        await book(connection, wires[first : first + _WIRES])
+    spent = time.perf_counter() - begun
+    await connection.close()
+    return 2 * (len(wires) - _WIRES) / spent
+
+
 async def fund(admin: asyncpg.Connection) -> None:
-    """Every first account of a pair holds enough."""
+    """Every organisation has cash that came in by a wire which a statement shows."""
     await admin.execute(_BASELINE)
-    await admin.execute("INSERT INTO bench.account SELECT n FROM generate_series(0, $1) n", 2 * _PAIRS)
+    await admin.execute("INSERT INTO bench.account SELECT n FROM generate_series(0, $1) n", _ORGS + 2)
+    await admin.executemany(
+        "INSERT INTO organisation VALUES ($1, 'An Organisation', 'DE', 'HRB 1', 'trading', now())",
+        [(_org(number),) for number in range(_ORGS)],
+    )
+    wires = [(uuid4(), number) for number in range(_ORGS)]
+    await show(admin, wires, cents=10**9)
+    legs = [
+        leg.to_json() for entry_id, number in wires
+        for leg in moves.wire_received(entry_id, currency="USD", amount_cents=10**9, org_id=_org(number))
+    ]  # fmt: skip
     async with admin.transaction():
         await admin.execute("SET LOCAL app.role = 'system'")
-        for begin in range(0, _PAIRS, 500):
-            moves = [
-                {"op": "post", "id": str(uuid4()), "debit": "bank:fbo", "credit": _escrow(2 * pair), "currency": "USD",
-                 "amount_cents": 10**9, "kind": "bench", "subject": "bench:1"}
-                for pair in range(begin, begin + 500)
-            ]  # fmt: skip
-            await admin.execute("SELECT ledger_apply($1::jsonb)", json.dumps(moves))
+        await admin.execute("SELECT ledger_post_all($1::jsonb)", json.dumps(legs))
+
+
+async def show(admin: asyncpg.Connection, wires: list[tuple[UUID, int]], *, cents: int) -> None:
+    """Entries of a bank's statement, as an import keeps them; only their own guards are passed over, never the ledger's."""
+    async with admin.transaction():
+        await admin.execute("SET LOCAL session_replication_role = replica")
+        await admin.executemany(
+            """INSERT INTO bank_entry (entry_id, statement_id, bank_account, entry_ref, direction, amount_cents, currency,
+               remittance, outcome, reference, org_id)
+               VALUES ($1, gen_random_uuid(), 'bench', $2, 'credit', $3, 'USD', '', 'matched', 'bench', $4)""",
+            [(entry_id, str(entry_id), cents, _org(number)) for entry_id, number in wires],
+        )
 
 
 async def transfers(urls: RoleUrls, admin_url: str, seconds: float) -> None:
     admin = await asyncpg.connect(_plain(admin_url, urls))
-    # These transfers are about nothing, which only the owner can let pass; the import below is measured with the guard on.
-    await admin.execute("ALTER TABLE ledger_transfer DISABLE TRIGGER ledger_transfer_is_of_event")
     await fund(admin)
     url = _plain(urls.app, urls)
     print(
-        f"{_CONNECTIONS} connections, one transfer to a transaction, {seconds:g} s; medians of {_RUNS} alternated runs"
+        f"every guard on; {_CONNECTIONS} connections, one withdrawal to a transaction, {seconds:g} s; "
+        f"statements of {_WIRES:,} wires; medians of {_RUNS} alternated runs"
     )
-    for label, hot in ((f"{_PAIRS:,} pairs", False), ("one pair", True)):
-        found: dict[str, list[float]] = {"ledger": [], "journal with deferred trigger": []}
-        for _ in range(_RUNS):
-            found["ledger"].append(await rate(url, ours, hot=hot, seconds=seconds))
-            found["journal with deferred trigger"].append(await rate(url, baseline, hot=hot, seconds=seconds))
-        base = statistics.median(found["journal with deferred trigger"])
-        for name, rates in found.items():
-            middle = statistics.median(rates)
-            print(f"{label:14} {name:32} {middle:8,.0f} transfers/s  {middle / base:5.2f}x")
-    await admin.execute("ALTER TABLE ledger_transfer ENABLE TRIGGER ledger_transfer_is_of_event")
+    for label, hot in ((f"{_ORGS:,} organisations", False), ("one organisation", True)):
+        _tell(
+            label,
+            [[await rate(url, make, hot=hot, seconds=seconds) for make in (ours, baseline)] for _ in range(_RUNS)],
+        )
+    found = []
+    for _ in range(_RUNS):
+        wires = [(uuid4(), number % _ORGS) for number in range(_STATEMENTS * _WIRES)]
+        await show(admin, wires, cents=1)
+        found.append([await statement_rate(url, book, wires) for book in (our_statement, baseline_statement)])
+    _tell("statements", found)
     await admin.close()
+
+
+def _tell(label: str, found: list[list[float]]) -> None:
+    """`found` are runs of (ledger, journal)."""
+    middles = [statistics.median(column) for column in zip(*found, strict=True)]
+    for name, middle in zip(("ledger", "journal with deferred trigger"), middles, strict=True):
+        print(f"{label:20} {name:32} {middle:8,.0f} transfers/s  {middle / middles[1]:5.2f}x")
 
 
 def _plain(url: str, urls: RoleUrls) -> str:
