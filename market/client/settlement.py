@@ -167,6 +167,10 @@ class Settlement(Struct, frozen=True, kw_only=True):
     seller_tax_cents: int = 0
     penalty_cents: int = 0
     penalty_paid_cents: int = 0
+    account_count: int = 0
+    face_value_cents: int = 0
+    holdback_cents: int = 0
+    refunded_cents: int = 0
     held: bool = False
     origin: str = "auction"
     delivery_id: UUID | None = None

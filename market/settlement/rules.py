@@ -262,6 +262,11 @@ class Settlement:
         return self.buyer_tax_cents + self.seller_tax_cents
 
     @property
+    def refunded_cents(self) -> int:
+        """What put-backs have brought the buyer so far: of the price, of its part of the commission, of the tax on it."""
+        return self.refunded_price_cents + self.refunded_buyer_fee_cents + self.refunded_buyer_tax_cents
+
+    @property
     def proceeds_cents(self) -> int:
         """What the seller receives with the release; what is held back comes when the window closes."""
         return self.hammer_cents - self.seller_fee_cents - self.seller_tax_cents - self.holdback_cents

@@ -20,6 +20,7 @@ from tests import factories
 from tests.settlement.books import balance, books_hold
 from tests.settlement.test_defaults import awarded
 from tests.settlement.test_guards import forge, paid
+from tests.settlement.test_http import doors  # noqa: F401 - a fixture
 from tests.settlement.test_life import approve, prepare, public_key
 from tests.settlement.test_rules import sales
 from tests.settlement.wires import Wire
@@ -120,6 +121,25 @@ async def test_an_accepted_account_goes_back_with_its_price_its_fee_and_its_titl
     assert await pay(context) == []
     assert (await answer(context, bank.seller, other, accept=False, reason="alive")).state is PutBackState.DISPUTED
     assert await books_hold(context)
+
+
+async def test_what_went_back_shows_on_the_sale(bank, doors):  # noqa: F811
+    """Claimed, accepted and refunded through the doors; both parties see what the buyer got and what is held back."""
+    settlement, party = await in_window(bank)
+    buyer, seller = await doors.as_(party), await doors.as_(bank.seller)
+    door = f"/v1/settlements/{settlement.settlement_id}"
+    claim_ = {"row_number": 1, "face_value_cents": 1_000_00, "ground": "deceased", "evidence_sha256": EVIDENCE}
+    made = await buyer.post(f"{door}/put-backs", json={"claims": [claim_]})
+    assert made.status_code == 201, made.text
+    answered = f"/v1/put-backs/{made.json()['items'][0]['put_back_id']}/answer"
+    assert (await seller.post(answered, json={"accept": True, "reason": None})).status_code == 200
+    await pay(bank.context)
+    (refunded,) = (await buyer.get(f"{door}/put-backs")).json()["items"]
+    assert refunded["refund_cents"] > 0
+    for client in (buyer, seller):
+        sale = (await client.get(door)).json()
+        assert (sale["refunded_cents"], sale["holdback_cents"]) == (refunded["refund_cents"], HAMMER // 10)
+        assert (sale["account_count"], sale["face_value_cents"]) == (200, 250_000_00)
 
 
 async def test_what_the_seller_disputes_an_officer_decides_and_silence_accepts(bank):

@@ -30,7 +30,9 @@ class SettlementView(Struct, frozen=True, forbid_unknown_fields=True):
     """`due_cents` is what the buyer pays beyond its deposit; `payment_reference` belongs on that wire.
 
     It comes from an award (`auction_id`), or from a delivery into a forward flow (`delivery_id`; `awarded_at` is when).
-    A seller in default owes the buyer `penalty_cents`. A `held` sale stands still: its deadlines do not run.
+    A seller in default owes the buyer `penalty_cents`. A `held` sale stands still: its deadlines do not run. Of the price
+    `holdback_cents` stay behind for put-backs until the window closes; `refunded_cents` went back to the buyer so far,
+    with its part of commission and tax.
     """
 
     settlement_id: UUID
@@ -50,6 +52,10 @@ class SettlementView(Struct, frozen=True, forbid_unknown_fields=True):
     deposit_cents: int
     due_cents: int
     proceeds_cents: int
+    account_count: int
+    face_value_cents: int
+    holdback_cents: int
+    refunded_cents: int
     awarded_at: datetime
     sign_by_at: datetime | None
     pay_by_at: datetime | None
@@ -69,7 +75,8 @@ class SettlementView(Struct, frozen=True, forbid_unknown_fields=True):
         return cls(
             sale.settlement_id, sale.reference, sale.auction_id, sale.pool_id, sale.seller_org_id, sale.buyer_org_id,
             sale.currency, sale.state, sale.hammer_cents, sale.buyer_fee_cents, sale.seller_fee_cents,
-            sale.buyer_tax_cents, sale.seller_tax_cents, sale.price_cents, sale.deposit_cents, sale.due_cents, sale.proceeds_cents, sale.awarded_at,
+            sale.buyer_tax_cents, sale.seller_tax_cents, sale.price_cents, sale.deposit_cents, sale.due_cents, sale.proceeds_cents,
+            sale.account_count, sale.face_value_cents, sale.holdback_cents, sale.refunded_cents, sale.awarded_at,
             sale.sign_by_at, sale.pay_by_at, sale.putback_until_at, sale.ended_at,
             sale.penalty_cents, sale.penalty_paid_cents, sale.held_since_at is not None, sale.origin, sale.delivery_id,
             None if given is None else [
