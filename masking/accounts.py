@@ -19,6 +19,7 @@ from masking.values import cents, column, dates, exponent_of, yes_no
 SEEN_KEY = bytes(32)
 """Account numbers are only compared inside one run, so their hash needs no secret; it never leaves the process."""
 
+MERGED_COUNT = 1 << 20
 FACE = "face_value_cents"
 PLACES = ("state", "postal_code", "country")
 
@@ -66,6 +67,12 @@ class Typed:
     hashes: Hashes
 
 
+def _holds(run: Hashes, fresh: Hashes) -> Flags:
+    """Which of the sorted hashes are in a sorted run."""
+    found: Flags = run[np.minimum(np.searchsorted(run, fresh), len(run) - 1)] == fresh
+    return found
+
+
 class _Seen:
     """Which 64-bit account hashes came before, in sorted runs: 8 bytes an account."""
 
@@ -74,21 +81,31 @@ class _Seen:
 
     def repeated(self, hashes: Hashes, among: Flags) -> Flags:
         """Which of the rows in `among` repeat an earlier one; the others are remembered."""
+        if (fresh := self._all_new(hashes, among)) is not None:
+            self._remember(fresh)
+            return np.zeros(len(among), np.bool_)
         rows = np.flatnonzero(among)
         fresh, first = np.unique(hashes[rows], return_index=True)
         known = np.zeros(len(fresh), np.bool_)
         for run in self._runs:
-            known |= run[np.minimum(np.searchsorted(run, fresh), len(run) - 1)] == fresh
+            known |= _holds(run, fresh)
         self._remember(fresh[~known])
         result = among.copy()
         result[rows[first[~known]]] = False
         return result
 
+    def _all_new(self, hashes: Hashes, among: Flags) -> Hashes | None:
+        """The hashes in order if none of them came before, as in most tapes, which is known without looking for their places."""
+        fresh = np.sort(hashes[among])
+        repeats = bool((fresh[1:] == fresh[:-1]).any()) or any(_holds(run, fresh).any() for run in self._runs)
+        return None if repeats else fresh
+
     def _remember(self, run: Hashes) -> None:
         while self._runs and len(self._runs[-1]) <= 2 * len(run):
             run = np.concatenate([self._runs.pop(), run])
+            # Two sorted runs are merged in one pass, which takes room for the shorter; long ones are sorted where they lie.
+            run.sort(kind="stable" if len(run) <= MERGED_COUNT else "quicksort")
         if len(run):
-            run.sort()  # in place: the longest run is most of what is remembered
             self._runs.append(run)
 
 

@@ -44,7 +44,14 @@ def is_ascii(values: pa.Array) -> bool:
 
 
 def trimmed(values: pa.Array) -> pa.Array:
-    """Without blanks at both ends, as `str.strip` would leave it."""
+    """Without blanks at both ends, as `str.strip` would leave it; the same column if no value may have any."""
+    starts, lengths, data = text_parts(values)
+    ends = data[np.maximum(starts + lengths - 1, 0)]
+    if (
+        not values.null_count
+        and not ((BLANKS[ends] | BLANKS[data[np.minimum(starts, len(data) - 1)]]) & (lengths > 0)).any()
+    ):
+        return values
     return pc.ascii_trim_whitespace(values) if is_ascii(values) else pc.utf8_trim_whitespace(values)
 
 
@@ -64,6 +71,10 @@ def byte_table(marked: bytes) -> Flags:
     table = np.zeros(256, np.bool_)
     table[list(marked)] = True
     return table
+
+
+BLANKS = byte_table(bytes(range(33)) + bytes(range(127, 256)))
+"""What may begin or end a blank, in any script."""
 
 
 def flags(mask: pa.Array | Flags) -> Flags:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from masking.columns import (
+    BLANKS,
     Flags,
     Whole,
     byte_table,
@@ -37,7 +38,6 @@ FORMULA = "^'*[=+@\\t\\r\\x00-]"  # CWE-1236; leading quotes belong to it, so th
 
 
 RISKY_STARTS = byte_table(b"=+@\t\r\0-'")
-BLANKS = byte_table(bytes(range(33)) + bytes(range(127, 256)))
 
 
 def presence(columns: Sequence[pa.Array]) -> pa.Array:

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 import numpy as np
 import pyarrow as pa
 
-from masking.columns import Flags, Whole, byte_table, flags, one, pc, text_parts, trimmed
+from masking.columns import Bytes, Flags, Whole, byte_table, flags, one, pc, text_parts, trimmed
 
 EXPONENTS = {
     **dict.fromkeys(["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV"], 0),
@@ -28,6 +28,8 @@ EXPONENTS = {
 """Digits after the point of every currency in use (ISO 4217:2015, list one of 2025)."""
 
 AMOUNT_LIMIT = 10**11  # in whole units: the sum of a million such amounts still fits 64 bits
+EXACT_DIGITS = 13  # with its point; 53 bits hold 15 digits, and the limit below has no say on fewer than 12
+POINT = ord(".")
 AMOUNT_BYTES = byte_table(b"0123456789.-")
 SIGNS = re.compile(r"^(?:US\$|[$€£¥₹]|[A-Z]{3}(?=[\s\d(.-]))\s*|\s*(?:[$€£¥₹]|[A-Z]{3})$")
 NO = {"", "n", "no", "false", "f", "0", "none", "null", "na", "n/a", "nein", "non", "-"}
@@ -70,13 +72,26 @@ def cents(column: pa.Array, *, exponent: int, decimal_mark: str = ".") -> tuple[
 
 def _plain_cents(text: pa.Array, exponent: int) -> pa.Array | None:
     """The minor units of a column in which every cell is plain digits with a point, as in most tapes; else None."""
-    _, lengths, data = text_parts(text)
+    starts, lengths, data = text_parts(text)
     if not len(lengths) or lengths.min() == 0 or text.offset or not AMOUNT_BYTES[data].all():
         return None
+    if (numbers := _pointed_cents(text, exponent, starts + lengths, lengths, data)) is not None:
+        return pa.array(numbers)
     with suppress(pa.ArrowInvalid):
         numbers = _unscaled(text.cast(pa.decimal128(20, exponent)))
         if lengths.max() <= 18 and np.abs(numbers).max() < AMOUNT_LIMIT * 10**exponent:
             return pa.array(numbers)
+    return None
+
+
+def _pointed_cents(text: pa.Array, exponent: int, ends: Whole, lengths: Whole, data: Bytes) -> Whole | None:
+    """The same if every cell has digits, a point and `exponent` digits: the nearest binary fraction of so few is rounded back exactly."""
+    if not exponent or lengths.min() < exponent + 2 or lengths.max() > EXACT_DIGITS:
+        return None
+    if (data[ends - exponent - 1] != POINT).any() or (data[ends - exponent - 2] < ord("0")).any():
+        return None
+    with suppress(pa.ArrowInvalid):
+        return np.rint(text.cast(pa.float64()).to_numpy() * 10**exponent).astype(np.int64)
     return None
 
 

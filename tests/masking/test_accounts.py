@@ -3,12 +3,15 @@
 from datetime import date
 from decimal import Decimal
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masking import tape, values
+from masking.accounts import _Seen
+from masking.columns import trimmed
 from masking.policy import Mapping, PolicyError
 
 CUT_OFF_ON = date(2025, 6, 30)
@@ -205,3 +208,39 @@ def test_disjoint_selections_cut_a_portfolio_without_loss():
     old = tape.Selection(min_age_days=1_001).chosen(accounts, cut_off_on=CUT_OFF_ON)
     assert (young ^ old).all()
     assert not tape.Selection(debt_types=frozenset({"Auto"})).chosen(accounts, cut_off_on=CUT_OFF_ON).any()
+
+
+@given(
+    st.lists(st.integers(-(10**10) + 1, 10**10 - 1), min_size=1, max_size=20),
+    st.lists(st.sampled_from(["1.-5", "-.50", "1-2.00", "1..50", "--1.00", "1.2.30", "00012.34", "1.234"]), max_size=2),
+)
+@settings(max_examples=300, deadline=None)
+def test_a_column_of_pointed_amounts_is_read_exactly_and_what_only_looks_like_one_as_it_is_read_alone(whole, others):
+    texts = [f"{'-' * (number < 0)}{abs(number) // 100}.{abs(number) % 100:02}" for number in whole] + others
+    numbers, bad = values.cents(pa.array(texts), exponent=2)
+    assert [None if wrong else number for number, wrong in zip(numbers.to_pylist(), bad, strict=True)] == [
+        values.minor_units(text, exponent=2) for text in texts
+    ]
+
+
+@given(st.lists(st.lists(st.tuples(st.integers(0, 40), st.booleans()), max_size=30), max_size=8))
+@settings(max_examples=200, deadline=None)
+def test_of_accounts_with_one_number_the_first_accepted_is_the_only_one(chunks):
+    seen, met = _Seen(), set()
+    for chunk in chunks:
+        hashes = np.array([number for number, _ in chunk], np.uint64)
+        among = np.array([fine for _, fine in chunk], np.bool_)
+        expected = []
+        for number, fine in chunk:
+            expected.append(fine and number in met)
+            met |= {number} if fine else set()
+        assert seen.repeated(hashes, among).tolist() == expected
+
+
+@given(st.lists(st.text(" \t\n\x1c\u00a0\u3000aé0", max_size=5), min_size=1))
+@settings(max_examples=300, deadline=None)
+def test_a_trimmed_column_has_every_text_without_blanks_at_its_ends(texts):
+    assert trimmed(pa.array(texts)).to_pylist() == [
+        text.strip() if not text.isascii() or not "".join(texts).isascii() else text.strip(" \t\n\v\f\r")
+        for text in texts
+    ]
