@@ -11,7 +11,8 @@ from masking.riskreport import RiskReport, View
 STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;background:#fff}
 h1{font-size:1.6rem}h2{margin-top:2.5rem;border-top:1px solid #d0d7de;padding-top:1rem}table{border-collapse:collapse;margin:1rem 0}
 td,th{border:1px solid #d0d7de;padding:.25rem .6rem;text-align:right}td:first-child,th:first-child{text-align:left}
-figure{margin:1.5rem 0}figcaption{font-weight:600}.good{color:#116329}.bad{color:#a40e26}small,.note{color:#57606a}svg text{font:13px system-ui}"""
+figure{margin:1.5rem 0}figcaption{font-weight:600}.good{color:#116329}.bad{color:#a40e26}small,.note{color:#57606a}svg text{font:13px system-ui}
+svg{max-width:100%;height:auto}figure,tr{break-inside:avoid}h2,figcaption{break-after:avoid}@media print{svg,p{print-color-adjust:exact}}"""
 ATTACKERS = {
     "person": "knows who the debtor is (age, place)",
     "person and debt": "also knows the debt (its date and balance)",
@@ -22,7 +23,10 @@ NAMES = {
     "preview": "Preview, before an NDA",
     "vetted": "Vetted, after NDA and clearance",
 }
-BAR, LEFT, LINE = 420, 220, 26
+BAR, LINE = 420, 26
+LETTER, LEAST_LEFT, LONGEST_LABEL = 7.2, 60, 46
+SMALLEST_SCALE = 0.05
+"""Costs of a column are drawn to at least this share, so that a tenth of a percent does not look like the whole."""
 
 
 def page(report: RiskReport) -> str:
@@ -69,7 +73,27 @@ def _summary(report: RiskReport) -> str:
         if held
         else f"some masked rows stand below k = {report.k}"
     )
-    return f'<p class="{"good" if held else "bad"}">k = {report.k}: {verdict}.</p>' + _table(head, rows)
+    return (
+        f'<p class="{"good" if held else "bad"}">k = {report.k}: {verdict}.</p>'
+        + _table(head, rows)
+        + _known_debt(masked)
+    )
+
+
+def _known_debt(masked: list[View]) -> str:
+    """What a high share under a kept k means, where there is one: the first question of whoever reads the table."""
+    high = [view for view in masked for name in list(ATTACKERS)[1:] if _share(view, name) > LINKAGE_LIMIT]
+    if not high:
+        return ""
+    return (
+        '<p class="note">k is about age and place, which anybody may know. Dates and balances are what buyers price from, so they stay: '
+        "who already holds a debtor's date and balance, such as the creditor or a former buyer, finds the row, and learns what else is "
+        "shown in it. Against them stand the agreement, tokens of each buyer's own, and what the columns below hold back.</p>"
+    )
+
+
+def _share(view: View, attacker: str) -> float:
+    return view.attacks[attacker].simulated_share if attacker in view.attacks else 0.0
 
 
 def _totals(report: RiskReport) -> str:
@@ -122,8 +146,24 @@ def _view(view: View, k: int) -> str:
 def _costs(name: str, attack: Attack) -> str:
     """What each column adds to the share that is linked rightly."""
     costs = {column: max(attack.linkage_share - share, 0.0) for column, share in attack.share_without.items()}
-    ranked = dict(sorted(costs.items(), key=lambda item: -item[1]))
-    return _bars(f"What each column costs, against one who {ATTACKERS[name]}", ranked, _percent)
+    ranked = dict(
+        sorted(((column, cost) for column, cost in costs.items() if cost >= 0.00005), key=lambda item: -item[1])
+    )
+    free = len(costs) - len(ranked)
+    title = f"What each column costs, against one who {ATTACKERS[name]}"
+    scale = max([SMALLEST_SCALE, *ranked.values()])
+    told = f'<p class="note">{_free(free, len(costs))}: what is left beside it tells as much.</p>' if free else ""
+    return (
+        _bars(title, ranked, _percent, most=scale)
+        if ranked
+        else f"<figure><figcaption>{escape(title)}</figcaption></figure>"
+    ) + told
+
+
+def _free(count: int, of: int) -> str:
+    if count == of:
+        return "None of the columns costs anything alone"
+    return "The other column costs nothing alone" if count == 1 else f"The other {count} columns cost nothing alone"
 
 
 def _said(report: Mapping[str, Any]) -> str:
@@ -134,7 +174,7 @@ def _said(report: Mapping[str, Any]) -> str:
         for shown, said in (
             (level["zip3"], "ZIP prefixes"),
             (level["state"], "states"),
-            (level["country"], "countries"),
+            (level["country"] and "country" in report["columns"], "countries"),
         )
         if shown
     ]
@@ -170,22 +210,24 @@ def _method() -> str:
 def _bars(title: str, values: Mapping[str, float], form: Any, *, most: float = 0.0, warn: Iterable[str] = ()) -> str:
     """A bar chart as SVG, the longest bar at `most` or at the largest value."""
     scale = BAR / (most or max(values.values(), default=0.0) or 1.0)
+    left = LEAST_LEFT + LETTER * max((len(_short(label)) for label in values), default=0)
     marked, bars = set(warn), []
     for number, (label, value) in enumerate(values.items()):
         y, width = number * LINE, max(value * scale, 1 if value else 0)
         colour = "#a40e26" if label in marked else "#0a58ca"
         bars.append(
-            f'<text x="{LEFT - 8}" y="{y + 17}" text-anchor="end">{escape(_short(label))}</text>'
-            f'<rect x="{LEFT}" y="{y + 4}" width="{width:.1f}" height="{LINE - 8}" fill="{colour}"/>'
-            f'<text x="{LEFT + width + 6:.1f}" y="{y + 17}">{escape(form(value))}</text>'
+            f'<text x="{left - 8:.0f}" y="{y + 17}" text-anchor="end">{escape(_short(label))}</text>'
+            f'<rect x="{left:.0f}" y="{y + 4}" width="{width:.1f}" height="{LINE - 8}" fill="{colour}"/>'
+            f'<text x="{left + width + 6:.1f}" y="{y + 17}">{escape(form(value))}</text>'
         )
-    size = f'width="{LEFT + BAR + 90}" height="{max(len(values), 1) * LINE}"'
+    across, down = round(left + BAR + 90), max(len(values), 1) * LINE
+    size = f'width="{across}" height="{down}" viewBox="0 0 {across} {down}"'
     svg = f'<svg role="img" aria-label="{escape(title)}" {size}>{"".join(bars)}</svg>'
     return f"<figure><figcaption>{escape(title)}</figcaption>{svg}</figure>"
 
 
 def _short(label: str) -> str:
-    return label if len(label) <= 30 else label[:29] + "…"
+    return label if len(label) <= LONGEST_LABEL else label[: LONGEST_LABEL - 1] + "…"
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:

@@ -91,7 +91,8 @@ def _pointed_cents(text: pa.Array, exponent: int, ends: Whole, lengths: Whole, d
     if (data[ends - exponent - 1] != POINT).any() or (data[ends - exponent - 2] < ord("0")).any():
         return None
     with suppress(pa.ArrowInvalid):
-        return np.rint(text.cast(pa.float64()).to_numpy() * 10**exponent).astype(np.int64)
+        numbers: Whole = np.rint(text.cast(pa.float64()).to_numpy() * 10**exponent).astype(np.int64)
+        return numbers
     return None
 
 

@@ -66,6 +66,17 @@ def test_the_page_is_one_well_formed_file_without_script_or_link(reports, name):
     assert "shown as OTHER" in text
 
 
+@pytest.mark.parametrize("name", ["tape.html", "pool.html"])
+def test_the_page_says_who_attacks_in_full_what_a_high_share_means_and_draws_no_empty_costs(reports, name):
+    text = (reports / name).read_text()
+    assert "also knows the debt (its date and balance)</text>" in text
+    assert "k is about age and place, which anybody may know." in text
+    figures = re.findall(r"<figcaption>What each column costs[^<]*</figcaption>(.*?)</figure>", text)
+    assert figures
+    assert not [drawn for drawn in figures if ">0.00%</text>" in drawn]
+    assert not re.search(r"<svg(?![^>]*viewBox)", text)
+
+
 def test_no_report_tells_a_value_of_the_tape(reports):
     names = [line.split(",")[1] for line in TAPE.read_text().splitlines()[1:]]
     for path in ("tape.html", "tape.json", "pool.html"):
