@@ -9,8 +9,7 @@ from auctions.auction import Auction
 from auctions.engine import evolve
 from auctions.proof import GENESIS, LogError, Verdict, chain, read, verify
 from auctions.receipts import CheckSignature, flaw_in
-from auctions.simulate import read_script, simulate
-from auctions.terms import terms_from_json
+from auctions.simulate import read_script, read_terms, simulate
 from auctions.views import OFFICER, project, snapshot
 
 
@@ -28,7 +27,9 @@ def main(arguments: list[str] | None = None, *, check_signature: CheckSignature 
     for command in (replaying, verifying):
         command.add_argument("log", type=Path, metavar="LOG", help="JSON lines, one event a line")
     trying = commands.add_parser("simulate", help="show what terms would do with sample commands, as JSON lines")
-    trying.add_argument("terms", type=Path, metavar="TERMS.json", help="terms of any format")
+    trying.add_argument(
+        "terms", type=Path, metavar="TERMS.json", help="terms of any format, as when publishing; a preset may fill them"
+    )
     trying.add_argument(
         "script", type=Path, nargs="?", metavar="COMMANDS.json", help="a list of commands with instants"
     )
@@ -65,7 +66,7 @@ def _check(log: Path, receipt: Path, public_key: bytes, check_signature: CheckSi
 
 def _simulate(parser: argparse.ArgumentParser, terms: Path, script: Path | None) -> int:
     try:
-        fixed = terms_from_json(json.loads(terms.read_text()))
+        fixed = read_terms(json.loads(terms.read_text()))
         commands = read_script([] if script is None else json.loads(script.read_text()))
     except (OSError, ValueError) as error:
         parser.error(str(error))
@@ -75,9 +76,12 @@ def _simulate(parser: argparse.ArgumentParser, terms: Path, script: Path | None)
 
 
 def _head(text: str) -> bytes:
-    head = bytes.fromhex(text)
+    try:
+        head = bytes.fromhex(text)
+    except ValueError:
+        head = b""
     if len(head) != len(GENESIS):
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"must be {2 * len(GENESIS)} hexadecimal digits")
     return head
 
 

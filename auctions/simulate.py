@@ -9,7 +9,8 @@ from auctions.auction import Auction
 from auctions.engine import decide, due_at, evolve, schedule
 from auctions.messages import Accepted, Close, Command, Move, Open
 from auctions.moves import BidderMove, OfficeMove, Opened, Tick
-from auctions.terms import Terms
+from auctions.presets import fill
+from auctions.terms import Terms, TermsError, terms_from_json
 from auctions.views import OFFICER, project, snapshot
 
 MAX_TICKS = 100
@@ -25,6 +26,22 @@ class ScriptError(ValueError):
     def __init__(self, place: int, problem: str) -> None:
         super().__init__(f"command {place}: {problem}")
         self.place = place
+
+
+def read_terms(data: object) -> Terms:
+    """Terms from JSON: a `preset` fills in what they leave open, and what a pool says need not be said here.
+
+    Raises TermsError.
+    """
+    if not isinstance(data, dict):
+        raise TermsError("terms", "must be a JSON object")
+    given = {name: value for name, value in data.items() if name != "preset"}
+    if "preset" in data:
+        given = fill(str(given.get("format")), str(data["preset"]), given)
+    return terms_from_json({**_OF_A_POOL, **given})
+
+
+_OF_A_POOL = {"currency": "USD", "tape_version": "sample", "face_value_cents": 100_000_000}
 
 
 def read_script(script: object) -> list[tuple[datetime, Command | Move]]:
