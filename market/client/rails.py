@@ -45,6 +45,23 @@ class SweepPage(Struct, frozen=True):
     next_cursor: str | None = None
 
 
+class UnapprovedWithdrawal(Struct, frozen=True):
+    """A withdrawal that a second person looks at."""
+
+    payout_id: UUID
+    org_id: UUID
+    reference: str
+    amount_cents: int
+    currency: str
+    state: str
+    ordered_at: datetime
+
+
+class UnapprovedWithdrawalPage(Struct, frozen=True):
+    items: tuple[UnapprovedWithdrawal, ...]
+    next_cursor: str | None = None
+
+
 class BankFile(Struct, frozen=True):
     """A file of payouts for the bank, by its digest."""
 
@@ -177,6 +194,15 @@ class RailsClient(Caller):
     async def reject_sweep(self, sweep_id: UUID) -> Sweep:
         """Nothing leaves."""
         return await self._call("POST", f"/v1/sweeps/{sweep_id}/rejection", Sweep)
+
+    async def unapproved_withdrawals(self, *, limit: int = 50, cursor: str | None = None) -> UnapprovedWithdrawalPage:
+        """As officer or operator, withdrawals that no second person has approved."""
+        query = {"limit": limit, "cursor": cursor}
+        return await self._call("GET", "/v1/withdrawals/unapproved", UnapprovedWithdrawalPage, query=query)
+
+    async def approve_withdrawal(self, payout_id: UUID) -> UnapprovedWithdrawal:
+        """As officer or operator who imported none of its money, let another person send it."""
+        return await self._call("POST", f"/v1/payouts/{payout_id}/approval", UnapprovedWithdrawal)
 
     async def make_bank_file(
         self, *, format_: str, currency: str, execute_on: date, payout_ids: list[UUID] | None = None

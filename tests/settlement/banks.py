@@ -31,12 +31,13 @@ class MovedClock(SystemClock):
 
 @dataclass(frozen=True)
 class Bank:
-    """The shared database and who is cleared in it."""
+    """The shared database and who is cleared in it. The operator imports statements, the cashier sends payouts."""
 
     context: Context
     urls: RoleUrls
     officers: tuple[Party, Party]
     operator: Party
+    cashier: Party
     seller: Party
     buyers: list[Party]
 
@@ -68,7 +69,7 @@ async def opened(urls: RoleUrls, folder: Path, *, buyer_count: int = 3) -> Async
     officers = await factories.two_officers(context)
     seller = await factories.seller(context, officers)
     buyers = [await factories.buyer(context, officers) for _ in range(buyer_count)]
-    operator = await factories.operator(context)
+    operator, cashier = await factories.operator(context), await factories.operator(context)
     await factories.name_bank_account(context, seller)
-    yield Bank(context, urls, officers, operator, seller, buyers)
+    yield Bank(context, urls, officers, operator, cashier, seller, buyers)
     await db.close()

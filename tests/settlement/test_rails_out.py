@@ -228,8 +228,8 @@ def a_day(bank) -> date:
     return next_business_day(bank.context.clock.now().date(), "USD")
 
 
-async def make(bank, format_, ids=None, *, actor=None, day=None):
-    context, actor = escrow_settings(bank), actor or bank.operator.actor
+async def make(bank, format_, ids=None, *, by=None, day=None):
+    context, actor = escrow_settings(bank), (by or bank.cashier).actor
     asked = service.FileOrder(format_, "USD", day or a_day(bank), ids)
     async with context.db.begin(actor) as tx:
         return await service.make_bank_file(
@@ -282,11 +282,11 @@ async def test_a_file_that_is_refused_sends_nothing(bank):
         with pytest.raises(Malformed, match=re.compile("day")):
             await make(bank, Format.NACHA, (payout.payout_id,), day=day)
     with pytest.raises(Forbidden):
-        await make(bank, Format.NACHA, (payout.payout_id,), actor=party.actor)
+        await make(bank, Format.NACHA, (payout.payout_id,), by=party)
     with pytest.raises(NoEscrowAccount, match="MARKET_ESCROW_HOLDER"):
         service.originator_of(bank.context.settings, Format.NACHA)
-    async with bank.context.db.begin(bank.operator.actor) as tx:
-        found = await service.send_payout(tx, bank.operator.actor, payout.payout_id, now=bank.context.clock.now())
+    async with bank.context.db.begin(bank.cashier.actor) as tx:
+        found = await service.send_payout(tx, bank.cashier.actor, payout.payout_id, now=bank.context.clock.now())
     assert found.state is PayoutState.SENT, "it was still ordered until now"
 
 
@@ -294,11 +294,11 @@ async def test_an_operator_makes_and_takes_a_file_through_the_doors(bank, doors)
     party = await factories.buyer(bank.context, bank.officers)
     await to_us_account(bank, party)
     payout = await withdrawal(bank, party, 4_444)
-    plain = await doors.as_(bank.operator)
+    plain = await doors.as_(bank.cashier)
     said = {"format": "nacha", "currency": "USD", "execute_on": f"{a_day(bank)}", "payout_ids": [str(payout.payout_id)]}
     problem(await plain.post("/v1/bank-files", json=said), 409, "no-escrow-account")
     there = type(doors)(replace(bank, context=escrow_settings(bank)))
-    operator, stranger = await there.as_(bank.operator), await there.as_(party)
+    operator, stranger = await there.as_(bank.cashier), await there.as_(party)
     problem(await stranger.post("/v1/bank-files", json=said), 403, "forbidden")
     made = await operator.post("/v1/bank-files", json=said)
     assert made.status_code == 201, made.text
@@ -344,7 +344,7 @@ async def test_an_operator_makes_and_remakes_a_file_from_the_command_line(bank, 
         )
 
     send = ("payouts", "send", "--format", "nacha", "--currency", "USD", "--execute-on", f"{a_day(bank)}")
-    by = ("--operator", f"{bank.operator.actor.user_id}")
+    by = ("--operator", f"{bank.cashier.actor.user_id}")
     made = await run(*send, *by, "--out", "pay.ach")
     assert made.returncode == 0, made.stderr
     content = (tmp_path / "pay.ach").read_bytes()

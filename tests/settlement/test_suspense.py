@@ -1,6 +1,6 @@
 """Money that nobody was found for moves only when two different people agree on whose it is."""
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +14,7 @@ from market.kit.pages import PageRequest
 from market.settlement import moves, service
 from market.settlement.rules import InsufficientFunds, TransferConflict, TwoPeople, reference
 from market.settlement.service.suspense import EntryMatched, ProposalDecided
+from market.settlement.statement import read_file
 from market.settlement.store import bank as bank_store
 from market.settlement.store import ledger
 from tests import factories
@@ -201,6 +202,46 @@ async def test_a_notice_that_does_not_fit_the_booking_is_not_believed(bank, door
     await operator.post("/v1/bank-statements", content=told, headers={"Content-Type": "application/xml"})
     imported = await factories.import_wires(bank.context, bank.operator, Wire(1001, "", ref=ref))
     assert [entry.amount_cents for entry in imported.suspense] == [1001]
+
+
+async def test_a_notice_does_not_take_a_wire_that_names_its_payer(bank):
+    victim, thief = bank.buyers[0], await factories.register_member(bank.context)
+    async with bank.context.db.begin(SYSTEM) as tx:
+        of_victim, of_thief = [await service.keep_reference(tx, each.org_id) for each in (victim, thief)]
+    named, nameless = f"WIRE-{uuid4().hex[:8]}", f"WIRE-{uuid4().hex[:8]}"
+    before = await cash(bank, victim.org_id)
+    for ref in (named, nameless):
+        forged = notice(5_000, ref=ref).replace(reference("DEP", UUID(int=7)).encode(), of_thief.encode())
+        async with bank.context.db.begin(bank.operator.actor) as tx:
+            told = read_file(forged)
+            assert await service.keep_notices(tx, bank.operator.actor, told, "0" * 64, now=bank.context.clock.now())
+    imported = await factories.import_wires(
+        bank.context,
+        bank.operator,
+        Wire(5_000, of_victim, ref=named),
+        Wire(5_000, "", ref=nameless, name="Somebody Ltd"),
+    )
+    assert [entry.entry_ref for entry in imported.suspense] == [nameless]
+    assert await cash(bank, victim.org_id) == before + 5_000
+    assert await cash(bank, thief.org_id) == 0
+
+
+async def test_who_told_of_a_batch_does_not_send_a_withdrawal_of_it(bank):
+    party = await factories.buyer(bank.context, bank.officers)
+    await factories.name_bank_account(bank.context, party)
+    async with bank.context.db.begin(SYSTEM) as tx:
+        pay_with = await service.keep_reference(tx, party.org_id)
+    ref = f"BATCH-{uuid4().hex[:8]}"
+    told = read_file(notice(300, 700, ref=ref).replace(reference("DEP", UUID(int=7)).encode(), pay_with.encode()))
+    async with bank.context.db.begin(bank.cashier.actor) as tx:
+        await service.keep_notices(tx, bank.cashier.actor, told, "0" * 64, now=bank.context.clock.now())
+    await factories.import_wires(bank.context, bank.operator, Wire(1000, "", ref=ref))
+    async with bank.context.db.begin(party.actor) as tx:
+        payout = await service.withdraw(tx, party.actor, "USD", 1000, "1", now=bank.context.clock.now())
+    for who in (bank.cashier, bank.operator):
+        with pytest.raises(TwoPeople):
+            async with bank.context.db.begin(who.actor) as tx:
+                await service.send_payout(tx, who.actor, payout.payout_id, now=bank.context.clock.now())
 
 
 # Posting a whole statement at once is the same as posting it wire by wire.

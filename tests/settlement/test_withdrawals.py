@@ -6,13 +6,27 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from market.kit.errors import Forbidden, Malformed
+from market.kit.actor import SYSTEM
+from market.kit.errors import Forbidden, Malformed, NotFound
 from market.settlement import moves, service
-from market.settlement.rules import InsufficientFunds, NoBankAccount, PayoutState, State, TransferConflict
+from market.settlement.rails.providers import Format
+from market.settlement.rules import (
+    InsufficientFunds,
+    NoBankAccount,
+    PayoutState,
+    State,
+    TransferConflict,
+    TwoPeople,
+    WrongState,
+)
+from market.settlement.service.bankfiles import NothingToPay
+from market.settlement.store import bank as bank_store
 from tests import factories
 from tests.settlement.books import balance, books_hold
 from tests.settlement.test_guards import forge, paid
+from tests.settlement.test_http import doors, problem  # noqa: F401 - a fixture
 from tests.settlement.test_life import approve, prepare
+from tests.settlement.test_rails_out import make, to_us_account, withdrawal
 from tests.settlement.wires import Wire
 
 
@@ -28,6 +42,16 @@ async def rich_party(bank, cents):
     return party
 
 
+async def send(bank, who, payout):
+    async with bank.context.db.begin(who.actor) as tx:
+        return await service.send_payout(tx, who.actor, payout.payout_id, now=bank.context.clock.now())
+
+
+async def approve_withdrawal(bank, who, payout):
+    async with bank.context.db.begin(who.actor) as tx:
+        return await service.approve_withdrawal(tx, who.actor, payout.payout_id, now=bank.context.clock.now())
+
+
 async def state_of(context, party, payout):
     async with context.db.begin(party.actor) as tx:
         page = await service.list_withdrawals(tx, party.actor, factories.PageRequest(200))
@@ -39,8 +63,7 @@ async def test_a_withdrawal_is_reserved_at_once_and_leaves_with_the_banks_statem
     payout = await withdraw(context, party, 400_00)
     assert await withdraw(context, party, 400_00) == payout
     assert await balance(context, moves.cash(party.org_id)) == (1_000_00, 600_00)
-    async with context.db.begin(bank.operator.actor) as tx:
-        sent = await service.send_payout(tx, bank.operator.actor, payout.payout_id, now=context.clock.now())
+    sent = await send(bank, bank.cashier, payout)
     assert sent.state is PayoutState.SENT
     wrong = await factories.import_wires(
         context, bank.operator, Wire(1, payout.reference, credit=False, ref="WD-WRONG")
@@ -134,3 +157,89 @@ async def test_a_payout_that_comes_back_is_the_sellers_cash_again_and_can_be_wit
     await factories.import_wires(context, bank.operator, Wire(again.amount_cents, again.reference, credit=False))
     assert await state_of(context, bank.seller, again) is PayoutState.CONFIRMED
     assert await books_hold(context)
+
+
+# Four eyes: who brought the money in does not let it out alone.
+
+_SENT = "UPDATE payout SET state = 'sent', sent_at = clock_timestamp() WHERE payout_id = :id"
+_APPROVED = "INSERT INTO withdrawal_approval VALUES (:id, :by, clock_timestamp())"
+
+
+async def test_who_imported_an_organisations_money_does_not_send_its_withdrawal_alone(bank):
+    context, party = bank.context, await rich_party(bank, 100_00)
+    payout = await withdraw(context, party, 40_00)
+    with pytest.raises(TwoPeople, match="another person"):
+        await send(bank, bank.operator, payout)
+    assert "another person" in await forge(context, bank.operator.actor, _SENT, id=payout.payout_id)
+    assert "sent by somebody" in await forge(context, SYSTEM, _SENT, id=payout.payout_id)
+    with pytest.raises(TwoPeople):
+        await approve_withdrawal(bank, bank.operator, payout)
+    by = {"id": payout.payout_id, "by": bank.operator.actor.user_id}
+    assert "who imported" in await forge(context, bank.operator.actor, _APPROVED, **by)
+    assert "own name" in await forge(context, bank.operator.actor, _APPROVED, **by | {"by": bank.cashier.actor.user_id})
+    await approve_withdrawal(bank, bank.officers[0], payout)
+    assert (await send(bank, bank.operator, payout)).state is PayoutState.SENT
+    await approve_withdrawal(bank, bank.officers[1], payout)
+    late = await withdraw(context, party, 1_00, "late")
+    await send(bank, bank.cashier, late)
+    with pytest.raises(WrongState):
+        await approve_withdrawal(bank, bank.officers[0], late)
+    await factories.import_wires(
+        context, bank.operator, *(Wire(each.amount_cents, each.reference, credit=False) for each in (payout, late))
+    )
+    assert await books_hold(context)
+
+
+async def test_a_withdrawal_of_an_organisation_that_was_never_cleared_needs_another_person_whoever_sends_it(bank):
+    context, stranger = bank.context, await factories.register_member(bank.context)
+    await bank.pay_in(stranger, 9_00)
+    await factories.name_bank_account(context, stranger)
+    payout = await withdraw(context, stranger, 9_00)
+    for who in (bank.operator, bank.cashier):
+        with pytest.raises(TwoPeople, match="never cleared"):
+            await send(bank, who, payout)
+        assert "never cleared" in await forge(context, who.actor, _SENT, id=payout.payout_id)
+    await approve_withdrawal(bank, bank.cashier, payout)
+    with pytest.raises(TwoPeople, match="never cleared"):
+        await send(bank, bank.cashier, payout)
+    assert (await send(bank, bank.operator, payout)).state is PayoutState.SENT
+
+
+async def test_what_is_no_withdrawal_is_not_approved_as_one_and_members_approve_nothing(bank):
+    context, party = bank.context, await rich_party(bank, 5_00)
+    payout = await withdraw(context, party, 1_00)
+    with pytest.raises(Forbidden):
+        await approve_withdrawal(bank, party, payout)
+    settlement, _ = await paid(bank)
+    await prepare(context, bank.officers[0], settlement.settlement_id)
+    await approve(context, bank.officers[1], settlement.settlement_id)
+    async with context.db.begin(SYSTEM) as tx:
+        proceeds = await bank_store.payout_of(tx, settlement.settlement_id)
+        page = await service.list_unapproved(tx, SYSTEM, factories.PageRequest(200))
+    listed = {each.payout_id for each in page.items}
+    assert payout.payout_id in listed
+    assert proceeds.payout_id not in listed
+    with pytest.raises(NotFound):
+        await approve_withdrawal(bank, bank.officers[0], proceeds)
+    assert (await send(bank, bank.operator, proceeds)).state is PayoutState.SENT, "two people released it"
+
+
+async def test_an_officer_approves_a_withdrawal_through_the_doors_and_a_file_leaves_out_what_is_not_approved(
+    bank, doors
+):  # noqa: F811
+    party = await factories.buyer(bank.context, bank.officers)
+    await to_us_account(bank, party)
+    payout = await withdrawal(bank, party, 6_54)
+    with pytest.raises(NothingToPay, match="sent by you"):
+        await make(bank, Format.NACHA, by=bank.operator)
+    with pytest.raises(TwoPeople):
+        await make(bank, Format.NACHA, (payout.payout_id,), by=bank.operator)
+    operator, officer = await doors.as_(bank.operator), await doors.as_(bank.officers[0])
+    listed = (await officer.get("/v1/withdrawals/unapproved?limit=200")).json()["items"]
+    assert f"{payout.payout_id}" in {each["payout_id"] for each in listed}
+    door = f"/v1/payouts/{payout.payout_id}/approval"
+    problem(await operator.post(door), 403, "two-people")
+    answer = await officer.post(door)
+    assert (answer.status_code, answer.json()["amount_cents"]) == (200, 6_54)
+    file, _ = await make(bank, Format.NACHA, (payout.payout_id,), by=bank.operator)
+    assert file.total_cents == 6_54

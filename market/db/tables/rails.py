@@ -106,6 +106,16 @@ class SweepDecisionRow(Base):
     decided_at: Mapped[datetime]
 
 
+class WithdrawalApprovalRow(Base):
+    """A second person's word on a withdrawal. Append-only."""
+
+    __tablename__ = "withdrawal_approval"
+
+    payout_id: Mapped[UUID] = mapped_column(ForeignKey("payout.payout_id"), primary_key=True)
+    approved_by: Mapped[UUID] = mapped_column(ForeignKey(_PERSON), index=True)
+    at: Mapped[datetime]
+
+
 class SuspenseProposalRow(Base):
     """One person's idea of whose an entry in suspense is; `org_id` null is the platform itself (debits only)."""
 

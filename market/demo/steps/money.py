@@ -3,6 +3,7 @@
 from market.client.settlement import Import, LedgerAccount, LedgerTransfer
 from market.demo.bank import Wire
 from market.demo.cast import OPERATOR, Character
+from market.demo.steps import joining
 from market.demo.world import World
 
 _PAGE = 200
@@ -16,6 +17,7 @@ async def wire_in(world: World, who: Character, amount_cents: int, reference: st
 
 async def import_statement(world: World) -> Import:
     """The operator imports the bank's next statement; what was matched."""
+    await joining.prove_again(world, OPERATOR)
     statement = world.bank.statement(world.clock.now().date())
     return (await world[OPERATOR].import_statement(statement)).statements[0]
 

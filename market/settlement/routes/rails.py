@@ -33,6 +33,7 @@ class _StatementOperation(Operation):
     operation_id="importBankStatement",
     operation_class=_StatementOperation,
     request_max_body_size=MAX_BYTES,
+    opt=STEP_UP,
 )
 async def import_statement(request: Request[Any, Any, Any], context: Here, actor: Who) -> schemas.ImportsView:
     """For operators: camt.053, camt.054, MT940 or BAI2, told apart by content. All statements of the file are applied, or
@@ -103,4 +104,42 @@ async def send_payout(context: Here, actor: Who, payout_id: FromPath[UUID]) -> s
     return schemas.PayoutStateView(payout.payout_id, payout.state, payout.sent_at)
 
 
-HANDLERS: list[ControllerRouterHandler] = [import_statement, list_statements, list_suspense, list_payouts, send_payout]
+@get(
+    "/v1/withdrawals/unapproved",
+    tags=MONEY,
+    summary="Withdrawals that no second person has approved",
+    operation_id="listUnapprovedWithdrawals",
+)
+async def list_unapproved(
+    context: Here, actor: Who, limit: FromQuery[int] = 50, cursor: FromQuery[str | None] = None
+) -> schemas.UnapprovedPage:
+    """For the platform's people, oldest first."""
+    async with context.db.begin(actor) as tx:
+        page = await service.list_unapproved(tx, actor, PageRequest.parse(limit, cursor))
+    return schemas.UnapprovedPage.from_page(page)
+
+
+@post(
+    "/v1/payouts/{payout_id:uuid}/approval",
+    status_code=200,
+    tags=MONEY,
+    summary="Approve a withdrawal as the second person",
+    operation_id="approveWithdrawal",
+    opt=STEP_UP,
+)
+async def approve_withdrawal(context: Here, actor: Who, payout_id: FromPath[UUID]) -> schemas.UnapprovedView:
+    """For officers and operators who imported none of that organisation's money; then another person may send it."""
+    async with context.db.begin(actor) as tx:
+        payout = await service.approve_withdrawal(tx, actor, payout_id, now=context.clock.now())
+    return schemas.UnapprovedView.from_payout(payout)
+
+
+HANDLERS: list[ControllerRouterHandler] = [
+    import_statement,
+    list_statements,
+    list_suspense,
+    list_payouts,
+    send_payout,
+    list_unapproved,
+    approve_withdrawal,
+]

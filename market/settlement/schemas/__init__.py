@@ -80,6 +80,8 @@ from market.settlement.schemas.rails import (
     PayoutView,
     StatementPage,
     StatementView,
+    UnapprovedPage,
+    UnapprovedView,
     WebhookView,
 )
 from market.settlement.schemas.reports import ReportLineView, ReportSumView, ReportView
@@ -184,6 +186,8 @@ __all__ = [
     "TitleChain",
     "TitleLinkView",
     "TrialBalanceView",
+    "UnapprovedPage",
+    "UnapprovedView",
     "WebhookView",
     "WithdrawalIn",
     "WithdrawalPage",

@@ -165,6 +165,34 @@ class PayoutStateView(Struct, frozen=True, forbid_unknown_fields=True):
     sent_at: datetime | None
 
 
+class UnapprovedView(Struct, frozen=True, forbid_unknown_fields=True):
+    """A withdrawal without the number that it goes to."""
+
+    payout_id: UUID
+    org_id: UUID
+    reference: str
+    amount_cents: int
+    currency: str
+    state: PayoutState
+    ordered_at: datetime
+
+    @classmethod
+    def from_payout(cls, payout: Payout) -> Self:
+        return cls(
+            payout.payout_id, payout.org_id, payout.reference, payout.amount_cents, payout.currency, payout.state,
+            payout.ordered_at,
+        )  # fmt: skip
+
+
+class UnapprovedPage(Struct, frozen=True, forbid_unknown_fields=True):
+    items: list[UnapprovedView]
+    next_cursor: str | None
+
+    @classmethod
+    def from_page(cls, page: Page[Payout]) -> Self:
+        return cls([UnapprovedView.from_payout(payout) for payout in page.items], page.next_cursor)
+
+
 class BankFileIn(Struct, frozen=True, forbid_unknown_fields=True):
     """Without `payout_ids`: all ordered payouts of the currency that the format can pay, 1,000 at most."""
 

@@ -141,6 +141,7 @@ from market.settlement.service.sweeps import confirm_sweep, list_sweeps, propose
 from market.settlement.service.taxes import list_tax_rules, state_tax_rule
 from market.settlement.service.title import chain_of_title
 from market.settlement.service.webhooks import keep_event
+from market.settlement.service.withdrawals import approve_withdrawal, list_unapproved
 
 __all__ = [
     "BankDetails",
@@ -158,6 +159,7 @@ __all__ = [
     "answer_second",
     "approve_lift",
     "approve_release",
+    "approve_withdrawal",
     "ask_cancellation",
     "ask_media",
     "attest_destruction",
@@ -221,6 +223,7 @@ __all__ = [
     "list_sweeps",
     "list_tax_rules",
     "list_transfers",
+    "list_unapproved",
     "list_withdrawals",
     "look_at_pool",
     "make_bank_file",

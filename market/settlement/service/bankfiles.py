@@ -24,7 +24,7 @@ from market.settlement.service.banking import open_number
 from market.settlement.service.books import READ
 from market.settlement.service.payouts import send_payout
 from market.settlement.service.sale import WRITE
-from market.settlement.store import bank
+from market.settlement.store import bank, withdrawals
 from market.settlement.store import bankfiles as store
 from market.settlement.store.bank import BankAccount, Payout
 from market.settlement.store.bankfiles import BankFile
@@ -85,8 +85,9 @@ async def make_bank_file(
 ) -> tuple[BankFile, OrderFile]:
     """A file of ordered payouts; in the same transaction they are marked as sent, so that none is in two files.
 
-    For signed-in operators. Raises `NothingToPay`, `Malformed` for a day or a payout that does not fit. Locks out imports
-    and other files, then each payout.
+    For signed-in operators. Withdrawals that another person must send or approve first are left out, or refused if named
+    (`TwoPeople`). Raises `NothingToPay`, `Malformed` for a day or a payout that does not fit. Locks out imports and other
+    files, then each payout.
     """
     require(actor, role=Role.OPERATOR, scope=WRITE)
     require_person(actor)
@@ -94,7 +95,7 @@ async def make_bank_file(
         raise AssertionError("an operator is a person")
     _require_day(asked, now.date())
     await bank.lock_imports(tx)
-    payouts, accounts = await _payable(tx, asked)
+    payouts, accounts = await _payable(tx, asked, actor.user_id)
     ids = [payout.payout_id for payout in payouts]
     batch = Batch(_file_ref(asked.format, ids, now), asked.currency, now.replace(microsecond=0), asked.execute_on)
     made = BankFiles(asked.format, originator).order(_orders(payouts, accounts, vault), batch)
@@ -144,8 +145,8 @@ def _require_day(asked: FileOrder, today: date) -> None:
         raise Malformed("no payments are settled on that day", field="execute_on")
 
 
-async def _payable(tx: AsyncSession, asked: FileOrder) -> tuple[list[Payout], dict[UUID, BankAccount]]:
-    """Ordered payouts that the format can pay, all of those that were named."""
+async def _payable(tx: AsyncSession, asked: FileOrder, user_id: UUID) -> tuple[list[Payout], dict[UUID, BankAccount]]:
+    """Ordered payouts that the format can pay and this person may send; all of those that were named."""
     found = await store.ordered_payouts(tx, asked.currency, _MOST_ORDERS)
     accounts = await bank.find_bank_accounts(tx, {payout.bank_account_id for payout in found})
     fitting = [each for each in found if accounts[each.bank_account_id].scheme == asked.format.scheme]
@@ -156,8 +157,13 @@ async def _payable(tx: AsyncSession, asked: FileOrder) -> tuple[list[Payout], di
                 "some are not ordered (any more), in another currency, or go to an account that this format cannot pay",
                 field="payout_ids",
             )
+    else:
+        flaws = await withdrawals.flaws(tx, [each.payout_id for each in fitting], user_id)
+        fitting = [each for each in fitting if each.payout_id not in flaws]
     if not fitting:
-        raise NothingToPay(f"no ordered payout in {asked.currency} goes to an account that {asked.format} can pay")
+        raise NothingToPay(
+            f"no ordered payout in {asked.currency} goes to an account that {asked.format} can pay, and may be sent by you"
+        )
     if any(each.state is not PayoutState.ORDERED for each in fitting):
         raise AssertionError("only ordered payouts are sent")
     return fitting, accounts

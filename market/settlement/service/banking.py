@@ -201,11 +201,14 @@ async def _next_in_chain(tx: AsyncSession, statement: Statement) -> int:
 
 
 async def _with_notices(tx: AsyncSession, statement: Statement) -> Statement:
-    """The statement with the parts of batch bookings that notices told, where they fit in direction and amount."""
+    """The statement with the parts of batch bookings that notices told, where they fit in direction and amount.
+
+    A line that names its payer is no batch: no notice says otherwise than the bank's own statement.
+    """
     told = await suspense.notices_of(tx, statement.bank_account, [line.entry_ref for line in statement.lines])
 
     def parts(line: Line) -> Sequence[Line]:
-        notice = told.get(line.entry_ref)
+        notice = None if find_references(line.texts) or line.name else told.get(line.entry_ref)
         fits = notice is not None and (notice.currency, notice.credit, notice.amount_cents) == (
             statement.currency, line.credit, line.amount_cents,
         )  # fmt: skip

@@ -24,6 +24,7 @@ from market.settlement.rules import (
     State,
     Step,
     TransferConflict,
+    TwoPeople,
     WrongState,
     derived_id,
     reference,
@@ -32,7 +33,7 @@ from market.settlement.service.books import READ
 from market.settlement.service.sale import WRITE
 from market.settlement.service.steps import locked, take
 from market.settlement.store import bank as store
-from market.settlement.store import ledger
+from market.settlement.store import ledger, withdrawals
 from market.settlement.store.bank import BankAccount, BankEntry, Payout
 
 
@@ -49,9 +50,14 @@ async def list_payouts(
 
 
 async def send_payout(tx: AsyncSession, actor: Actor, payout_id: UUID, *, now: datetime) -> Payout:
-    """An operator has given the order to the bank. Doing it again changes nothing. Locks settlement, then payout."""
+    """An operator has given the order to the bank. Doing it again changes nothing. Locks settlement, then payout.
+
+    Raises `NotFound`; `TwoPeople` for a withdrawal that another person must send or approve first.
+    """
     require(actor, role=Role.OPERATOR, scope=WRITE)
     require_person(actor)
+    if actor.user_id is None:
+        raise AssertionError("an operator is a person")
     found = await store.find_payout(tx, payout_id)
     if found is None:
         raise NotFound("there is no such payout")
@@ -60,6 +66,8 @@ async def send_payout(tx: AsyncSession, actor: Actor, payout_id: UUID, *, now: d
     if payout is None:
         raise AssertionError("payouts are never deleted")
     if payout.state is PayoutState.ORDERED:
+        if flaw := (await withdrawals.flaws(tx, [payout_id], actor.user_id)).get(payout_id):
+            raise TwoPeople(flaw)
         await store.move_payout(tx, payout_id, PayoutState.SENT, sent_at=now)
         if settlement is not None:
             await take(tx, actor, settlement, Step.SEND_PAYOUT, body={"payout_id": payout_id})
