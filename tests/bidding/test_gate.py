@@ -9,10 +9,12 @@ import asyncpg
 import pytest
 
 from auctions.engine import decide, evolve, replay
-from auctions.messages import PlaceBid, Reason
+from auctions.messages import AuctionClosed, Awarded, PlaceBid, Reason
 from auctions.record import decode, encode
 from market.bidding.lane import BidOrder
 from market.compliance import service as compliance
+from market.journal import service as journal
+from market.kit.actor import SYSTEM
 from market.portfolios import service as portfolios
 from market.portfolios.nda import NDA_VERSION
 from tests import factories
@@ -289,6 +291,58 @@ async def test_no_bid_is_late_when_clearances_end_while_thousands_race(hall, mak
 def racing_bid(hall, party, room, amount_cents):
     command = PlaceBid(bidder=str(party.org_id), cid=new_cid(), amount_cents=amount_cents, confirmed=True)
     return BidOrder(party.actor, room.auction_id, command, hall.context.clock.now())
+
+
+async def award_past_all_code(hall, room, winner, hammer_cents):
+    """Close the auction and award it, as the server's own login, with events that follow."""
+    auction = replay(decode(row["body"]) for row in await events_of(hall, room.auction_id))
+    name, now, org_id = str(room.auction_id), hall.context.clock.now(), str(winner.org_id)
+    closed = AuctionClosed(auction_id=name, seq=auction.seq + 1, at=now)
+    awarded = Awarded(
+        auction_id=name, seq=auction.seq + 2, at=now, winner=org_id, winner_paddle=1, hammer_cents=hammer_cents
+    )
+    async with as_app(hall) as app:
+        for event in (closed, awarded):
+            auction = evolve(auction, event)
+            await app.execute(
+                "INSERT INTO auction_event (auction_id, seq, at, kind, body, hash) VALUES ($1, $2, $3, $4, $5, $6)",
+                room.auction_id, event.seq, event.at, event.kind, encode(event).decode(), auction.head,
+            )  # fmt: skip
+        await app.execute(
+            "UPDATE auction SET seq = $2, head = $3, phase = 'awarded' WHERE auction_id = $1",
+            room.auction_id, auction.seq, auction.head,
+        )  # fmt: skip
+        await app.execute(
+            "INSERT INTO award (auction_id, pool_id, winner_org_id, seller_org_id, hammer_cents, currency, seq, at)"
+            " SELECT auction_id, pool_id, $2, org_id, $3, currency, $4, $5 FROM auction WHERE auction_id = $1",
+            room.auction_id, winner.org_id, hammer_cents, auction.seq, now,
+        )  # fmt: skip
+
+
+async def test_nobody_wins_without_a_bid_that_stands_and_covers_the_price(hall, lane):
+    room, never_bid = await hall.room(buyer_count=1), await hall.room(buyer_count=0)
+    stranger, bidder = await factories.register_member(hall.context), room.buyers[0]
+    for nobody in (stranger, bidder):
+        await refuses(award_past_all_code(hall, never_bid, nobody, 1), "no bid of the winner")
+    answer = await lane.submit(racing_bid(hall, bidder, room, 7_000_00))
+    assert answer.status == "accepted", answer
+    await refuses(award_past_all_code(hall, room, bidder, 7_000_01), "no bid of the winner")
+    await refuses(award_past_all_code(hall, room, stranger, 1), "no bid of the winner")
+    await award_past_all_code(hall, room, bidder, 7_000_00)
+
+
+async def test_the_auditor_counts_awards_without_a_bid(hall):
+    async def count():
+        async with hall.context.db.begin(SYSTEM) as tx:
+            return dict(await journal.breaches(tx))["award_without_a_bid"]
+
+    room, before = await hall.room(buyer_count=0), await count()
+    owner = await hall.migrator()
+    await owner.execute("ALTER TABLE award DISABLE TRIGGER award_follows")
+    await award_past_all_code(hall, room, await factories.register_member(hall.context), 1)
+    await owner.execute("ALTER TABLE award ENABLE TRIGGER award_follows")
+    await owner.close()
+    assert await count() == before + 1
 
 
 async def test_a_member_writes_nothing_that_is_the_lanes(hall, lane):

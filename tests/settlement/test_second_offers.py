@@ -2,7 +2,7 @@
 
 import pytest
 
-from auctions.messages import PlaceBid
+from auctions.messages import CancelCeiling, PlaceBid, SetCeiling
 from market.bidding.lane import BidOrder, Lane
 from market.kit.actor import SYSTEM
 from market.kit.errors import Forbidden, NotFound
@@ -17,7 +17,10 @@ from tests.settlement.test_guards import forge
 
 
 async def defaulted(bank, *bids):
-    """(settlement in sign_default, runner-up): the runner-up bid these amounts before another bought at once."""
+    """(settlement in sign_default, runner-up): the runner-up bid these amounts before another bought at once.
+
+    A bid may also be a function that makes another command of the bidder's name and the command's.
+    """
     context = bank.context
     winner, runner_up = [await factories.buyer(context, bank.officers) for _ in range(2)]
     pool_id = await factories.keyed_pool(context, bank.seller)
@@ -28,8 +31,9 @@ async def defaulted(bank, *bids):
     lane = Lane(context)
     await lane.start()
     try:
-        for number, cents in enumerate(bids):
-            command = PlaceBid(bidder=str(runner_up.org_id), cid=str(number), amount_cents=cents, confirmed=True)
+        for number, said in enumerate(bids):
+            names = {"bidder": str(runner_up.org_id), "cid": str(number)}
+            command = said(**names) if callable(said) else PlaceBid(**names, amount_cents=said, confirmed=True)
             answer = await lane.submit(BidOrder(runner_up.actor, auction.auction_id, command, context.clock.now()))
             assert answer.status == "accepted", answer
     finally:
@@ -122,3 +126,15 @@ async def test_only_the_seller_of_a_defaulted_sale_with_another_bidder_offers_it
     values = {"org": runner_up.org_id, "cents": 20_000_00, "id": settlement.settlement_id}
     for wrong in ({"cents": 19_999_99}, {"org": bank.buyers[0].org_id}, {"org": settlement.buyer_org_id}):
         assert "own bid" in await forge(context, bank.seller.actor, row, **values | wrong)
+
+
+async def test_a_ceiling_that_its_owner_lowered_is_offered_as_it_stands(bank):
+    def ceiling(cents):
+        return lambda **names: SetCeiling(**names, ceiling_cents=cents, confirmed=True)
+
+    lowered, runner_up = await defaulted(bank, ceiling(50_000_00), CancelCeiling)
+    made = await offer(bank.context, bank.seller, lowered)
+    assert (made.org_id, made.amount_cents) == (runner_up.org_id, 10_000_00)
+    raised, runner_up = await defaulted(bank, ceiling(50_000_00), CancelCeiling, ceiling(40_000_00))
+    made = await offer(bank.context, bank.seller, raised)
+    assert (made.org_id, made.amount_cents) == (runner_up.org_id, 40_000_00)

@@ -224,9 +224,7 @@ async def test_what_is_no_withdrawal_is_not_approved_as_one_and_members_approve_
     assert (await send(bank, bank.operator, proceeds)).state is PayoutState.SENT, "two people released it"
 
 
-async def test_an_officer_approves_a_withdrawal_through_the_doors_and_a_file_leaves_out_what_is_not_approved(
-    bank, doors
-):  # noqa: F811
+async def test_a_file_holds_a_withdrawal_once_an_officer_approved_it_through_the_doors(bank, doors):  # noqa: F811
     party = await factories.buyer(bank.context, bank.officers)
     await to_us_account(bank, party)
     payout = await withdrawal(bank, party, 6_54)
