@@ -105,7 +105,8 @@ class Settings:
     )
     requests_per_minute: int = _setting(
         600,
-        "HTTP requests a minute of one signed-in user or API key; one network address has four times as many",
+        "HTTP requests a minute of one signed-in user or API key; all keys of an organisation have twice, one network address"
+        " four times as many",
         low=10,
         high=1_000_000,
     )

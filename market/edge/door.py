@@ -54,7 +54,7 @@ def door(context: Context) -> Any:
 
 def met(context: Context) -> Callable[[Request[Any, Any, Any]], Awaitable[None]]:
     """What happens before a route: who asks, how often, with a proof how fresh; only then the body is read, strictly."""
-    rates = _rates(context, times=1)
+    rates, rates_of_keys = _rates(context, times=1), _rates(context, times=2)
 
     async def meet(request: Request[Any, Any, Any]) -> None:
         if "actor" in request.route_handler.parsed_fn_signature.parameters:
@@ -62,6 +62,10 @@ def met(context: Context) -> Callable[[Request[Any, Any, Any]], Awaitable[None]]
             wait_s = rates.take(actor.key_id or actor.user_id)
             if wait_s:
                 raise _too_many(wait_s, "of yours")
+            # However many keys an organisation makes itself, together they ask for no more than two.
+            wait_s = rates_of_keys.take(actor.org_id) if actor.key_id else 0.0
+            if wait_s:
+                raise _too_many(wait_s, "of your organisation's keys")
             if request.route_handler.opt.get("step_up"):
                 require_fresh(actor, context.clock.now())
         await refuse_lax(request)
