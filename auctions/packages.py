@@ -24,6 +24,11 @@ from auctions.moves import BoardChanged, PackageBid, PlacePackageBid, PoolAward,
 from auctions.terms import PackageTerms, Packaging
 
 MAX_STANDING_COUNT = 200
+"""On a board so full a bidder has no more exclusive bids than its sure ones. Under the first rules, nobody has more."""
+MAX_STANDING_OF_BIDDER_COUNT = 20
+"""Of exclusive bids. Of bids for single pools, or all of them, every bidder has one for each."""
+SURE_STANDING_COUNT = 4
+"""So many exclusive bids everybody may have, however full others made the board."""
 MOST_STEPS = MAX_STEP_COUNT
 MOST_STEPS_OF_A_STRIKE = 20 * MAX_STEP_COUNT
 """To strike out a bid is rare, and must not fail where placing it did not."""
@@ -35,8 +40,7 @@ def decide(auction: Auction, command: object, now: datetime) -> Decision:
     terms = _terms(auction)
     if refused := _refuse(auction, terms, command):
         return refused
-    before = _same(auction, terms, command.bidder, command.pools)
-    own_before = before if before is not None and before.bidder == command.bidder else None
+    own_before = _own(auction, terms, command.bidder, command.pools)
     stand = [bid for bid in _bids(auction) if bid is not own_before]
     seq, pools = auction.seq + 1, tuple(sorted(command.pools))
     new = Package(seq, command.bidder, terms.numbers_of(pools), command.amount_cents)
@@ -82,9 +86,29 @@ def _refuse(auction: Auction, terms: PackageTerms, command: PlacePackageBid) -> 
     limit_cents = command.standing.limit_cents
     if limit_cents is not None and command.amount_cents > limit_cents:
         return Refused(Reason.LIMIT, least_cents, command.standing.detail)
-    if len(auction.the_book.offers) >= MAX_STANDING_COUNT:
-        return Refused(Reason.LIMIT, None, "the board is full")
+    return _refuse_another(auction, terms, command)
+
+
+def _refuse_another(auction: Auction, terms: PackageTerms, command: PlacePackageBid) -> Refused | None:
+    """One bidder's bids never keep out another's, and a bid that replaces one's own adds nothing."""
+    if terms.rules == 1:
+        is_full = len(auction.the_book.offers) >= MAX_STANDING_COUNT
+        return Refused(Reason.LIMIT, None, "the board is full") if is_full else None
+    if terms.packaging is not Packaging.XOR_PACKAGES or _own(auction, terms, command.bidder, command.pools) is not None:
+        return None
+    most = SURE_STANDING_COUNT if len(auction.the_book.offers) >= MAX_STANDING_COUNT else MAX_STANDING_OF_BIDDER_COUNT
+    if sum(bid.bidder == command.bidder for bid in _bids(auction)) >= most:
+        return Refused(Reason.LIMIT, None, f"you have {most} bids or more standing; better one of them")
     return None
+
+
+def _own(auction: Auction, terms: PackageTerms, bidder: str, pools: Iterable[str]) -> PackageBid | None:
+    """The bidder's bid for the same pools, which the next one replaces; under the first rules only if it is the best."""
+    if terms.rules == 1:
+        best = _same(auction, terms, bidder, pools)
+        return best if best is not None and best.bidder == bidder else None
+    wanted = set(pools)
+    return next((bid for bid in _bids(auction) if bid.bidder == bidder and set(bid.pools) == wanted), None)
 
 
 def _same(auction: Auction, terms: PackageTerms, bidder: str, pools: Iterable[str]) -> PackageBid | None:
@@ -103,7 +127,7 @@ def needed(auction: Auction, bidder: str, pools: Iterable[str]) -> int:
     """
     terms, names = _terms(auction), tuple(pools)
     before = _same(auction, terms, bidder, names)
-    own = before if before is not None and before.bidder == bidder else None
+    own = _own(auction, terms, bidder, names)
     bids = [_package_of(terms, bid) for bid in _bids(auction) if bid is not own]
     exclusive = terms.packaging is Packaging.XOR_PACKAGES
     cents = needed_cents(bids, bidder, terms.numbers_of(names), exclusive=exclusive)

@@ -5,7 +5,7 @@ from typing import Any
 
 from auctions.increments import MAX_CENTS, IncrementStep
 from auctions.terms.asking import BestOfferTerms, FixedPriceTerms
-from auctions.terms.base import TermsError, instant
+from auctions.terms.base import LATEST_RULES, TermsError, instant
 from auctions.terms.dutch import DutchTerms
 from auctions.terms.english import EnglishTerms
 from auctions.terms.hybrid import HybridTerms
@@ -14,6 +14,7 @@ from auctions.terms.sealed import Pricing, SealedTerms, Sealing
 from auctions.terms.two_stage import Binding, TwoStageTerms
 
 __all__ = [
+    "LATEST_RULES",
     "MAX_CENTS",
     "BestOfferTerms",
     "Binding",

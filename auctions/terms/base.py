@@ -13,6 +13,8 @@ MAX_SPAN_S = 86_400
 MAX_STAGE_S = 366 * 86_400
 MAX_ANSWER_S = 30 * 86_400
 MAX_VERSION_CHARS = 128
+LATEST_RULES = 2
+"""The version of the rules that new auctions run under. An auction keeps its own for ever, and so does its log."""
 
 
 class TermsError(ValueError):
@@ -26,23 +28,28 @@ class TermsError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommonTerms:
-    """What every format fixes. Amounts are whole minor units of `currency`. Building bad terms raises TermsError."""
+    """What every format fixes. Amounts are whole minor units of `currency`. Building bad terms raises TermsError.
+
+    `rules` is the version of the rules that the auction runs under; what each version changed stands in docs/formats.md.
+    """
 
     format: ClassVar[str]
     first_stage: ClassVar[Stage] = Stage.BIDDING
     readers: ClassVar[Mapping[str, Callable[[str, Any], Any]]] = {}
     """How a field that JSON cannot hold is read back; instants (names in _at) need no mention."""
-    later: ClassVar[frozenset[str]] = frozenset()
+    later: ClassVar[frozenset[str]] = frozenset({"rules"})
     """Terms that came later: written down only where they differ from their default, so that older logs stay what they are."""
 
     currency: str
     opens_at: datetime
     tape_version: str
     face_value_cents: int
+    rules: int = 1
 
     def __post_init__(self) -> None:
         check_names(self.currency, self.tape_version)
         check_amount("face_value_cents", self.face_value_cents)
+        check_whole("rules", self.rules, 1, LATEST_RULES)
         for field in fields(self):
             if field.name.endswith("_at"):
                 object.__setattr__(self, field.name, in_utc(field.name, getattr(self, field.name)))

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 from auctions.increments import MAX_CENTS, IncrementStep, flaw_in, is_amount
 from auctions.terms.base import (
+    LATEST_RULES,
     MAX_ANSWER_S,
     MAX_SPAN_S,
     TermsError,
@@ -30,8 +31,8 @@ class EnglishTerms:
     least `soft_close_extension_s` seconds to answer, but never moves the close past `latest_close_at`. An amount of
     `confirm_multiple` times the least next bid or more must be confirmed. If bidding ends below the reserve, the seller
     has `below_reserve_answer_s` seconds to take the highest bid all the same (None: no such time, and the auction
-    fails). Everybody sees this term, and it may stand without a reserve, so that it gives none away. Building bad terms
-    raises TermsError.
+    fails). Everybody sees this term, and it may stand without a reserve, so that it gives none away. `rules` is the version of
+    the rules that the auction runs under. Building bad terms raises TermsError.
     """
 
     format: ClassVar[str] = "english"
@@ -49,6 +50,7 @@ class EnglishTerms:
     below_reserve_answer_s: int | None = None
     tape_version: str
     face_value_cents: int
+    rules: int = 1
 
     def __post_init__(self) -> None:
         check_names(self.currency, self.tape_version)
@@ -67,6 +69,7 @@ class EnglishTerms:
             raise TermsError("buy_now_cents", "must be above the reserve and the opening bid")
         if flaw := flaw_in(self.increments):
             raise TermsError("increments", flaw)
+        check_whole("rules", self.rules, 1, LATEST_RULES)
         check_whole("confirm_multiple", self.confirm_multiple, 2, MAX_CONFIRM_MULTIPLE)
         if self.below_reserve_answer_s is not None:
             check_whole("below_reserve_answer_s", self.below_reserve_answer_s, 1, MAX_ANSWER_S)
@@ -84,7 +87,8 @@ class EnglishTerms:
     def to_json(self) -> dict[str, Any]:
         """A dict of JSON types, instants as ISO 8601 with Z; `from_json` gives the same terms back.
 
-        `below_reserve_answer_s` is left out if there is none: terms of before it existed stay, byte for byte, what they were.
+        `below_reserve_answer_s` is left out if there is none, `rules` if they are the first: terms of before they existed stay,
+        byte for byte, what they were.
         """
         data: dict[str, Any] = {"format": "english"} | {f.name: getattr(self, f.name) for f in fields(self)}
         data["increments"] = [
@@ -94,6 +98,8 @@ class EnglishTerms:
             data[name] = instant(data[name])
         if self.below_reserve_answer_s is None:
             del data["below_reserve_answer_s"]
+        if self.rules == 1:
+            del data["rules"]
         return data
 
     @classmethod

@@ -45,7 +45,7 @@ class TwoStageTerms(CommonTerms):
     readers: ClassVar = {"binding": choice_of(Binding), "increments": _ladder}
     later: ClassVar = frozenset({
         "binding", "increments", "soft_close_window_s", "soft_close_extension_s", "binding_extends_s", "final_s",
-        "final_top", "final_within_bps",
+        "final_top", "final_within_bps", "rules",
     })  # fmt: skip
 
     opening_cents: int
@@ -123,7 +123,7 @@ def _ascent(terms: TwoStageTerms) -> EnglishTerms:
         name: getattr(terms, name)
         for name in (
             "currency", "opens_at", "closes_at", "latest_close_at", "tape_version", "face_value_cents", "opening_cents",
-            "reserve_cents", "increments", "soft_close_window_s", "soft_close_extension_s",
+            "reserve_cents", "increments", "soft_close_window_s", "soft_close_extension_s", "rules",
         )
     }  # fmt: skip
     return EnglishTerms(**shared)

@@ -136,7 +136,7 @@ def _terms_schema(terms_type: type[Any]) -> dict[str, Any]:
     return schema | ({"$defs": shapes} if shapes else {})
 
 
-_OF_POOL = {"currency", "tape_version", "face_value_cents"}
+_OF_POOL = {"currency", "tape_version", "face_value_cents", "rules"}
 
 
 class BidBody(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):

@@ -39,6 +39,7 @@ from auctions.moves import (
 )
 from auctions.sealed import commitment_of
 from auctions.terms import (
+    LATEST_RULES,
     BestOfferTerms,
     Binding,
     DutchTerms,
@@ -64,7 +65,13 @@ from tests.reference.two_stage import TwoStage
 
 BIDDERS = ("ada", "bob", "cy", "dee")
 AUDIENCES = [*(Audience(Role.BIDDER, name) for name in BIDDERS), OTHER_BIDDER, OBSERVER, SELLER, OFFICER, PUBLIC]
-COMMON = {"currency": "USD", "opens_at": OPENS_AT, "tape_version": "tape-1", "face_value_cents": 1_000_000}
+COMMON = {
+    "currency": "USD",
+    "opens_at": OPENS_AT,
+    "tape_version": "tape-1",
+    "face_value_cents": 1_000_000,
+    "rules": LATEST_RULES,
+}
 S = timedelta(seconds=1)
 
 
@@ -86,6 +93,10 @@ class Format:
 
     def play(self, rng, hall, count, watch):
         play(rng, self, hall, count, watch)
+
+
+def common(rng):
+    return COMMON | {"rules": rng.choice((1, LATEST_RULES, LATEST_RULES))}
 
 
 def standing(rng, around=1_000):
@@ -145,7 +156,7 @@ def dutch_terms(rng):
     floor = rng.choice((1, start // 5, start - 1))
     by_bps = rng.random() < 0.5
     return DutchTerms(
-        **COMMON,
+        **common(rng),
         start_cents=start,
         floor_cents=floor,
         step_bps=rng.choice((100, 333, 2_500)) if by_bps else None,
@@ -176,7 +187,7 @@ def sealed_terms(rng):
     by_clients = rng.random() < 0.4
     final = rng.choice((None, None, "top", "within"))
     return SealedTerms(
-        **COMMON,
+        **common(rng),
         closes_at=OPENS_AT + rng.choice((60, 300)) * S,
         opening_cents=1_000,
         reserve_cents=rng.choice((None, None, 1_000, 1_200)),
@@ -252,7 +263,7 @@ def best_offer_command(rng, auction, who, cid, now):
 def hybrid_terms(rng):
     step_bps = rng.choice((100, 333, 2_500))
     return HybridTerms(
-        **COMMON,
+        **common(rng),
         start_cents=rng.choice((999, 10_000, 123_457)),
         step_bps=step_bps,
         last_step=rng.choice((1, 2, 9_999 // step_bps)),
@@ -294,7 +305,7 @@ def two_stage_terms(rng):
         )
     )
     return TwoStageTerms(
-        **COMMON,
+        **common(rng),
         **{"binding_s": rng.choice((30, 60)), **last},
         opening_cents=1_000,
         reserve_cents=rng.choice((None, 1_200)),
@@ -358,7 +369,7 @@ def two_stage_command(rng, auction, who, cid, now):
 def package_terms(rng):
     closes_at = OPENS_AT + rng.choice((60, 300)) * S
     return PackageTerms(
-        **COMMON,
+        **common(rng),
         closes_at=closes_at,
         latest_close_at=closes_at + rng.choice((0, 90)) * S,
         packaging=rng.choice(tuple(Packaging)),

@@ -19,7 +19,7 @@ from auctions.messages import (
     VoidBid,
 )
 from auctions.record import encode
-from auctions.terms import EnglishTerms, IncrementStep
+from auctions.terms import LATEST_RULES, EnglishTerms, IncrementStep
 
 OPENS_AT = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 CLOSES_AT = OPENS_AT + timedelta(hours=1)
@@ -36,6 +36,7 @@ TERMS = EnglishTerms(
     latest_close_at=LATEST_CLOSE_AT,
     tape_version="tape-1",
     face_value_cents=1_000_000,
+    rules=LATEST_RULES,
 )
 
 

@@ -1,6 +1,7 @@
 """Pools and packages, live: what may be bid, who wins the board, and when the board is extended."""
 
 from datetime import timedelta
+from itertools import combinations
 
 import pytest
 
@@ -166,3 +167,44 @@ def test_the_room_sees_every_bid_and_the_public_only_the_awards():
     assert "board" not in snapshot(hall.auction, PUBLIC)
     hall.close()
     assert snapshot(hall.auction, PUBLIC)["awards"][0]["hammer_cents"] == 160
+
+
+def test_a_war_over_one_pool_leaves_one_bid_of_each_and_the_board_open_to_others():
+    hall = board(packaging=Packaging.POOLS_ONLY)
+    for number in range(250):
+        kinds(hall.offer(("ada", "bob")[number % 2], "p", 100 + 10 * number))
+    assert [offer.bidder for offer in hall.auction.book.offers.values()] == ["ada", "bob"]
+    kinds(hall.offer("cy", "q", 100))
+
+
+def test_one_bidder_has_twenty_exclusive_bids_and_may_better_each_of_them():
+    pools = tuple(PoolOffer(pool=name, least_cents=100) for name in "pqrst")
+    hall = board(pools=pools)
+    sets = [names for count in (1, 2, 3) for names in combinations("pqrst", count)]
+    for names in sets[:20]:
+        kinds(hall.offer("mallory", names, 100 * len(names)))
+    assert reason(hall.offer("mallory", sets[20], 300)) is Reason.LIMIT
+    kinds(hall.offer("mallory", "p", 110))
+    kinds(hall.offer("ada", "pqrst", 5_000))
+    assert len(hall.auction.book.offers) == 21
+
+
+def test_on_a_full_board_everybody_still_has_four_bids(monkeypatch):
+    monkeypatch.setattr("auctions.packages.MAX_STANDING_COUNT", 7)
+    hall = board(pools=tuple(PoolOffer(pool=name, least_cents=100) for name in "pqr"))
+    sets = [names for count in (1, 2, 3) for names in combinations("pqr", count)]
+    for names in sets:
+        kinds(hall.offer("mallory", names, 100 * len(names)))
+    for names in sets[:4]:
+        kinds(hall.offer("ada", names, 100 * len(names)))
+    assert reason(hall.offer("ada", sets[4], 900)) is Reason.LIMIT
+    kinds(hall.offer("ada", sets[3], 900))
+
+
+def test_under_the_first_rules_an_outbid_bid_stays_and_a_full_board_is_shut(monkeypatch):
+    monkeypatch.setattr("auctions.packages.MAX_STANDING_COUNT", 3)
+    hall = board(packaging=Packaging.POOLS_ONLY, rules=1)
+    for number in range(3):
+        kinds(hall.offer(("ada", "bob")[number % 2], "p", 100 + 10 * number))
+    assert len(hall.auction.book.offers) == 3
+    assert reason(hall.offer("cy", "q", 900)) is Reason.LIMIT

@@ -49,7 +49,8 @@ class Packages(Running):
         if limit is not None and command.amount_cents > limit:
             raise No("LIMIT")
         highest = max((bid[3] for bid in same), default=None)
-        self.bids = [b for b in self.bids if not (b in same and b[1] == command.bidder and b[3] == highest)]
+        mine = [b for b in same if b[1] == command.bidder and (self.terms.rules > 1 or b[3] == highest)]
+        self.bids = [b for b in self.bids if b not in mine]
         self.bids.append((seq, command.bidder, wanted, command.amount_cents))
         self.heard()
         winners = self.best()

@@ -13,7 +13,7 @@ from auctions.allocation import MAX_POOL_COUNT
 from auctions.engine import evolve, schedule
 from auctions.presets import fill
 from auctions.record import encode
-from auctions.terms import PackageTerms, Terms, TermsError, terms_from_json
+from auctions.terms import LATEST_RULES, PackageTerms, Terms, TermsError, terms_from_json
 from market.bidding.batch import EventLine
 from market.bidding.commission import Schedule
 from market.bidding.rules import PSA_VERSION, Auction, BadTerms
@@ -141,9 +141,10 @@ def _terms(order: PublishOrder, pools: Sequence[Pool], now: datetime) -> Terms:
         "currency": pools[0].currency,
         "tape_version": _version_of(pools),
         "face_value_cents": sum(pool.face_value_cents or 0 for pool in pools),
+        "rules": LATEST_RULES,
     }
     if named := of_pool.keys() & order.terms.keys():
-        raise BadTerms("is what the pool says", field=f"terms.{min(named)}")
+        raise BadTerms("is not for the seller to say", field=f"terms.{min(named)}")
     try:
         given = order.terms if order.preset is None else fill(order.format, order.preset, order.terms)
         terms = terms_from_json({**given, **of_pool})
