@@ -38,9 +38,11 @@ class Preset:
     extends_s: int | None = None
 
     def fill(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The terms as JSON, completed. Raises TermsError for an opening instant that is none."""
+        """The terms as JSON, completed. Raises TermsError for an opening instant that is none or missing."""
         filled = {**self.terms, **given}
-        if self.closes_after_s is not None and "closes_at" not in filled and "opens_at" in filled:
+        if self.closes_after_s is not None and "closes_at" not in filled:
+            if "opens_at" not in filled:
+                raise TermsError("opens_at", "is missing: say when the auction opens")
             opens_at = parse_instant("opens_at", filled["opens_at"])
             filled["closes_at"] = _later("opens_at", opens_at, self.closes_after_s)
         if self.extends_s is not None and "latest_close_at" not in filled and "closes_at" in filled:

@@ -1,6 +1,6 @@
 """Who may bid and why not, who may rule over an auction, and which problem each reason becomes on HTTP."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
@@ -24,6 +24,7 @@ from auctions.messages import (
 from auctions.moves import AwardOffer, CounterOffer, OpenBids, PoolAward, ReviseTape, Shortlist, Tick
 from auctions.terms import PackageTerms
 from market.bidding.content import BidderOrder
+from market.compliance.rules import UNKNOWN_STATE
 from market.kit.actor import Actor, Role
 from market.kit.errors import Conflict, Forbidden, MarketError
 from market.portfolios.rules import Circle
@@ -71,7 +72,7 @@ def standing(auction: LockedAuction, org_id: UUID, facts: BidderFacts) -> Standi
         return Standing(Reason.NOT_CLEARED, None, f"your clearance is not for {auction.currency}")
     if facts.uncovered_states:
         return Standing(
-            Reason.NOT_CLEARED, None, f"your clearance lacks debtor states: {', '.join(facts.uncovered_states)}"
+            Reason.NOT_CLEARED, None, f"your clearance lacks debtor states: {_said(facts.uncovered_states)}"
         )
     if org_id == auction.seller_org_id:
         return Standing(Reason.OWN_POOL, None, "an organisation does not bid on its own pool")
@@ -144,6 +145,11 @@ class Admission:
     uncovered_states: tuple[str, ...] = field(default=())
 
 
+def _said(states: Sequence[str]) -> str:
+    hint = f" ({UNKNOWN_STATE}: accounts whose tape names no state; be cleared for all states)"
+    return ", ".join(states) + (hint if UNKNOWN_STATE in states else "")
+
+
 def unmet(admission: Admission, now: datetime) -> list[Requirement]:
     """What is still missing before an organisation may register, most basic first; empty if nothing is."""
     missing = [
@@ -159,7 +165,7 @@ def unmet(admission: Admission, now: datetime) -> list[Requirement]:
         (
             bool(admission.uncovered_states),
             "clearance-states",
-            f"Your clearance lacks debtor states of this pool: {', '.join(admission.uncovered_states)}.",
+            f"Your clearance lacks debtor states of this pool: {_said(admission.uncovered_states)}.",
         ),
         (not admission.has_accepted_nda, "nda", "Accept the pool's non-disclosure agreement."),
     ]

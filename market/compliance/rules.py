@@ -20,6 +20,8 @@ NEUTRAL = "Your case is under review. We will write to you when there is news."
 """What a blocked party reads: the same as everybody whose case takes long."""
 NOTICE_DAYS = (60, 30, 7)
 EVERY_STATE = "*"
+UNKNOWN_STATE = "ZZ"
+"""Stands for the debtor state of accounts whose tape names none: nobody is licensed there but who is cleared for all."""
 OWNER_COUNT = 50
 EVIDENCE_COUNT = 100
 STATE_COUNT = 60
@@ -170,6 +172,10 @@ class Grant:
             raise Malformed("name at least one of: list, bid", field="capabilities")
         if not 1 <= len(states) <= STATE_COUNT or (states != (EVERY_STATE,) and not all(map(_STATE.fullmatch, states))):
             raise Malformed('name states by two letters as CA, or "*" alone for all', field="states")
+        if UNKNOWN_STATE in states:
+            raise Malformed(
+                f'{UNKNOWN_STATE} is no state: accounts without one need a clearance for "*"', field="states"
+            )
         if not is_currency(self.currency):
             raise Malformed("not a currency traded here, as USD", field="currency")
         if not 0 <= self.max_bid_cents <= MAX_CENTS or (

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow as pa
 
+from market.compliance.rules import UNKNOWN_STATE
 from market.kit.files import FileStore
 from market.portfolios.fingerprints import Prints, prints
 from market.portfolios.rules import KeptFile, Refusal, Selection, header_digest
@@ -114,13 +115,12 @@ class CutPool:
 class Cut(Rule):
     """The rule of the last turn: what its selection meets and no earlier turn took, of what may be sold.
 
-    Collects the states that it met, the balances and the traits, and counts the accounts that are sold although they are time-barred.
+    Collects the debtor states that it met, the balances and the traits, and counts the accounts that are sold although they are time-barred.
     """
 
     turns: tuple[Turn, ...] = ()
     carved_rows: Whole = field(default_factory=lambda: np.zeros(0, np.int64))
     disclosed_rows: Whole = field(default_factory=lambda: np.zeros(0, np.int64))
-    states_met: set[str] = field(default_factory=set)
     state_sums: dict[str, dict[str, int]] = field(default_factory=dict)
     disclosed: Counter[str] = field(default_factory=Counter)
     balances: list[Whole] = field(default_factory=list)
@@ -138,8 +138,7 @@ class Cut(Rule):
             taken.append(mine)
         last = taken[-1] if taken else saleable
         chosen = accounts.filter(pa.array(last))
-        if "state" in accounts.column_names:
-            self._count_states(chosen)
+        self._count_states(chosen)
         self._note_traits(chosen, cut_off_on)
         told = last & np.isin(rows, self.disclosed_rows)
         self.disclosed["account_count"] += int(told.sum())
@@ -162,13 +161,15 @@ class Cut(Rule):
 
     def _count_states(self, chosen: pa.Table) -> None:
         """Accounts and face value by debtor state: what a buyer without a licence there is told."""
+        if "state" not in chosen.column_names:
+            chosen = chosen.append_column("state", pa.nulls(len(chosen), pa.string()))
         summed = chosen.select(["state", FACE]).group_by("state").aggregate([(FACE, "sum"), (FACE, "count")])
         for row in summed.to_pylist():
-            self.states_met.add(row["state"])
-            if row["state"]:
-                sums = self.state_sums.setdefault(row["state"], {"account_count": 0, "face_value_cents": 0})
-                sums["account_count"] += row[f"{FACE}_count"]
-                sums["face_value_cents"] += int(row[f"{FACE}_sum"] or 0)
+            sums = self.state_sums.setdefault(
+                row["state"] or UNKNOWN_STATE, {"account_count": 0, "face_value_cents": 0}
+            )
+            sums["account_count"] += row[f"{FACE}_count"]
+            sums["face_value_cents"] += int(row[f"{FACE}_sum"] or 0)
 
 
 def inspect_tape(tape: SealedTape) -> Inspected | Refusal:
@@ -262,7 +263,7 @@ def cut_pool(job: MaskJob) -> CutPool | Refusal:
             leaves=_keep(files, made.pool.files.leaves),
             account_count=report.selected_count,
             face_value_cents=report.selected_face_cents,
-            debtor_states=sorted(cut.states_met - {"", None}),
+            debtor_states=sorted(cut.state_sums),
             state_sums=cut.state_sums,
             strata=plain(asdict(report.strata)),
             report=_report(report, [{"stage": s, **asdict(c)} for s, found in made.checks.items() for c in found]),

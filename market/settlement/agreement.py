@@ -7,6 +7,7 @@ from uuid import UUID
 
 from market.bidding.commission import Schedule
 from market.bidding.sale_terms import SaleTerms
+from market.compliance.rules import UNKNOWN_STATE
 from market.kit.money import price_bps, show
 from market.settlement.documents.rendering import Document, canonical, render
 from market.settlement.rules import PAY_BUSINESS_DAYS, SIGN_BUSINESS_DAYS
@@ -107,7 +108,7 @@ def state_facts(
             "account_count": f"{goods.account_count:,}",
             "face_value": show(goods.face_value_cents, money),
             "cut_off_on": f"{goods.cut_off_on:%Y-%m-%d}",
-            "states": ", ".join(goods.states) or "none named in the listing",
+            "states": _places(goods.states),
         },
         "price": _price(goods, deal),
         "commission": commission_facts(schedule, money),
@@ -139,6 +140,12 @@ def state_facts(
             },
         }
     return canonical(facts)
+
+
+def _places(states: Sequence[str]) -> str:
+    named = [state for state in states if state != UNKNOWN_STATE]
+    unnamed = ["places that the seller's tape does not name"] if len(named) < len(states) else []
+    return ", ".join(named + unnamed) or "none named in the listing"
 
 
 def commission_facts(schedule: Schedule, currency: str) -> dict[str, object]:

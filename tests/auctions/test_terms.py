@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from auctions.increments import increment_at
+from auctions.presets import fill
 from auctions.terms import MAX_CENTS, EnglishTerms, IncrementStep, TermsError, terms_from_json
 from tests.auctions.samples import CLOSES_AT, OPENS_AT, TERMS, US, terms
 
@@ -112,3 +113,9 @@ def test_instants_are_kept_in_utc():
 def test_the_ladder_gives_the_step_at_and_above_each_rung():
     ladder = (IncrementStep(0, 1), IncrementStep(100, 5), IncrementStep(1_000, 50))
     assert [increment_at(ladder, cents) for cents in (0, 99, 100, 999, 1_000, MAX_CENTS)] == [1, 1, 5, 5, 50, 50]
+
+
+def test_a_preset_without_an_opening_instant_names_that_field() -> None:
+    with pytest.raises(TermsError) as refused:
+        fill("english", "standard", {})
+    assert refused.value.field == "opens_at"

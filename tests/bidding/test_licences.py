@@ -11,12 +11,16 @@ from market.bidding.service import register_bidder
 from market.compliance import service as compliance
 from market.compliance.qualifications import Qualifications
 from market.compliance.requirements import EvidenceType
+from market.compliance.rules import UNKNOWN_STATE, NotCleared
 from market.db.cluster import RoleUrls
 from market.db.context import Context
+from market.kit.errors import Malformed
 from market.portfolios import service as portfolios
 from market.portfolios.nda import NDA_VERSION
+from market.portfolios.rules import Pool, PoolOrder, Selection
 from tests import factories
 from tests.compliance.raw import REFUSED, acting
+from tests.portfolios import tapes
 
 _sums = st.dictionaries(
     st.sampled_from(["CA", "NY", "TX", "GA", "FL"]),
@@ -65,6 +69,55 @@ async def test_a_refusal_names_the_blocking_states_with_accounts_and_face_value(
         with pytest.raises(RegistrationRefused) as refusal:
             await register_bidder(tx, buyer.actor, auction.auction_id, None, context.clock.now())
     assert refusal.value.members["blocking"] == told["blocking"]
+
+
+async def pool_without_states(context: Context, seller: factories.Party) -> Pool:
+    """Of a tape that does not say where its debtors live."""
+    headers = tuple(name for name in tapes.HEADERS if name not in {"ST", "City", "Zip"})
+    rows = [{name: row[name] for name in headers} for row in tapes.rows(200)]
+    portfolio = await factories.ready_portfolio(context, seller, tapes.text(rows, headers=headers))
+    async with context.db.begin(seller.actor) as tx:
+        (pool,) = await portfolios.cut_pools(
+            tx, seller.actor, portfolio.portfolio_id, [PoolOrder("All", Selection())],
+            now=context.clock.now(), chance=context.chance,
+        )  # fmt: skip
+    await factories.work_off(context)
+    async with context.db.begin(seller.actor) as tx:
+        return await portfolios.find_pool(tx, seller.actor, pool.pool_id)
+
+
+async def test_accounts_without_a_state_are_bid_on_only_by_who_is_cleared_for_all(context: Context) -> None:
+    """A tape that leaves its debtors' states out does not switch the licences off."""
+    officers = await factories.two_officers(context)
+    seller = await factories.seller(context, officers)
+    pool = await pool_without_states(context, seller)
+    assert pool.debtor_states == (UNKNOWN_STATE,)
+    assert pool.state_sums == {
+        UNKNOWN_STATE: {"account_count": pool.account_count, "face_value_cents": pool.face_value_cents}
+    }
+    auction = await factories.published_auction(context, seller, pool_id=pool.pool_id)
+    local = await factories.cleared_organisation(context, ("bid",), ["CA"], officers=officers)
+    with pytest.raises(RegistrationRefused, match="accounts whose tape names no state") as refusal:
+        await factories.register_for(context, local, auction)
+    assert refusal.value.members["blocking"] == [{"states": [UNKNOWN_STATE], **pool.state_sums[UNKNOWN_STATE]}]
+    await factories.register_for(context, await factories.buyer(context, officers), auction)
+    with pytest.raises(Malformed, match="is no state"):
+        factories.a_grant(("bid",), (UNKNOWN_STATE,)).checked()
+
+
+async def test_a_clearance_in_a_second_currency_closes_no_door_in_the_first(context: Context) -> None:
+    officers = await factories.two_officers(context)
+    seller, party = await factories.seller(context, officers), await factories.buyer(context, officers)
+    asked = factories.a_grant(("bid",), currency="EUR")
+    await factories.approve(context, officers[1], await factories.prepared_case(context, party, officers[0], asked))
+    auction = await factories.published_auction(context, seller)
+    await factories.register_for(context, party, auction)
+    only_euro = await factories.cleared_organisation(context, ("bid",), currency="EUR", officers=officers)
+    with pytest.raises(NotCleared, match="cleared for EUR, and this is in USD"):
+        async with context.db.begin(only_euro.actor) as tx:
+            await compliance.require_clearance(
+                tx, only_euro.org_id, "bid", context.clock.now(), currency=auction.currency
+            )
 
 
 async def test_a_seller_asks_for_rmai_and_net_worth_and_the_database_holds_it(context: Context, urls: RoleUrls) -> None:

@@ -56,7 +56,7 @@ async def register_bidder(
     if auction.deposit_cents and deposit_transfer_id is None:
         raise RegistrationRefused("place the deposit first", requirements=["deposit"])
     await require_registrable(tx, actor.org_id, auction, now)
-    clearance = await compliance.require_clearance(tx, actor.org_id, "bid", now)
+    clearance = await compliance.require_clearance(tx, actor.org_id, "bid", now, **_sold(auction))
     registration = Registration(auction_id, actor.org_id, clearance.clearance_id, deposit_transfer_id, now)
     await store.keep_registration(tx, registration, seller_org_id=auction.seller_org_id, registered_by=actor.user_id)
     body = {"clearance_id": clearance.clearance_id, "deposit_transfer_id": deposit_transfer_id}
@@ -93,7 +93,7 @@ async def require_registrable(tx: AsyncSession, org_id: UUID, auction: Auction, 
 
 async def blocking_states(tx: AsyncSession, org_id: UUID, auction: Auction, now: datetime) -> list[Blocking]:
     """The debtor states in which the organisation is not cleared, with accounts and face value; all of them without one."""
-    clearance = await compliance.current_clearance(tx, org_id, "bid", now)
+    clearance = await compliance.current_clearance(tx, org_id, "bid", now, **_sold(auction))
     uncovered = [state for state in auction.debtor_states if clearance is None or not clearance.covers([state])]
     if not uncovered:
         return []
@@ -103,7 +103,7 @@ async def blocking_states(tx: AsyncSession, org_id: UUID, auction: Auction, now:
 
 async def missing_for(tx: AsyncSession, org_id: UUID, auction: Auction, now: datetime) -> list[Requirement]:
     """What an organisation still needs before it may register, apart from the deposit."""
-    clearance = await compliance.current_clearance(tx, org_id, "bid", now)
+    clearance = await compliance.current_clearance(tx, org_id, "bid", now, **_sold(auction))
     pool_ids = await store.pools_of(tx, auction.auction_id)
     admission = Admission(
         phase=auction.phase,
@@ -120,3 +120,8 @@ async def missing_for(tx: AsyncSession, org_id: UUID, auction: Auction, now: dat
     )
     asked = await compliance.lacks_qualification(tx, org_id, auction.auction_id)
     return [*unmet(admission, now), *(Requirement(f"qualification-{code}", detail) for code, detail in asked)]
+
+
+def _sold(auction: Auction) -> dict[str, Any]:
+    """What a clearance has to cover."""
+    return {"currency": auction.currency, "states": auction.debtor_states}

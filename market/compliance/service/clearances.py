@@ -1,5 +1,6 @@
 """Clearances: which one holds, and how one officer ends it at once."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -58,21 +59,47 @@ async def list_clearances(tx: AsyncSession, actor: Actor, page: PageRequest) -> 
 
 
 async def current_clearance(
-    tx: AsyncSession, org_id: UUID, capability: Capability | str, now: datetime
+    tx: AsyncSession,
+    org_id: UUID,
+    capability: Capability | str,
+    now: datetime,
+    *,
+    currency: str | None = None,
+    states: Collection[str] = (),
 ) -> Clearance | None:
-    """The clearance that holds now, the one that lasts longest if there are two; time alone makes it expire."""
+    """The clearance that holds now; time alone makes it expire.
+
+    Of several, the one that fits best, as the gate of bids chooses: in `currency`, then lacking the fewest of `states`,
+    then the one that lasts longest.
+    """
     alive = await store.live_clearances(tx, org_id, Capability(capability), now)
-    return next((found for found in alive if found.valid_from <= now), None)
+
+    def lacks(found: Clearance) -> tuple[bool, int]:
+        return currency not in {None, found.currency}, sum(not found.covers([state]) for state in states)
+
+    return min((found for found in alive if found.valid_from <= now), key=lacks, default=None)
 
 
-async def require_clearance(tx: AsyncSession, org_id: UUID, capability: Capability | str, now: datetime) -> Clearance:
-    """The clearance that holds now. Raises `NotCleared`, saying what to do, or `ChecksPending`, which says no more."""
-    found = await current_clearance(tx, org_id, capability, now)
-    if found is not None:
+async def require_clearance(
+    tx: AsyncSession,
+    org_id: UUID,
+    capability: Capability | str,
+    now: datetime,
+    *,
+    currency: str | None = None,
+    states: Collection[str] = (),
+) -> Clearance:
+    """The clearance that holds now, in `currency` if one is named. Raises `NotCleared`, saying what to do, or `ChecksPending`, which says no more."""
+    found = await current_clearance(tx, org_id, capability, now, currency=currency, states=states)
+    if found is not None and currency in {None, found.currency}:
         await screening.require_standing(tx, org_id)
         return found
-    had_one = await store.had_clearance(tx, org_id, Capability(capability))
-    why = "the clearance has expired or was ended" if had_one else "compliance has not cleared it yet"
+    if found is not None:
+        why = f"it is cleared for {found.currency}, and this is in {currency}"
+    elif await store.had_clearance(tx, org_id, Capability(capability)):
+        why = "the clearance has expired or was ended"
+    else:
+        why = "compliance has not cleared it yet"
     raise rules.NotCleared(
         f"your organisation may not {capability} now: {why}; open a case at POST /v1/cases",
         capability=str(capability),

@@ -126,7 +126,7 @@ async def _admitted(tx: AsyncSession, actor: Actor, pool_id: UUID, stage: Disclo
     if pool.org_id != org_id:
         _require_on_offer(pool)
         if stage is Disclosure.VETTED:
-            await compliance.require_clearance(tx, org_id, "bid", now)
+            await compliance.require_clearance(tx, org_id, "bid", now, currency=pool.currency)
             if not await has_accepted_nda(tx, pool_id, org_id):
                 raise NdaRequired("accept the non-disclosure terms of this pool first")
     return pool

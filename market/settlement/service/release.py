@@ -120,7 +120,7 @@ async def _releasable(
     settlement = await locked(tx, settlement_id)
     require_step(settlement, step)
     await compliance.require_clearance(tx, settlement.seller_org_id, "list", now)
-    await compliance.require_clearance(tx, settlement.buyer_org_id, "bid", now)
+    await compliance.require_clearance(tx, settlement.buyer_org_id, "bid", now, currency=settlement.currency)
     await usable_bank_account(tx, settlement.seller_org_id, now)
     await _require_no_unmatched_debit(tx, settlement.currency)
     await require_books_hold(tx)
