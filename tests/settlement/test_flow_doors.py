@@ -4,6 +4,10 @@ import base64
 from hashlib import sha256
 from uuid import uuid4
 
+from msgspec import convert
+
+from market.client.flows import Flow, FlowDelivery
+from market.client.settlement import Settlement
 from tests import factories
 from tests.settlement import flowing
 from tests.settlement.test_http import doors, import_xml, problem  # noqa: F401 - a fixture among them
@@ -115,6 +119,13 @@ async def test_two_sides_agree_deliver_settle_and_assign_through_the_doors_alone
     assert link["to_org_id"] == str(buyer_party.org_id)
     assert (await buyer.get(f"{sale_door}/sale-key")).status_code == 200
     assert (await operator.get("/v1/ledger/check")).json()["holds"] is True
+
+    # The typed client reads the same.
+    known = convert((await buyer.get(door)).json(), Flow)
+    assert known.periods is not None
+    assert known.periods[0].delivery == convert(delivered.json()["delivery"] | {
+        "settlement_id": sale["settlement_id"]}, FlowDelivery)  # fmt: skip
+    assert convert((await buyer.get(sale_door)).json(), Settlement).origin == "forward_flow"
 
     # End: by notice.
     ended = await buyer.post(f"{door}/termination", json={"reason": "a change of plans"})

@@ -26,6 +26,7 @@ from market.settlement.flows import (
 from market.settlement.rules import OtherAgreement
 from market.settlement.rules import Party as Side
 from tests import factories
+from tests.portfolios import tapes
 from tests.settlement import flowing
 from tests.settlement.test_guards import forge
 
@@ -343,6 +344,15 @@ async def test_a_proposal_is_withdrawn_declined_or_lapses(bank):
     assert await flowing.state(context, waiting) == "lapsed"
 
 
+async def on_record(bank, pool_id):
+    """(balance, state, debt type, debtor type) of every account, in the order of the sale file."""
+    query = text("""SELECT account.* FROM pool_trait t JOIN pool_balance b USING (pool_id, first_row),
+        LATERAL unnest(b.balances_cents, t.states, t.debt_types, t.debtor_types) AS account
+        WHERE t.pool_id = :pool ORDER BY t.first_row""")
+    async with bank.context.db.begin(SYSTEM) as tx:
+        return [tuple(row) for row in await tx.execute(query, {"pool": pool_id})]
+
+
 async def test_a_pool_cut_by_the_agreements_rule_fits(bank):
     """From an uploaded tape: the cut puts every account's traits on record, in the order of the sale file."""
     context, buyer = bank.context, await a_buyer(bank)
@@ -353,6 +363,11 @@ async def test_a_pool_cut_by_the_agreements_rule_fits(bank):
     assert whole.state is PoolState.READY, whole.refusal
     found = await refused(bank, flow, whole.pool_id)
     assert "accounts.debt_types" in found
+    said = {
+        (round(float(row["Curr Bal"]) * 100), row["ST"], row["Debt Type"], row["Debtor Type"])
+        for row in tapes.rows(120, seed=seed)
+    }
+    assert said >= set(await on_record(bank, whole.pool_id))
     cut = await factories.ready_pool(context, bank.seller, account_count=300, seed=seed + 1, selection=asked)
     assert cut.state is PoolState.READY, cut.refusal
     delivery = await flowing.deliver(context, bank.seller, flow, cut.pool_id)
