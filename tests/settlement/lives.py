@@ -24,8 +24,9 @@ from market.kit.errors import MarketError
 from market.kit.pages import PageRequest
 from market.settlement import jobs, moves, service
 from market.settlement.refunds import Ground, PutBackState
-from market.settlement.rules import Outcome, PayoutState, Settlement, State
+from market.settlement.rules import InsufficientFunds, Outcome, PayoutState, Settlement, State
 from market.settlement.statement import digest, read_statements
+from market.settlement.sweeps import Source
 from tests import factories
 from tests.settlement import wires
 from tests.settlement.banks import Bank
@@ -190,6 +191,22 @@ class Round:
         )  # fmt: skip
         for payout in found:
             await self.bring(Wire(payout.amount_cents, payout.reference, credit=False))
+
+    async def sweep(self) -> None:
+        """What may leave of commission or tax does, so that a put-back meets an account that holds just what it may ask."""
+        source, operator = self.chance.choice([*Source]), self.bank.operator
+        kept, officer = (await balance(self.bank.context, source.account, self.currency))[1], self.bank.officers[0]
+        more = {"org_id": self.buyers[0].org_id, "reason": "due", "now": self.now, "chance": self.context.chance}
+        cents = kept
+        for _ in range(2):  # all of it, or what the refusal says
+            try:
+                asked = await self.as_(operator, service.propose_sweep, source, self.currency, max(1, cents), **more)
+                break
+            except InsufficientFunds as refusal:
+                cents = refusal.members["available_cents"]
+        else:
+            return
+        await self.as_(officer, service.confirm_sweep, asked.sweep_id, now=self.now)
 
     async def sleep(self) -> None:
         self.days += self.chance.choice([1, 1, 2, 5, 40])
@@ -386,7 +403,7 @@ NEXT = {
 RARE = (
     "sleep", "bring_again", "bring_out_of_order", "bank_takes_back", "ask_cancellation", "dispute", "hold", "wire",
     "approve_alone", "approve", "prepare", "bank_pays", "bank_returns", "put_back", "keep", "withdraw", "offer_second", "sign",
-    "bank_pays_withdrawal", "make_good",
+    "bank_pays_withdrawal", "make_good", "sweep", "sweep",
 )  # fmt: skip
 
 
