@@ -4,22 +4,21 @@ import codecs
 import csv
 import io
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from threading import Lock
 from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
-from charset_normalizer import from_bytes
 
+from masking.encodings import is_guessed, likely, telling_words
 from masking.limits import MIB, ROW, Headless, IntakeError, Limits, RefusedRow, TapeInfo, check_headers, numbered
 
 BLOCK_BYTES = 3 * MIB
 NEWLINE = ord("\n")
-EVIDENCE_BYTES = 8  # with fewer foreign bytes every guess is as good as another: Western European or nothing
+TELLING_BYTES = 64 << 10  # of lines that are not ASCII, from which an encoding is told
 DELIMITERS = (",", ";", "\t", "|")
-ENCODINGS = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "iso8859_15", "cp932", "gb18030", "big5", "euc_kr"]
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
@@ -86,9 +85,9 @@ class _Utf8:
             return b"".join(blocks)
 
 
-def inspect_csv(file: BinaryIO, limits: Limits, headless: Headless) -> TapeInfo:
-    """What a delimited file is; the whole text is decoded and measured."""
-    encoding, scan, head = _scan(file, limits)
+def inspect_csv(file: BinaryIO, limits: Limits, headless: Headless, stated: str = "") -> TapeInfo:
+    """What a delimited file is; the whole text is decoded and measured, in the encoding `stated` if there is one."""
+    encoding, scan, head = _scan(file, limits, stated)
     if not head.strip():
         raise IntakeError("empty_file")
     delimiter = _delimiter(head)
@@ -100,9 +99,22 @@ def inspect_csv(file: BinaryIO, limits: Limits, headless: Headless) -> TapeInfo:
     columns = check_headers(header if headed else numbered(len(header)), limits)
     if headed and len(head.splitlines()) < 2:
         raise IntakeError("header_only", row=2)
-    warnings = () if encoding.startswith("utf-8") else (f"The text was read as {encoding}: check names and cities.",)
     count = max(scan.newlines_count - 1, 1)
-    info = TapeInfo("csv", encoding, delimiter, columns, count, warnings, scan.quoted, headed=headed)
+    telling = _telling(file, limits) if is_guessed(encoding) else b""
+    guessed = bool(telling) and not stated
+    warnings = (f"The text was read as {encoding}, by the looks of its words: check them.",) if guessed else ()
+    info = TapeInfo(
+        "csv",
+        encoding,
+        delimiter,
+        columns,
+        count,
+        warnings,
+        scan.quoted,
+        headed=headed,
+        encoding_guessed=guessed,
+        words=telling_words(telling.decode(encoding, "ignore").splitlines()),  # shown only, never read on
+    )
     _require_rows(file, info, limits)
     return info
 
@@ -113,12 +125,16 @@ def _require_rows(file: BinaryIO, info: TapeInfo, limits: Limits) -> None:
         raise IntakeError("ragged_row" if ragged else "header_only", row=2)
 
 
-def _scan(file: BinaryIO, limits: Limits) -> tuple[str, _Utf8, str]:
-    """The encoding that decodes the whole file, its scan, and its first text."""
+def _scan(file: BinaryIO, limits: Limits, stated: str) -> tuple[str, _Utf8, str]:
+    """The encoding that decodes the whole file, its scan, and its first text.
+
+    What decodes as UTF-8 is UTF-8 whatever older encoding is stated: last month's mapping may say it of this month's file.
+    """
     file.seek(0)
     head = file.read(MIB)
-    known = next((name for bom, name in BOMS if head.startswith(bom)), None)
-    for name in (known,) if known else ("utf-8", ""):
+    marked = next((name for bom, name in BOMS if head.startswith(bom)), "")
+    known = marked or ("" if is_guessed(stated) else stated)
+    for name in (known,) if known else ("utf-8", stated):
         encoding = name or _guess(file, limits)
         scan = _Utf8(file, encoding, limits)
         try:
@@ -129,7 +145,7 @@ def _scan(file: BinaryIO, limits: Limits) -> tuple[str, _Utf8, str]:
             for _ in blocks:
                 pass
         except IntakeError as error:
-            if error.code == "undecodable" and encoding == "utf-8":
+            if error.code == "undecodable" and not known and encoding == "utf-8":
                 continue
             raise
         return encoding, scan, text
@@ -138,20 +154,19 @@ def _scan(file: BinaryIO, limits: Limits) -> tuple[str, _Utf8, str]:
 
 def _guess(file: BinaryIO, limits: Limits) -> str:
     """The likeliest legacy encoding, from the lines that are not plain ASCII."""
-    file.seek(0)
-    telling = b""
-    while len(telling) < 64 << 10 and (line := file.readline(limits.line_bytes)):
-        telling += b"" if line.isascii() else line
+    telling = _telling(file, limits)
     if b"\0" in telling:
         raise IntakeError("control_character")
-    if sum(byte > 127 for byte in telling) < EVIDENCE_BYTES:
-        return "cp1252"
-    best = from_bytes(telling, cp_isolation=ENCODINGS).best()
-    if best is None:
-        return "ascii"
-    with suppress(UnicodeDecodeError):
-        return "cp1252" if telling.decode("cp1252") == telling.decode(best.encoding) else best.encoding
-    return best.encoding
+    return likely(telling)
+
+
+def _telling(file: BinaryIO, limits: Limits) -> bytes:
+    """The first lines that are not plain ASCII."""
+    file.seek(0)
+    telling = b""
+    while len(telling) < TELLING_BYTES and (line := file.readline(limits.line_bytes)):
+        telling += b"" if line.isascii() else line
+    return telling
 
 
 def _delimiter(head: str) -> str:

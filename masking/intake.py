@@ -45,11 +45,13 @@ def inspect(
     limits: Limits = Limits(),  # noqa: B008  # frozen, so shared safely
     sheet: str = "",
     headless: Headless = headed,
+    encoding: str = "",
 ) -> TapeInfo:
     """Format, encoding, delimiter, columns and warnings of a tape; the whole file is scanned once.
 
     Of a workbook the first visible sheet is read, or the one that `sheet` names. If `headless` says of the first row that it
-    holds values, the columns are called Column 1, Column 2 and so on, and that row is a row of the tape.
+    holds values, the columns are called Column 1, Column 2 and so on, and that row is a row of the tape. `encoding` is what
+    somebody says of a delimited file; a byte order mark says more, and without either it is told by the looks of the words.
 
     Raises IntakeError with the first of: empty_file, too_large, unsupported_format, archive_bomb, active_content,
     undecodable, control_character, line_too_long, too_many_columns, blank_header, duplicate_header, header_only.
@@ -68,7 +70,7 @@ def inspect(
             return _inspect_parquet(file, limits)
         if magic.startswith(b"PK"):
             return _inspect_workbook(file, limits, sheet, headless)
-        return inspect_csv(file, limits, headless)
+        return inspect_csv(file, limits, headless, encoding)
 
 
 def read_chunks(

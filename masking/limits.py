@@ -1,7 +1,7 @@
 """Bounds of intake, and the refusals that tell a seller what to do next."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MIB = 1 << 20
 
@@ -85,6 +85,9 @@ class TapeInfo:
     sheet: str = ""
     headed: bool = True
     checked_sha256: str = ""
+    encoding_guessed: bool = False
+    words: tuple[str, ...] = field(default=(), repr=False)
+    """Words beyond ASCII as they were read in a legacy encoding, for the seller's eyes alone: is it the right one?"""
 
     @property
     def first_row(self) -> int:

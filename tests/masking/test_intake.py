@@ -91,7 +91,7 @@ def test_encodings_and_delimiters_are_recognised(encoding, delimiter):
     info, cells, _ = read(raw)
     assert info.delimiter == delimiter
     assert cells["name"] == ["Müller", "Groß", "Jäger"]
-    assert bool(info.warnings) == (not encoding.startswith("utf-8"))
+    assert bool(info.warnings) == info.encoding_guessed == (encoding == "cp1252")
 
 
 def test_a_late_undecodable_byte_is_never_ignored():
@@ -386,3 +386,44 @@ def test_a_control_character_in_a_workbook_is_refused_by_row():
     with pytest.raises(IntakeError) as caught:
         read(repacked(raw, {}, {SHEET: sheet}))
     assert (caught.value.code, caught.value.row) == ("control_character", 3)
+
+
+_WESTERN = [
+    "Inès Müller Weiß Çelik Öztürk Krüger München offen € 12,00",
+    "José Núñez Peña García Ibáñez Muñoz Martínez",
+    "João São Magalhães Conceição Simões Gonçalves",
+    "François Hélène Chloé Noël Benoît Œuvre l’été",
+    "Søren Åse Jørgensen Kjær Bjørn Næss Ødegård",
+    "Guðrún Þór Sigurðsson Björn Jónsdóttir Árni Ýmir",
+]
+_ELSEWHERE = [
+    ("cp1250", "Łukasz Wójcik Świątek Żółć Gdańsk Łódź Kraków Poznań Wąs"),
+    ("cp1250", "Dvořák Černý Novák Růžička Němec Jiří Šťastný Kučera Beneš Plzeň"),
+    ("cp1250", "Kőszegi Győr Erdős Nagy László Szűcs Fűrész István"),
+    ("cp1251", "Иванов Пётр Москва Сидорова Улица Ленина"),
+    ("cp1253", "Παπαδόπουλος Γιώργος Αθήνα Ελένη"),
+    ("cp1254", "Yılmaz Şahin Öztürk Çelik Doğan İstanbul Güneş Kılıç"),
+    ("cp932", "山田太郎 東京都 田中花子 大阪府 名古屋"),
+    ("euc_kr", "김철수 이영희 서울특별시 부산광역시 박민수"),
+]
+
+
+@pytest.mark.parametrize(("encoding", "text"), [*(("cp1252", text) for text in _WESTERN), *_ELSEWHERE])
+def test_names_of_every_language_are_read_in_the_encoding_that_they_were_written_in(encoding, text):
+    rows = "\r\n".join(f"{number};{word}" for number, word in enumerate(text.split() * 3))
+    info, cells, _ = read(f"Konto;Name\r\n{rows}\r\n".encode(encoding))
+    assert cells["Name"] == text.split() * 3
+    assert (info.encoding, info.encoding_guessed) == (encoding, True)
+    assert info.words
+    assert set(info.words) <= set(text.replace("’", " ").split())
+
+
+def test_an_encoding_that_is_stated_is_taken_and_one_that_is_certain_is_no_question():
+    tape = "Konto;Name\r\n1;Kovačić\r\n2;Inès\r\n"
+    stated = intake.inspect(io.BytesIO(tape.replace("Inès", "Žagar").encode("cp1250")), encoding="cp1250")
+    assert (stated.encoding, stated.encoding_guessed, stated.words) == ("cp1250", False, ("Kovačić", "Žagar"))
+    certain = intake.inspect(io.BytesIO(tape.encode()))
+    assert (certain.encoding, certain.encoding_guessed, certain.words) == ("utf-8", False, ())
+    assert intake.inspect(io.BytesIO(tape.encode()), encoding="cp1250").encoding == "utf-8"
+    with pytest.raises(IntakeError, match="not utf-8"):
+        intake.inspect(io.BytesIO(tape.replace("č", "").replace("ć", "").encode("cp1252")), encoding="utf-8")
