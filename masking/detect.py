@@ -74,6 +74,7 @@ def as_json(findings: Sequence[Finding], mapping: Mapping, info: TapeInfo) -> di
         "columns": dict(mapping.columns),
         "decimal_mark": mapping.decimal_mark,
         "date_order": mapping.date_order,
+        "encoding": mapping.encoding or None,
     }
 
 

@@ -1,6 +1,7 @@
 """A column mapping kept in a file, so that next month's tape needs no second thought: `market mask` and `market demo` read it.
 
-JSON in UTF-8: `columns` from header to field or null (drop the column); `decimal_mark` and `date_order` if they are known.
+JSON in UTF-8: `columns` from header to field or null (drop the column); `decimal_mark`, `date_order` and `encoding`
+(of a delimited file) if they are known.
 Other keys, such as the findings that `market mask detect` prints beside them, are ignored.
 """
 
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from masking.encodings import ENCODINGS
 from masking.fields import FIELDS
 from masking.limits import MIB
 from masking.outputs import written
@@ -24,6 +26,7 @@ class SavedMapping:
     columns: dict[str, str | None]
     decimal_mark: str | None = None
     date_order: str | None = None
+    encoding: str | None = None
 
     def on(self, headers: Sequence[str], proposed: Mapping) -> Mapping:
         """The mapping of a tape with these headers; columns that the file does not name are dropped.
@@ -40,6 +43,7 @@ class SavedMapping:
             {header: self.columns.get(header) for header in headers},
             decimal_mark=self.decimal_mark or proposed.decimal_mark,
             date_order=self.date_order or proposed.date_order,
+            encoding=proposed.encoding,
         )
 
 
@@ -58,7 +62,10 @@ def load(path: Path) -> SavedMapping:
         if name is not None and (not isinstance(name, str) or name not in FIELDS):
             raise PolicyError(f"{path}: columns.{column}: {name!r} is not a field; `market mask fields` lists them")
     saved = SavedMapping(
-        columns, _choice(path, found, "decimal_mark", ".,"), _choice(path, found, "date_order", _ORDERS)
+        columns,
+        _choice(path, found, "decimal_mark", ".,"),
+        _choice(path, found, "date_order", _ORDERS),
+        _choice(path, found, "encoding", ENCODINGS),
     )
     Mapping(saved.columns)  # raises PolicyError for two columns on one field that allows one
     return saved
@@ -76,6 +83,12 @@ def _choice(path: Path, found: dict[str, object], key: str, allowed: Sequence[st
 
 def save(path: Path, mapping: Mapping) -> None:
     """Write a mapping file whole or not at all, in place of an older one."""
-    body = {"columns": dict(mapping.columns), "decimal_mark": mapping.decimal_mark, "date_order": mapping.date_order}
+    body: dict[str, object] = {
+        "columns": dict(mapping.columns),
+        "decimal_mark": mapping.decimal_mark,
+        "date_order": mapping.date_order,
+    }
+    if mapping.encoding:
+        body["encoding"] = mapping.encoding
     with written(path, replace=True) as sink:
         sink.write((json.dumps(body, indent=2, ensure_ascii=False) + "\n").encode())

@@ -5,6 +5,7 @@ from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
+from masking.encodings import ENCODINGS
 from masking.fields import CATALOGUE, FACE_FIELDS, FIELDS, Field, FieldClass, Kind
 
 
@@ -43,18 +44,22 @@ class PolicyError(ValueError):
 class Mapping(MappingABC[str, str | None]):
     """Column header -> canonical field, or None to drop the column; a column that is not named is dropped as well.
 
-    `decimal_mark` is "." or ",", `date_order` mdy, dmy or ymd. Raises PolicyError for unknown fields, for two columns on one
-    field that allows one, and for a mapping without account number or balance.
+    `decimal_mark` is "." or ",", `date_order` mdy, dmy or ymd; `encoding` is that of a delimited file if its seller said it, else
+    empty. Raises PolicyError for unknown fields and encodings, for two columns on one field that allows one, and for a mapping
+    without account number or balance.
     """
 
     columns: dict[str, str | None]
     decimal_mark: str = "."
     date_order: str = "mdy"
+    encoding: str = ""
     _by_field: dict[str, tuple[str, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.decimal_mark not in {".", ","} or self.date_order not in {"mdy", "dmy", "ymd"}:
             raise PolicyError("the decimal mark is . or , and the date order mdy, dmy or ymd")
+        if self.encoding and self.encoding not in ENCODINGS:
+            raise PolicyError(f"no such encoding; those that are read: {', '.join(ENCODINGS)}")
         for column, name in self.columns.items():
             if name is None:
                 continue

@@ -116,6 +116,9 @@ def prepare_pool(
             commitment_root=root.hex(),
             sale_sha256=sale.hexdigest(),
             sale_bytes=sealed.sealed_bytes,
+            encoding=cut.encoding,
+            face_field=mapping.face_field,
+            face_column=mapping.columns_of(mapping.face_field)[0],
         )
         files.report.write_text(json.dumps(report.as_json(), indent=2))
         undo.pop_all()
@@ -144,11 +147,13 @@ class _Cut:
         self._selection, self._drafting, self._commit_key = selection, drafting, commit_key
         self._sealer, self._leaves = sealer, leaves
         self._first = True
+        self.encoding = ""
 
     def read(self, path: intake.Source, limits: Limits, info: intake.TapeInfo | None) -> None:
         """Read the tape once; raises IntakeError("nothing_chosen") if no account is accepted and chosen."""
         validator = self._drafting.validator
-        info = info or intake.inspect(path, limits=limits)
+        info = info or intake.inspect(path, limits=limits, encoding=validator.mapping.encoding)
+        self.encoding = info.encoding
         chunks = intake.read_chunks(path, info, on_ragged=validator.refuse_ragged, limits=limits)
         self._drafting.keep(map(self._take, validator.accept_all(chunks)))
         if not self._drafting.survey.rows_count:

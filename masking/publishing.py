@@ -69,7 +69,7 @@ def publish_pool(
         info=info,
     )
     try:
-        info = info or intake.inspect(path, limits=limits)
+        info = info or intake.inspect(path, limits=limits, encoding=mapping.encoding)
         originals = intake.read_chunks(path, info, on_ragged=lambda _: None, limits=limits)
         checks = _gated(originals, pool, mapping, keys, currency=currency)
         text = json.dumps(

@@ -43,7 +43,10 @@ class MaskReport:
 
 @dataclass(frozen=True, slots=True)
 class PoolReport:
-    """Everything about a prepared pool: totals, refused rows, strata, both masked files, commitment and sealed file."""
+    """Everything about a prepared pool: totals, refused rows, strata, both masked files, commitment and sealed file.
+
+    `encoding` is the one that the tape was read in; `face_column` is the column whose amounts are the face value, as `face_field`.
+    """
 
     totals: Totals
     refused: tuple[RefusedRow, ...]
@@ -54,6 +57,9 @@ class PoolReport:
     commitment_root: str
     sale_sha256: str
     sale_bytes: int
+    encoding: str = ""
+    face_field: str = ""
+    face_column: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Plain dicts, lists, numbers and text."""

@@ -27,6 +27,7 @@ class ColumnMapping(Struct, frozen=True):
     columns: dict[str, str | None]
     decimal_mark: str = "."
     date_order: str = "mdy"
+    encoding: str = ""
 
 
 class Portfolio(Struct, frozen=True):
@@ -166,13 +167,15 @@ class PortfoliosClient(SaleabilityClient, UploadsClient):
         date_order: str | None = None,
         save_as: str | None = None,
         time_barred: str | None = None,
+        encoding: str | None = None,
     ) -> Portfolio:
         """Confirm or correct which column holds what; columns not named stay as proposed.
 
         `time_barred`: `carve_out` (what stands if nothing is said), or `disclose` to sell such accounts as what they are.
+        `encoding` must be said where the portfolio's `source["encoding_guessed"]`.
         """
         body = {"columns": dict(columns), "decimal_mark": decimal_mark, "date_order": date_order, "save_as": save_as}
-        body["time_barred"] = time_barred
+        body |= {"time_barred": time_barred, "encoding": encoding}
         return await self._call("PUT", f"/v1/portfolios/{portfolio_id}/mapping", Portfolio, body=body)
 
     async def refused_accounts(self, portfolio_id: UUID, *, limit: int = 50, cursor: str | None = None) -> RefusedPage:

@@ -137,7 +137,8 @@ class ReceivedTape:
 class MappingOrder:
     """What a seller says about a tape's columns: header → field, or None to drop it. What is None else stays as it was.
 
-    `time_barred`: whether time-barred accounts are carved out, or sold and disclosed (`disclose`).
+    `time_barred`: whether time-barred accounts are carved out, or sold and disclosed (`disclose`). `encoding`: what a delimited
+    file is in, which must be said if nothing in the file says it.
     """
 
     columns: Mapping[str, str | None]
@@ -145,6 +146,7 @@ class MappingOrder:
     date_order: str | None = None
     save_as: str | None = None
     time_barred: str | None = None
+    encoding: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class MappingView(Struct, frozen=True):
     columns: dict[str, str | None]
     decimal_mark: str
     date_order: str
+    encoding: str = ""
 
     @classmethod
     def from_mapping(cls, mapping: dict[str, Any] | None) -> "MappingView | None":
@@ -65,7 +66,8 @@ class PortfolioSummary(Struct, frozen=True):
 
 
 class PortfolioView(Struct, frozen=True):
-    """`source`: how the file was read, its headers, warnings, and the template that made the mapping, if one did.
+    """`source`: how the file was read, its headers, warnings, and the template that made the mapping, if one did. Where
+    `encoding_guessed`, `words` are some of the tape's own as they were read, until the mapping says the encoding.
 
     `findings`: per column the detected field, how sure (0 to 1) and why. `mapping`: proposed until it is put, then in
     force. `totals`, `strata` and `report` come with the masked files; `saleability` tells which rules took how many accounts.
@@ -116,7 +118,8 @@ class MappingPut(Struct, frozen=True, forbid_unknown_fields=True):
     """Columns that are not named stay as proposed; `save_as` keeps the result as a template.
 
     `time_barred`: accounts past their limitation period, or near it, are carved out, unless they are to be sold as such
-    (`disclose`): then every buyer sees how many there are.
+    (`disclose`): then every buyer sees how many there are. `encoding`: must be said where `source.encoding_guessed`; look at
+    `source.words`.
     """
 
     columns: dict[str, str | None]
@@ -124,9 +127,12 @@ class MappingPut(Struct, frozen=True, forbid_unknown_fields=True):
     date_order: Literal["mdy", "dmy", "ymd"] | None = None
     save_as: Text | None = None
     time_barred: Literal["carve_out", "disclose"] | None = None
+    encoding: Annotated[str, Meta(min_length=1, max_length=40)] | None = None
 
     def to_order(self) -> rules.MappingOrder:
-        return rules.MappingOrder(self.columns, self.decimal_mark, self.date_order, self.save_as, self.time_barred)
+        return rules.MappingOrder(
+            self.columns, self.decimal_mark, self.date_order, self.save_as, self.time_barred, self.encoding
+        )
 
 
 class TemplatePost(Struct, frozen=True, forbid_unknown_fields=True):

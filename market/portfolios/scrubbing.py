@@ -50,7 +50,7 @@ def scrub(job: ScrubJob) -> Scrubbed | Refusal:
             mapping = Mapping(**job.mapping)
             limits = Limits(file_bytes=job.tape.max_bytes)
             validator = Validator(mapping, job.cut_off_on, job.currency, limits)
-            info = intake.inspect(source, limits=limits)
+            info = intake.inspect(source, limits=limits, encoding=mapping.encoding)
             chunks = intake.read_chunks(source, info, on_ragged=validator.refuse_ragged, limits=limits)
             return _together([_judged(job, mapping, *each) for each in validator.accept_all(chunks)])
         except IntakeError as error:

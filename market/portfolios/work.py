@@ -189,6 +189,8 @@ def inspect_tape(tape: SealedTape) -> Inspected | Refusal:
         source={
             "format": info.format,
             "encoding": info.encoding,
+            "encoding_guessed": info.encoding_guessed,
+            "words": list(info.words),
             "delimiter": info.delimiter,
             "sheet": info.sheet,
             "columns": list(info.columns),
@@ -230,7 +232,7 @@ def mask_portfolio(job: MaskJob) -> MaskedPortfolio | NothingAccepted | Refusal:
 def _nothing_left(job: MaskJob, source: BinaryIO) -> NothingAccepted:
     limits = Limits(file_bytes=job.tape.max_bytes)
     validator = Validator(Mapping(**job.mapping), job.cut_off_on, job.currency, limits)
-    info = intake.inspect(source, limits=limits)
+    info = intake.inspect(source, limits=limits, encoding=job.mapping.get("encoding", ""))
     for chunk in intake.read_chunks(source, info, on_ragged=validator.refuse_ragged, limits=limits):
         validator.accept(chunk)
     refusal = (
@@ -315,7 +317,7 @@ def _prints(job: MaskJob, source: BinaryIO) -> Prints:
     """The fingerprints of the accounts that the pool holds: one more reading, as they need what is never typed."""
     cut, mapping, limits = _cut_of(job), Mapping(**job.mapping), Limits(file_bytes=job.tape.max_bytes)
     validator = Validator(mapping, job.cut_off_on, job.currency, limits)
-    info = intake.inspect(source, limits=limits)
+    info = intake.inspect(source, limits=limits, encoding=mapping.encoding)
     chunks = intake.read_chunks(source, info, on_ragged=validator.refuse_ragged, limits=limits)
     found = []
     for rows, accounts in validator.accept_all(chunks):
@@ -329,7 +331,13 @@ def _prints(job: MaskJob, source: BinaryIO) -> Prints:
 
 def _report(report: PoolReport, checks: list[dict[str, Any]]) -> dict[str, Any]:
     """Counts only; refused rows have their own table."""
-    return {"masks": plain({stage: asdict(mask) for stage, mask in report.masks.items()}), "checks": checks}
+    return {
+        "masks": plain({stage: asdict(mask) for stage, mask in report.masks.items()}),
+        "checks": checks,
+        "encoding": report.encoding,
+        "face_field": report.face_field,
+        "face_column": report.face_column,
+    }
 
 
 def _rule(selection: Selection) -> Rule:

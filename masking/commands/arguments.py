@@ -4,11 +4,12 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from masking import detect, forms, intake, mappingfile
+from masking import detect, encodings, forms, intake, mappingfile
 from masking.policy import Mapping
 from masking.report import plain
 from masking.tape import PoolKeys
@@ -40,6 +41,23 @@ def add_keys(verb: argparse.ArgumentParser, text: str = KEY_HELP) -> None:
 
 def add_tape(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("tape", type=Path, help="the tape: CSV, XLSX or Parquet")
+    add_encoding(verb)
+
+
+def add_encoding(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--encoding",
+        type=encoding,
+        metavar="NAME",
+        help="of a CSV that is not UTF-8, such as cp1252; guessed if not given",
+    )
+
+
+def encoding(text: str) -> str:
+    found = encodings.known(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"no such encoding; those that are read: {', '.join(encodings.ENCODINGS)}")
+    return found
 
 
 def add_masking(verb: argparse.ArgumentParser) -> None:
@@ -95,22 +113,36 @@ def _raw(path: Path) -> bytes:
         return file.read(104)
 
 
-def suggested(source: intake.Source) -> tuple[list[detect.Finding], Mapping, intake.TapeInfo]:
-    """What a tape's columns hold, the mapping that follows, and what the file is; raises IntakeError for card numbers."""
-    info = intake.inspect(source, headless=forms.is_row_of_values)
+def suggested(
+    source: intake.Source, stated: str | None = None
+) -> tuple[list[detect.Finding], Mapping, intake.TapeInfo]:
+    """What a tape's columns hold, the mapping that follows, and what the file is; raises IntakeError for card numbers.
+
+    `stated` is the encoding that somebody says it has.
+    """
+    info = intake.inspect(source, headless=forms.is_row_of_values, encoding=stated or "")
     sample = intake.sample(source, info)
     if not info.headed:
         note("the first row holds values, not headers: the columns are called Column 1, Column 2 and so on")
+    _ask_about_words(info)
     findings = detect.detect(info.columns, sample)
-    return findings, detect.suggest(findings, sample), info
+    mapping = detect.suggest(findings, sample)
+    return findings, replace(mapping, encoding=info.encoding if encodings.is_guessed(info.encoding) else ""), info
+
+
+def _ask_about_words(info: intake.TapeInfo) -> None:
+    for warning in info.warnings:
+        note(warning)
+    if info.encoding_guessed:
+        note(f"words of the tape as they were read: {', '.join(info.words)}")
+        note("if they are spelt wrong, say what the file is in: --encoding NAME, or `encoding` in the mapping file")
 
 
 def mapping_of(chosen: argparse.Namespace, source: intake.Source) -> tuple[Mapping, intake.TapeInfo]:
     """(the saved mapping on this tape, or the detected one; what the file is); card numbers are refused whatever the mapping says."""
-    _, proposed, info = suggested(source)
-    for warning in info.warnings:
-        note(warning)
-    mapping = mappingfile.load(chosen.mapping).on(info.columns, proposed) if chosen.mapping else proposed
+    saved = mappingfile.load(chosen.mapping) if chosen.mapping else None
+    _, proposed, info = suggested(source, chosen.encoding or (saved.encoding if saved else None))
+    mapping = saved.on(info.columns, proposed) if saved else proposed
     if dropped := [repr(column) for column, name in mapping.items() if name is None]:
         note(f"columns that are dropped until they are mapped: {', '.join(dropped)}")
     mapping.require_mandatory()

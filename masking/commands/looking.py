@@ -49,7 +49,7 @@ def add_to(verbs: Verbs) -> None:
 
 def detect(chosen: argparse.Namespace) -> None:
     with watched(chosen.tape) as source:
-        findings, mapping, info = suggested(source)
+        findings, mapping, info = suggested(source, chosen.encoding)
     if chosen.save:
         mappingfile.save(chosen.save, mapping)
     if chosen.table:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from masking import intake
-from masking.commands.arguments import Verbs, add_verb, day, mapping_of, say, whole_k
+from masking.commands.arguments import Verbs, add_encoding, add_verb, day, mapping_of, say, whole_k
 from masking.fields import FIELDS
 from masking.granularity import QUASI_COLUMNS
 from masking.leaks import opened_columns
@@ -29,6 +29,7 @@ def add_to(verbs: Verbs) -> None:
     verb.add_argument("--k", type=whole_k, default=5, help="no row stands among fewer than k like it [5]")
     verb.add_argument("--cut-off", type=day, metavar="DAY", help="for an unmasked tape: the cut-off date, YYYY-MM-DD")
     verb.add_argument("--currency", default="USD", help="for an unmasked tape: ISO 4217 code [USD]")
+    add_encoding(verb)
     verb.add_argument("--mapping", type=Path, metavar="FILE", help="for an unmasked tape: as `detect --save` wrote it")
 
 

@@ -121,3 +121,17 @@ def test_a_pool_is_not_written_over_files_that_are_there(here, capsys):
     assert applied("mapping.json") == 1
     assert "must be new or empty" in capsys.readouterr().err
     assert [path.name for path in (here / "pool").iterdir()] == ["mine"]
+
+
+def test_the_words_of_a_guessed_encoding_are_shown_and_it_can_be_said(here, capsys):
+    (here / "alt.csv").write_bytes("Konto;Name;offener Betrag\n1;Kovačić;1,00\n2;Žagar;2,00\n".encode("cp1250"))
+    assert main(["detect", "alt.csv", "--encoding", "windows-1250", "--save", "m.json"]) == 0
+    assert "Kova" not in capsys.readouterr().err
+    assert mappingfile.load(here / "m.json").encoding == "cp1250"
+    assert main(["detect", "alt.csv"]) == 0
+    printed = capsys.readouterr()
+    assert "words of the tape as they were read: " in printed.err
+    assert json.loads(printed.out)["encoding"] == json.loads(printed.out)["tape"]["encoding"] == "cp1252"
+    with pytest.raises(SystemExit):
+        main(["detect", "alt.csv", "--encoding", "klingon"])
+    assert "no such encoding; those that are read: utf-8," in capsys.readouterr().err

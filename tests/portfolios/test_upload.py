@@ -225,8 +225,29 @@ async def test_a_legacy_encoding_is_read_and_said(context, visit):
     tape = tapes.tape(200).decode().encode("cp1252")
     found = await inspected(context, await visit(await factories.seller(context)), tape)
     assert found["state"] == "mapping_needed"
-    assert not found["source"]["encoding"].startswith("utf-8")
+    assert (found["source"]["encoding"], found["source"]["encoding_guessed"]) == ("cp1252", True)
     assert found["source"]["warnings"]
+    assert found["source"]["words"] == ["Grünewald", "grünewald"]
+
+
+async def test_an_encoding_that_was_guessed_is_confirmed_with_the_mapping_or_said_otherwise(context, visit):
+    tape = tapes.text([row | {"Memo": "später"} for row in tapes.rows(200)]).replace(b"Memo", "Größe".encode())
+    visitor = await visit(await factories.seller(context))
+    found = await inspected(context, visitor, tape.decode().encode("cp1252"))
+    path = f"/v1/portfolios/{found['portfolio_id']}"
+    for said, told in ({}, "it was read as cp1252"), ({"encoding": "klingon"}, "those that are read"):
+        answer = await visitor.put(f"{path}/mapping", json={"columns": {}} | said)
+        assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[-1]) == (422, "bad-mapping")
+        assert answer.json()["field"] == "encoding"
+        assert told in answer.json()["detail"]
+    answer = await visitor.put(f"{path}/mapping", json={"columns": {"Größe": "notes"}, "encoding": "windows-1250"})
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["mapping"]["encoding"] == "cp1250"
+    assert answer.json()["source"]["words"] == []
+    await factories.work_off(context)
+    masked = (await visitor.get(path)).json()
+    assert (masked["state"], masked["report"]["encoding"]) == ("ready", "cp1250")
+    assert (masked["report"]["face_field"], masked["report"]["face_column"]) == ("current_balance", "Curr Bal")
 
 
 async def test_a_workbook_is_a_tape_too(context, visit):

@@ -67,6 +67,12 @@ def _show_mapping(world: World, found: Portfolio, tape: TapeFile) -> None:
         rows.append(
             (column, finding["field"] or "(dropped)", f"{finding['confidence']:.2f}", finding["why"], corrected)
         )
+    source = found.source or {}
+    if source.get("encoding_guessed"):
+        world.teller.say(
+            f"the file does not say its encoding; it was read as {source['encoding']}. Are these spelt right?"
+        )
+        world.teller.say(f'{", ".join(source["words"])}  (if not: `"encoding": …` in the --mapping file)')
     world.teller.table("Which column holds what", ("Column", "Detected", "Sure#", "Why", "The seller corrects"), rows)
     if tape.generated is not None:
         seen = {finding["column"]: finding["field"] for finding in found.findings or ()}

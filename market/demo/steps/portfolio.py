@@ -72,6 +72,7 @@ async def correct_mapping(world: World, corrections: dict[str, str | None]) -> P
             corrections,
             decimal_mark=saved.decimal_mark,
             date_order=saved.date_order,
+            encoding=saved.encoding or (found.source or {}).get("encoding"),
             save_as="monthly export",
             time_barred=None if world.options.tape is None else "disclose",  # a public tape is mostly old debts
         )

@@ -29,6 +29,7 @@ from market.portfolios.rules import (
 )
 from market.portfolios.store import pools as pool_store
 from market.portfolios.store import portfolios as store
+from masking.encodings import ENCODINGS, known
 from masking.policy import Mapping, PolicyError
 
 _READ, _WRITE = "portfolios:read", "portfolios:write"
@@ -88,10 +89,17 @@ async def put_mapping(
     mapping = _merged(portfolio, order)
     choice = order.time_barred or portfolio.time_barred
     await store.save_portfolio(
-        tx, portfolio_id, PortfolioState.MASKING, mapping=mapping, refusal=None, time_barred=choice
+        tx,
+        portfolio_id,
+        PortfolioState.MASKING,
+        mapping=mapping,
+        refusal=None,
+        time_barred=choice,
+        source=(portfolio.source or {}) | {"words": []},  # words of a tape are kept no longer than the question is open
     )
     if order.save_as is not None:
-        await _save(tx, actor, order.save_as, mapping, template_id=template_id, now=now)
+        kept = {name: value for name, value in mapping.items() if name != "encoding"}  # each file has its own
+        await _save(tx, actor, order.save_as, kept, template_id=template_id, now=now)
     body = {
         "mapped_count": sum(1 for name in mapping["columns"].values() if name),
         "column_count": len(mapping["columns"]),
@@ -183,16 +191,50 @@ async def _save(
 def _merged(portfolio: Portfolio, order: MappingOrder) -> dict[str, Any]:
     proposed = portfolio.mapping or {}
     columns: dict[str, str | None] = dict(proposed.get("columns", {}))
-    unknown = next((column for column in order.columns if column not in columns), None)
+    encoding = _encoding(portfolio, order)
+    said: dict[str, str | None] = dict(order.columns)
+    if encoding:
+        was = proposed.get("encoding") or (portfolio.source or {})["encoding"]
+        said = {column: name for column, name in said.items() if column not in columns} | _respelt(
+            {column: name for column, name in said.items() if column in columns}, was=was, now=encoding
+        )
+        columns = _respelt(columns, was=was, now=encoding)
+    unknown = next((column for column in said if column not in columns), None)
     if unknown is not None:
         raise BadMapping("the tape has no such column; compare with its findings", field=f"columns.{unknown}")
     mapping = {
-        "columns": columns | dict(order.columns),
+        "columns": columns | said,
         "decimal_mark": order.decimal_mark or proposed.get("decimal_mark", "."),
         "date_order": order.date_order or proposed.get("date_order", "mdy"),
+        "encoding": encoding,
     }
     _require_applicable(mapping)
     return mapping
+
+
+def _respelt(columns: dict[str, str | None], *, was: str, now: str) -> dict[str, str | None]:
+    """The same headers as the other encoding spells them."""
+    try:
+        return {header.encode(was).decode(now): name for header, name in columns.items()}
+    except UnicodeError:
+        raise BadMapping(f"the headers cannot be read as {now}", field="encoding") from None
+
+
+def _encoding(portfolio: Portfolio, order: MappingOrder) -> str:
+    """What the seller says, or said before, that the file is in; empty where the file itself tells."""
+    source, said = portfolio.source or {}, (portfolio.mapping or {}).get("encoding", "")
+    if not source.get("encoding_guessed"):
+        return ""
+    if order.encoding is None and not said:
+        raise BadMapping(
+            f"nothing in the file says its encoding; it was read as {source['encoding']}: "
+            "look at source.words, and confirm that encoding or name another",
+            field="encoding",
+        )
+    encoding = known(order.encoding or said)
+    if encoding is None:
+        raise BadMapping(f"no such encoding; those that are read: {', '.join(ENCODINGS)}", field="encoding")
+    return encoding
 
 
 def _require_applicable(mapping: dict[str, Any]) -> None:
