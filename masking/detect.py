@@ -12,7 +12,7 @@ import pyarrow as pa
 from masking import forms, npl
 from masking.columns import one
 from masking.contradicting import FEW, contradicted
-from masking.fields import FIELDS, FORBIDDEN_HEADERS, Kind, reduce
+from masking.fields import FACE_FIELDS, FIELDS, FORBIDDEN_HEADERS, Kind, reduce
 from masking.forms import is_card_number, share
 from masking.guessing import CODES, DOUBT, GUESS, LIKELY, SURE, UNKNOWN, Guess, by_values
 from masking.headers import by_header
@@ -45,6 +45,8 @@ class Finding:
     confidence: float
     why: str
     cls: str = UNKNOWN
+    rivals: tuple[str, ...] = ()
+    """Of a column that was taken for the balance: others that hold amounts, of which nothing says what they are."""
 
 
 def detect(columns: Sequence[str], sample: pa.Table) -> list[Finding]:
@@ -52,7 +54,45 @@ def detect(columns: Sequence[str], sample: pa.Table) -> list[Finding]:
     cells = {column: _filled(sample, column) for column in columns}
     refuse_forbidden(columns, cells)
     findings = [_find(column, cells[column]) for column in columns]
-    return _one_column_per_field(_name_the_key(findings, cells))
+    return _doubt_the_balance(_one_column_per_field(_name_the_key(findings, cells)), cells)
+
+
+_NO_MONEY = re.compile(r"rate|zins|quote|taux|tasa|tasso|stopa|percent|prozent|pct|%|score|ratio", re.IGNORECASE)
+
+
+def _doubt_the_balance(findings: list[Finding], cells: dict[str, list[str]]) -> list[Finding]:
+    """The column that would be the face value is a guess while other columns hold amounts that nothing explains.
+
+    A header that is known as that of the current balance is none.
+    """
+    by_field = {finding.field: finding for finding in findings if finding.field}
+    face = next((by_field[name] for name in FACE_FIELDS if name in by_field), None)
+    if face is None or (face.field == FACE_FIELDS[0] and face.confidence >= SURE):
+        return findings
+    rivals = tuple(
+        finding.column
+        for finding in findings
+        if finding.field is None
+        and not _NO_MONEY.search(finding.column)
+        and share(_drawn(cells[finding.column]), forms.has_decimals) >= 0.5
+    )
+    if not rivals:
+        return findings
+    shown = ", ".join(map(repr, rivals))
+    why = f"{face.why}; amounts stand in {shown} too: say which is the balance"
+    doubted = replace(face, confidence=min(face.confidence, GUESS), why=why, rivals=rivals)
+    return [doubted if finding is face else finding for finding in findings]
+
+
+def question(findings: Sequence[Finding]) -> str:
+    """What must be asked about the balance before anything is sold by these findings; empty if nothing must."""
+    doubted = next((finding for finding in findings if finding.rivals), None)
+    if doubted is None:
+        return ""
+    return (
+        f"which column is the balance? {doubted.column!r} was taken for {doubted.field}, "
+        f"and {', '.join(map(repr, doubted.rivals))} hold amounts too"
+    )
 
 
 def as_json(findings: Sequence[Finding], mapping: Mapping, info: TapeInfo) -> dict[str, Any]:

@@ -25,11 +25,12 @@ debt_type | Forderungsart, Kreditart, Type de créance, Type de prêt, Tipo de d
 opened_on | Eröffnungsdatum, Vertragsdatum, Date d'ouverture, Date du contrat, Fecha de apertura, Fecha de contrato, Data otwarcia, Data umowy, Data apertura, Data contratto
 charged_off_on | Abschreibungsdatum, Ausbuchungsdatum, Date de passage en perte, Date de radiation, Fecha de castigo, Fecha de fallido, Data odpisania, Data spisania, Data passaggio a perdita, Data sofferenza
 last_payment_on | Letzte Zahlung, Letztes Zahlungsdatum, Date du dernier paiement, Dernier paiement, Fecha del último pago, Último pago, Data ostatniej wpłaty, Ostatnia wpłata, Data ultimo pagamento, Ultimo pagamento
-current_balance | Offener Betrag, Restschuld, Solde, Solde restant dû, Saldo, Saldo pendiente, Saldo zadłużenia, Kwota do zapłaty, Saldo debitore, Saldo residuo
+current_balance | Offener Betrag, Offen, Offene Forderung, Offener Posten, Offener Saldo, Restschuld, Restbetrag, Restsaldo, Restforderung, Solde, Solde restant dû, Restant dû, Reste dû, Reste à payer, Montant dû, Montant restant, Saldo, Saldo pendiente, Pendiente, Pendiente de pago, Importe pendiente, Deuda pendiente, Saldo zadłużenia, Kwota do zapłaty, Do zapłaty, Pozostało do zapłaty, Kwota zaległa, Saldo debitore, Saldo residuo, Residuo, Importo residuo, Da pagare, Importo da pagare
 charge_off_balance | Abschreibungsbetrag, Ausbuchungsbetrag, Montant passé en perte, Solde radié, Importe castigado, Saldo fallido, Kwota odpisana, Kwota spisana, Importo passato a perdita, Saldo sofferenza
 interest | Zinsen, Zinsbetrag, Intérêts, Montant des intérêts, Intereses, Importe de intereses, Odsetki, Kwota odsetek, Interessi, Importo interessi
 invoice_on | Rechnungsdatum, Date de facture, Fecha de factura, Data faktury, Data fattura
 due_on | Fälligkeit, Fälligkeitsdatum, Échéance, Date d'échéance, Vencimiento, Fecha de vencimiento, Termin płatności, Scadenza, Data scadenza
+original_amount | Ursprungsbetrag, Ursprünglicher Betrag, Urspr. Betrag, Anfangsbetrag, Montant initial, Montant d'origine, Importe original, Importe inicial, Importo originario, Importo iniziale, Kwota pierwotna, Kwota początkowa
 invoice_amount | Rechnungsbetrag, Montant de la facture, Importe de la factura, Kwota faktury, Importo fattura
 currency | Währung, Währungscode, Devise, Code devise, Moneda, Divisa, Waluta, Kod waluty, Valuta, Codice valuta
 """
@@ -38,7 +39,7 @@ currency | Währung, Währungscode, Devise, Code devise, Moneda, Divisa, Waluta,
 PERSONAL = """
 email | -mail, mail, email, eposta, epost, courriel, correo, poczt, eposta, pochta
 phone | -phone, -telefon, -telephone, phone, telef, telep, tele=, tel=, tfno, tlf, mobil, movil, cell=, cellphone, cellular, celular, handy=, handynummer, fax, rufnummer, portable, komork, cellul, telemov, puhelin, gsm=, msisdn, ph=, dianhua, fone=, contacto=, matkapuhel
-bank_account | rekeningnr, iban, bankverb, bankkonto, rachunek, rachunk, rib=, rekening, bankrek, bic=, swift, routing
+bank_account | rekeningnr, iban, bankverb, kontoverb, bankkonto, rachunek, rachunk, rib=, rekening, bankrek, bic=, swift, routing
 date_of_birth | dogum, fodelsed, narozeni, nastere, syntyma, birth, dob=, gebur, geb=, geboor, naiss, nacim, nascim, urodz, ur=, nascita, fodel, fodsel, rozhd, narozen, syntym, dogum
 national_id | ssn, social, socsec, steuer, idnr, taxid, pesel, dni, nif=, nie=, nifnie, fiscal, fiscale, codfiscale, secu=, securite, insee, sin=, nino=, bsn=, burgerservice, cpf=, cnpj=, curp=, rfc=, cuit=, cnp=, personnummer, personnr, cpr=, fodselsnr, hetu, inn=, snils, afm=, amka, aadhaar, pan=, nhs=, medicare, tin=, ein=, itin=, siren=, siret=, nip=, regon, krs=, passport, nationalid, identifiant, ewidencyjny, tckimlik, kimlik, egn=, oib=, cedula, contribuinte, shenfenzheng
 identity_document | license, licence, licens, ausweis, dowod, vin=, ip=, ipaddr, device, plate, isin=
@@ -75,7 +76,7 @@ off | abate, abatido, baixa, baixad, prejuizo, afboek, avskriv, afskriv, zarar, 
 open | approvaldate, ingang, avtal, start, acilis, sozlesme, contrata, sanction, agreement=, open, opn=, opened, origin, orig=, eroffn, vertragsbeginn, abschluss, ouverture, octroi, souscription, apertura, alta=, formaliz, otwarc, zawarc, udziel, erogaz, stipula, booked, disburs, funded, issued=, inception, contrat, contrato, contratto, vertrag, umowy
 delinquent | decheance, wymagaln, delinq, dlq, dofd=, default, verzug, defaut, impag, incumpl, moros, insolut, zalegl, pastdue, arrear
 due | due=, faellig, fallig, echeance, vencim, termin, scaden, maturity, verfall
-invoice | invoice, inv=, rechnung, facture, factura, faktur, fattur, bill=, billing
+invoice | invoice, inv=, rechnung, rg=, rgbetrag, rgdatum, rgdat, re=, facture, factura, faktur, fattur, bill=, billing
 interest | ods=, -zinsen, ranta, rantebel, faiz, juros, urok, dobanda, korko, interest, int=, zins, interet, interes, odsetk, rente=, juros
 principal | principal, prin, kapital, capital, upb=, hauptforderung, hauptsumme, capitale
 fees | -kosten, -gebuhr, fee, fees, gebuhr, frais, comision, gastos, oplat, spese, cost, costs, charges=, nebenkosten
@@ -84,8 +85,8 @@ type | soort, typ=, turu, modalidade, druh, tyyppi, laji, type, typ=, art=, tipo
 product | product, prod=, produkt, produit, producto, prodotto
 debt | krediet, lening, lan=, lantyp, fordran, divida, kredi=, borc, uver, datorii, laina, debt, loan, credit=, account, acct, asset, forderung, forderungsart, kredit, kreditart, dette, creance, pret, deuda, prestamo, dlug, kredyt, wierzytel, debito, credito, portfolio, portf
 currency | currency, ccy=, wahrung, waehrung, devise, monnaie, moneda, divisa, waluta, waluty, valuta, money
-original | orig, original, initial, ursprung, anfangs, pierwotn, iniziale, inicial, high=, limit, disburs, gross, financed
-current | curr, current, cur=, now=, aktuell, actuel, actual, biezac, attuale, present
+original | orig, original, initial, urspr, anfangs, pierwotn, poczatk, iniziale, inicial, high=, limit, disburs, gross, financed
+current | offen=, offene=, offener=, offenes=, rest=, restant, reste=, pendiente, residu, pozostal, zaleg, curr, current, cur=, now=, aktuell, actuel, actual, biezac, attuale, present
 rate | rate=, apr=, zinssatz, taux, tasa, stopa, tasso
 debtor | debtor, borrower, customer, obligor, consumer, client, schuldner, debiteur, deudor, dluznik, debitore, kunden
 industry | industry, naics, nace, sic=, branche, sector, pkd=, ateco

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from masking import detect, encodings, forms, intake, mappingfile
-from masking.policy import Mapping
+from masking.policy import Mapping, PolicyError
 from masking.report import plain
 from masking.tape import PoolKeys
 
@@ -141,9 +141,13 @@ def _ask_about_words(info: intake.TapeInfo) -> None:
 def mapping_of(chosen: argparse.Namespace, source: intake.Source) -> tuple[Mapping, intake.TapeInfo]:
     """(the saved mapping on this tape, or the detected one; what the file is); card numbers are refused whatever the mapping says."""
     saved = mappingfile.load(chosen.mapping) if chosen.mapping else None
-    _, proposed, info = suggested(source, chosen.encoding or (saved.encoding if saved else None))
+    findings, proposed, info = suggested(source, chosen.encoding or (saved.encoding if saved else None))
     mapping = saved.on(info.columns, proposed) if saved else proposed
     if dropped := [repr(column) for column, name in mapping.items() if name is None]:
         note(f"columns that are dropped until they are mapped: {', '.join(dropped)}")
     mapping.require_mandatory()
+    if saved is None and (asked := detect.question(findings)):
+        raise PolicyError(f"{asked}; say it with --mapping FILE, as `detect --save FILE` writes it to be corrected")
+    face = mapping.face_field
+    note(f"the face value of each account is its {face}, from column {mapping.columns_of(face)[0]!r}")
     return mapping, info

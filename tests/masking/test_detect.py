@@ -9,6 +9,7 @@ from stdnum import luhn
 
 from masking import detect, forms
 from masking.fields import ALIASES, CATALOGUE, reduce
+from masking.headers import by_header
 from masking.intake import IntakeError
 
 
@@ -313,3 +314,45 @@ def test_twenty_five_columns_are_detected_in_less_than_two_seconds():
     started = time.process_time()
     detect.detect(table.column_names, table)
     assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("header", "field"),
+    [
+        ("offen (€)", "current_balance"),
+        ("Offener Betrag EUR", "current_balance"),
+        ("Betrag offen", "current_balance"),
+        ("Restbetrag", "current_balance"),
+        ("Montant restant dû", "current_balance"),
+        ("Reste à payer", "current_balance"),
+        ("Importe pendiente", "current_balance"),
+        ("Importo residuo", "current_balance"),
+        ("Pozostało do zapłaty", "current_balance"),
+        ("urspr. Rg-Betrag", "invoice_amount"),
+        ("Rg.-Betrag", "invoice_amount"),
+        ("urspr. Betrag", "original_amount"),
+        ("Montant initial", "original_amount"),
+        ("Importe original", "original_amount"),
+        ("Importo originario", "original_amount"),
+        ("Kwota pierwotna", "original_amount"),
+    ],
+)
+def test_what_is_open_is_told_from_what_once_was_owed(header, field):
+    assert by_header(header)[0] == field
+
+
+def test_a_balance_beside_amounts_that_nothing_explains_is_a_question():
+    amounts = [f"{number}7,4{number % 10}" for number in range(1, 41)]
+    columns = {
+        "Konto-Nr": [f"K-{number:05d}" for number in range(40)],
+        "Saldobetrag": amounts,
+        "Zwischenwert X": amounts,
+    }
+    first, guessed, other = detect.detect(list(columns), pa.table(columns))
+    assert (guessed.field, guessed.confidence, guessed.rivals) == ("current_balance", 0.6, ("Zwischenwert X",))
+    assert (first.rivals, other.field, other.rivals) == ((), None, ())
+    assert "'Saldobetrag' was taken for current_balance, and 'Zwischenwert X'" in detect.question(
+        [first, guessed, other]
+    )
+    known = {"Konto-Nr": columns["Konto-Nr"], "Offener Betrag": amounts, "Zwischenwert X": amounts}
+    assert detect.question(detect.detect(list(known), pa.table(known))) == ""

@@ -410,3 +410,19 @@ async def test_a_tape_refused_by_its_mapping_can_be_mapped_again(context, visit)
     assert (answer.status_code, answer.json()["refusal"]) == (202, None)
     await factories.work_off(context)
     assert (await visitor.get(f"/v1/portfolios/{found['portfolio_id']}")).json()["state"] == "ready"
+
+
+async def test_no_tape_is_sold_by_a_balance_that_was_only_guessed_beside_other_amounts(context, visit):
+    visitor = await visit(await factories.seller(context))
+    tape = tapes.text([row | {"Memo": f"{place + 7},50"} for place, row in enumerate(tapes.rows(200))])
+    found = await inspected(
+        context, visitor, tape.replace(b"Curr Bal", b"Saldobetrag").replace(b"Memo", b"Zwischenwert")
+    )
+    path = f"/v1/portfolios/{found['portfolio_id']}"
+    assert [each["column"] for each in found["findings"] if each["rivals"] == ["Zwischenwert"]] == ["Saldobetrag"]
+    answer = await visitor.put(f"{path}/mapping", json={"columns": {}})
+    assert (answer.status_code, answer.json()["field"]) == (422, "columns.Saldobetrag")
+    assert "'Saldobetrag'" in answer.json()["detail"]
+    assert "'Zwischenwert'" in answer.json()["detail"]
+    answer = await visitor.put(f"{path}/mapping", json={"columns": {"Saldobetrag": "current_balance"}})
+    assert answer.status_code == 202, answer.text

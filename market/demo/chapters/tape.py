@@ -42,6 +42,7 @@ async def tell(world: World) -> None:
     found = await steps.read_columns(world)
     _require(found, "mapping_needed")
     _show_mapping(world, found, tape)
+    _require_a_balance(found, tape)
     found = await steps.correct_mapping(world, tape.corrections)
     _require(found, "ready")
     refused = await steps.read_refused(world)
@@ -81,6 +82,17 @@ def _show_mapping(world: World, found: Portfolio, tape: TapeFile) -> None:
             expected={"Customer": "debtor_name", "Due": None, "Ref 1": None, "Score Band": None},
             seen={name: seen.get(name) for name in ("Customer", "Due", "Ref 1", "Score Band")},
         )
+
+
+def _require_a_balance(found: Portfolio, tape: TapeFile) -> None:
+    """A user's own tape is not sold by a column that was only taken for the balance."""
+    for finding in found.findings or ():
+        if finding.get("rivals") and finding["column"] not in tape.corrections:
+            rivals = ", ".join(map(repr, finding["rivals"]))
+            raise StoryEnds(
+                f"which column is the balance? {finding['column']!r} was taken for {finding['field']}, and {rivals} hold amounts "
+                "too: say it with --mapping FILE (`market mask detect TAPE --save FILE` writes one to be corrected)"
+            )
 
 
 def _show_refused(world: World, found: Portfolio, refused: Sequence[RefusedAccount]) -> None:

@@ -209,7 +209,24 @@ def _merged(portfolio: Portfolio, order: MappingOrder) -> dict[str, Any]:
         "encoding": encoding,
     }
     _require_applicable(mapping)
+    _require_no_doubt(portfolio, order, mapping)
     return mapping
+
+
+def _require_no_doubt(portfolio: Portfolio, order: MappingOrder, mapping: dict[str, Any]) -> None:
+    """A column that was only taken for the balance, while others hold amounts too, is named by the seller or is not sold by."""
+    if (portfolio.source or {}).get("template") or portfolio.state is not PortfolioState.MAPPING_NEEDED:
+        return
+    made = Mapping(**mapping)
+    face = made.columns_of(made.face_field)[0]
+    for finding in portfolio.findings or ():
+        if finding.get("rivals") and finding["column"] == face and face not in order.columns:
+            rivals = ", ".join(map(repr, finding["rivals"]))
+            raise BadMapping(
+                f"which column is the balance? {face!r} was taken for {finding['field']}, and {rivals} hold amounts too: "
+                "name the right one in columns",
+                field=f"columns.{face}",
+            )
 
 
 def _respelt(columns: dict[str, str | None], *, was: str, now: str) -> dict[str, str | None]:
