@@ -96,7 +96,9 @@ def load_keys(path: Path) -> PoolKeys:
     """The keys in a file of exactly 103 random bytes; raises ValueError for another size."""
     raw = _raw(path)
     if len(raw) != 103:
-        raise ValueError(f"{path} has {len(raw)} bytes; a key file has 103: head -c 103 /dev/urandom > {path}")
+        raise ValueError(
+            f"{path} has {len(raw)} bytes; a key file has 103: is it another file? `--help` says how one is made"
+        )
     return PoolKeys(token_key=raw[:32], data_key=raw[32:64], commit_key=raw[64:96], nonce_prefix=raw[96:])
 
 

@@ -10,8 +10,9 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from masking import commitment, envelope, proofs, tape
+from masking import commitment, envelope, intake, proofs, tape
 from masking.commands.arguments import SALE_KEY_HELP, Verbs, add_keys, add_verb, load_sale_keys, say
+from masking.commands.risks import is_masked
 from masking.intake import Source
 from masking.outputs import written
 from masking.progress import watched
@@ -109,8 +110,19 @@ def verify(chosen: argparse.Namespace) -> None:
         raise ValueError("give --key-file: a sale file is checked with its data key and commitment key")
     data_key, commit_key = load_sale_keys(chosen.key_file)
     with (folder / "leaves.bin").open("rb") as leaves, _clear(chosen.file, data_key) as clear:
-        count = _require_rows(clear, leaves, root=root, commit_key=commit_key)
+        try:
+            count = _require_rows(clear, leaves, root=root, commit_key=commit_key)
+        except ValueError:
+            _blame_a_masked_file(chosen.file, data_key)
+            raise
     say({"root": root, "verified": True, "rows_count": count})
+
+
+def _blame_a_masked_file(path: Path, data_key: bytes) -> None:
+    """Raises ValueError if the file that did not verify is a masked file: to name its rows would say nothing."""
+    with _clear(path, data_key) as clear:
+        if is_masked(intake.inspect(clear).columns):
+            raise ValueError(f"{path} is a masked file: give the sale file, sealed or opened, or a proof")
 
 
 def _verify_proof(chosen: argparse.Namespace, folder: Path, root: str) -> dict[str, object]:

@@ -56,7 +56,7 @@ def _of_folder(chosen: argparse.Namespace) -> RiskReport:
 
 def _of_file(chosen: argparse.Namespace) -> RiskReport:
     with watched(chosen.file, readings=4) as source:
-        if _is_masked(intake.inspect(source).columns):
+        if is_masked(intake.inspect(source).columns):
             report = _said(chosen.file.parent).get("masks", {}).get(chosen.file.stem)
             return of_masked(source, name=chosen.file.stem, k=chosen.k, report=report)
         if chosen.cut_off is None:
@@ -66,7 +66,7 @@ def _of_file(chosen: argparse.Namespace) -> RiskReport:
         return of_tape(source, info, mapping, name=name, cut_off_on=chosen.cut_off, currency=currency, k=chosen.k)
 
 
-def _is_masked(columns: tuple[str, ...]) -> bool:
+def is_masked(columns: tuple[str, ...]) -> bool:
     """Whether all headers are those of a masked file: canonical names, or what masking makes of them."""
     made = {name for name in columns if name in QUASI_COLUMNS or name not in opened_columns(columns)}
     return all(name in made or name in FIELDS for name in columns)

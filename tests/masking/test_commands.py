@@ -62,6 +62,14 @@ def test_the_sealed_and_the_opened_sale_file_verify(pool, tmp_path):
         assert main(["verify", str(sale), str(pool / "out" / "preview.csv"), *keys(pool)]) == 0
 
 
+def test_a_masked_file_is_called_one_instead_of_naming_its_rows(pool, capsys):
+    masked = str(pool / "out" / "preview.csv")
+    assert main(["verify", masked, str(pool / "out"), *keys(pool)]) == 1
+    said = capsys.readouterr().err
+    assert "preview.csv is a masked file: give the sale file" in said
+    assert "rows are not" not in said
+
+
 @pytest.mark.parametrize("change", ["swap", "lose", "add", "alter"])
 def test_every_changed_row_of_a_sale_file_is_found(pool, tmp_path, capsys, change):
     lines = opened(pool)

@@ -101,6 +101,7 @@ def test_what_goes_wrong_is_said_in_one_line_and_leaves_nothing(here, capsys, ar
     said = capsys.readouterr().err
     assert reason in said
     assert "Traceback" not in said
+    assert "/dev/urandom >" not in said, "no remedy writes over a file that is there"
     assert sorted(path.name for path in here.iterdir()) == ["keys", "tape.csv"]
 
 
