@@ -64,7 +64,7 @@ class Mapping(MappingABC[str, str | None]):
             if name is None:
                 continue
             if name not in FIELDS:
-                raise PolicyError(f"{name!r} is not a field")
+                raise PolicyError(f"column {column!r}: {name!r} is not a field; the fields are {', '.join(FIELDS)}")
             if name in self._by_field and not FIELDS[name].many:
                 raise PolicyError(f"two columns are mapped to {name}: {self._by_field[name][0]!r} and {column!r}")
             self._by_field[name] = (*self._by_field.get(name, ()), column)

@@ -1,6 +1,10 @@
 """What is wrong with an input, said so that the caller can mend it: the field by the caller's own name, and no value."""
 
 import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from msgspec import inspect
 
 _MISSING_PART = re.compile(r"Missing required (\w+) parameter '([^']+)'")
 _MISSING_MEMBER = re.compile(r"Object missing required field `([^`]+)`")
@@ -17,12 +21,53 @@ def missing_part(detail: str) -> tuple[str, str] | None:
     return name, f"the {kind} parameter {name} is required"
 
 
-def explained(message: str, place: str = "") -> tuple[str | None, str]:
-    """(field, detail) of a decoder's message about `place`, a dotted path; a missing member is the field itself."""
+def explained(message: str, place: str = "", values: Sequence[str] = ()) -> tuple[str | None, str]:
+    """(field, detail) of a decoder's message about `place`, a dotted path; a missing member is the field itself.
+
+    `values` are those that the field takes, if it is known that they are few.
+    """
     found = _MISSING_MEMBER.search(message)
     if found is not None:
         name = f"{place}.{found[1]}" if place else found[1]
         return name, f"{found[1]} is required"
-    detail = _QUOTED_ENUM.sub("is none of the values that this field takes; /schema lists them", message)
+    listed = f": {', '.join(values)}" if values else "; /schema lists them"
+    detail = _QUOTED_ENUM.sub(f"is none of the values that this field takes{listed}", message)
     detail = _EXPECTED_INT.sub(lambda said: f"{said[0]}: send a whole number, without quotes or a fraction", detail)
     return place or None, detail
+
+
+_STEP = re.compile(r"\.(\w+)|\[[^\]]*\]")
+
+
+def values_at(annotation: Any, place: str) -> list[str]:
+    """The values that a member of a body may have, if they are listed: `place` is a decoder's path such as `.owners[0].kind`."""
+    reached = [inspect.type_info(annotation)]
+    for step in _STEP.finditer(place):
+        reached = [below for kind in reached for below in _below(kind, step[1])]
+    return [str(value) for kind in reached for option in _options(kind) for value in _listed(option)]
+
+
+def _options(kind: inspect.Type) -> Sequence[inspect.Type]:
+    return kind.types if isinstance(kind, inspect.UnionType) else (kind,)
+
+
+def _below(kind: inspect.Type, member: str | None) -> Iterator[inspect.Type]:
+    """What stands one step further down: a named member, or what a list or an object of any names holds."""
+    for option in _options(kind):
+        match option:
+            case inspect.StructType():
+                yield from (each.type for each in option.fields if each.encode_name == member)
+            case inspect.ListType() | inspect.VarTupleType():
+                yield option.item_type
+            case inspect.DictType():
+                yield option.value_type
+
+
+def _listed(kind: inspect.Type) -> Sequence[Any]:
+    match kind:
+        case inspect.LiteralType():
+            return list(kind.values)
+        case inspect.EnumType():
+            return [member.value for member in kind.cls]
+        case _:
+            return []

@@ -1,8 +1,12 @@
 """Refusals of malformed input name the part at fault as the caller spelt it, and quote no value."""
 
-import pytest
+from enum import Enum
+from typing import Literal
 
-from market.edge.complaints import explained, missing_part
+import pytest
+from msgspec import Struct
+
+from market.edge.complaints import explained, missing_part, values_at
 
 
 @pytest.mark.parametrize(
@@ -29,6 +33,31 @@ def test_no_value_of_the_caller_is_repeated() -> None:
     field, detail = explained("Invalid enum value 'Jane Roe, 078-05-1120'", "kind")
     assert field == "kind"
     assert "Jane" not in detail
+
+
+class _Colour(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class _Owner(Struct):
+    kind: Literal["person", "firm"] | None = None
+
+
+class _Body(Struct):
+    owners: list[_Owner]
+    colours: dict[str, _Colour]
+    name: str = ""
+
+
+@pytest.mark.parametrize(
+    ("place", "values"),
+    [(".owners[0].kind`", ["firm", "person"]), (".colours[...]`", ["blue", "red"]), (".name`", []), (".gone.far`", [])],
+)
+def test_the_values_that_a_member_takes_are_named(place: str, values: list[str]) -> None:
+    assert sorted(values_at(_Body, place)) == values
+    detail = explained("Invalid enum value 'Jane Roe'", "kind", values)[1]
+    assert detail.endswith(": " + ", ".join(values) if values else "/schema lists them")
 
 
 def test_a_number_of_the_wrong_kind_is_told_what_would_do() -> None:

@@ -136,3 +136,8 @@ def test_the_words_of_a_guessed_encoding_are_shown_and_it_can_be_said(here, caps
     with pytest.raises(SystemExit):
         main(["detect", "alt.csv", "--encoding", "klingon"])
     assert "no such encoding; those that are read: utf-8," in capsys.readouterr().err
+
+
+def test_a_field_that_there_is_none_of_is_told_with_its_column_and_those_that_there_are():
+    with pytest.raises(PolicyError, match=r"column 'Mahnst\.': 'dunning' is not a field; the fields are account_number, "):
+        Mapping({"Mahnst.": "dunning"})
