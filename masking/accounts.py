@@ -52,6 +52,7 @@ class Validation:
     totals: Totals
 
 
+UNREADABLE_DATE = "the date cannot be read"
 Hashes = npt.NDArray[np.uint64]
 Problem = tuple[str, str, Flags]
 Accepted = tuple[pa.Table, pa.Table]
@@ -161,7 +162,7 @@ class Typist:
 
     def _date(self, chunk: pa.Table, header: str, name: str) -> tuple[pa.Array, list[Problem]]:
         days, bad = dates(column(chunk, header), order=self.mapping.date_order)
-        problems = [(header, "the date cannot be read", bad)]
+        problems = [(header, UNREADABLE_DATE, bad)]
         if name in PAST_FIELDS:
             late = flags(pc.greater(days, pa.scalar(self.cut_off_on)))
             problems.append((header, "the date lies after the cut-off date", late))

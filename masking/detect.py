@@ -169,6 +169,17 @@ def suggest(findings: Sequence[Finding], sample: pa.Table, *, least: float = 0.5
     return Mapping(columns, decimal_mark=_decimal_mark(amounts), date_order=_date_order(days))
 
 
+def order_of_dates(mapping: Mapping, sample: pa.Table) -> str:
+    """The order in which most dates of the mapped columns can be read."""
+    days = [
+        cell
+        for column, name in mapping.items()
+        if name and FIELDS[name].kind is Kind.DATE and column in sample.column_names
+        for cell in _drawn(_filled(sample, column))
+    ]
+    return _date_order(days) if days else mapping.date_order
+
+
 def _cells_of(columns: dict[str, str | None], sample: pa.Table, kind: Kind, like: re.Pattern[str]) -> list[str]:
     found: list[str] = []
     for column, name in columns.items():

@@ -58,6 +58,12 @@ class Granularity:
             case _:
                 return fine
 
+    @property
+    def emptied(self) -> tuple[str, ...]:
+        """The quasi-identifiers of which this level shows nothing."""
+        shown = (bool(self.age_width), self.state, self.zip3, self.country)
+        return tuple(name for name, is_shown in zip(QUASI_COLUMNS, shown, strict=True) if not is_shown)
+
     def age(self, band: str) -> str:
         """A five-year band at this level's width."""
         if not band or not self.age_width:

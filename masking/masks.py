@@ -269,4 +269,5 @@ class Masker:
             merged_values_counts=self.made.merged_counts,
             dropped_columns=self.made.dropped,
             columns=self.columns,
+            emptied_columns=tuple(name for name in self.made.choice.granularity.emptied if name in self.columns),
         )

@@ -30,6 +30,8 @@ class MaskReport:
     merged_values_counts: dict[str, int] = field(default_factory=dict)
     dropped_columns: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    emptied_columns: tuple[str, ...] = ()
+    """Columns of the file that are empty on every row, because k holds at no finer level of detail."""
 
     @property
     def reconciles(self) -> bool:

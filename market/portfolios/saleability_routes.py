@@ -60,7 +60,8 @@ async def download_carve_out(
 ) -> Response[bytes]:
     """Every account that is not sold: row number (the header is row 1), rule, citation, effective date; never a value.
 
-    `disclosed` accounts are sold as time-barred. Rows that could not be read at all are among the refused accounts.
+    `disclosed` accounts are sold as time-barred. `refused` rows were no accounts before any was carved out: they count among the
+    refused, not in `carved_out_count`. Rows that could not be read at all are among the refused accounts.
     """
     async with context.db.begin(actor) as tx:
         found = await service.carve_outs(tx, actor, portfolio_id)
@@ -209,8 +210,12 @@ async def _all_refused(context: Context, actor: Actor, portfolio_id: UUID) -> li
 
 def _report(found: list[CarveOut], refused: list[RefusedAccount]) -> bytes:
     """In the tape's order; an account that met several rules has a line for each."""
-    lines = [(row, each.rule_id, each.carved) for each in found for row in each.row_numbers.tolist()]
-    lines += [(row.row_number, rule, True) for row in refused if (rule := rule_of_reason(row.reason))]
+    lines = [
+        (row, each.rule_id, "carved out" if each.carved else "disclosed")
+        for each in found
+        for row in each.row_numbers.tolist()
+    ]
+    lines += [(row.row_number, rule, "refused") for row in refused if (rule := rule_of_reason(row.reason))]
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(("row_number", "rule_id", "title", "citation", "effective_from", "outcome"))
@@ -218,11 +223,10 @@ def _report(found: list[CarveOut], refused: list[RefusedAccount]) -> bytes:
     return text.getvalue().encode()
 
 
-def _cells(lines: list[tuple[int, str, bool]]) -> Iterator[tuple[object, ...]]:
+def _cells(lines: list[tuple[int, str, str]]) -> Iterator[tuple[object, ...]]:
     rules = {rule.rule_id: rule for rule in RULES}
-    for number, rule_id, carved in lines:
+    for number, rule_id, outcome in lines:
         rule = rules[rule_id]
-        outcome = "carved out" if carved else "disclosed"
         yield number, rule_id, rule.title, rule.citation, rule.effective_from, outcome
 
 

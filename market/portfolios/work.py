@@ -6,7 +6,7 @@ Nothing here knows the database. Keys come in as arguments and leave with the pr
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -24,9 +24,9 @@ from market.portfolios.tapes import SealedTape, is_value, opened, refusal_of
 from market.portfolios.traits import Traits
 from market.portfolios.turns import Turn
 from masking import intake
-from masking.accounts import FACE, Validator
+from masking.accounts import FACE, UNREADABLE_DATE, Validator
 from masking.columns import Flags, Whole, whole
-from masking.detect import detect, suggest
+from masking.detect import detect, order_of_dates, suggest
 from masking.limits import ROW, IntakeError, Limits, RefusedRow
 from masking.policy import Mapping, PolicyError
 from masking.pools import Selection as Rule
@@ -219,12 +219,13 @@ def mask_portfolio(job: MaskJob) -> MaskedPortfolio | NothingAccepted | Refusal:
             return _why(error)
         files = FileStore(job.tape.files_root)
         report = made.report
+        told = _report(report, []) | {"hint": _hint(job, source, report.totals.read_count, report.refused)}
         return MaskedPortfolio(
             preview=_keep(files, made.files.preview),
             vetted=_keep(files, made.files.vetted),
             totals=asdict(report.totals),
             strata=plain(asdict(report.strata)),
-            report=_report(report, []),
+            report=told,
             refused=_listed(report.refused),
         )
 
@@ -240,7 +241,21 @@ def _nothing_left(job: MaskJob, source: BinaryIO) -> NothingAccepted:
         if validator.totals.accepted_count
         else Refusal("no_account_accepted", "Every row is refused: see the refused accounts and correct the mapping.")
     )
+    if hint := _hint(job, source, validator.totals.read_count, validator.refused):
+        refusal = Refusal(refusal.code, f"{refusal.message} {hint}")
     return NothingAccepted(refusal, asdict(validator.totals), _listed(sorted(validator.refused)))
+
+
+def _hint(job: MaskJob, source: BinaryIO, read_count: int, refused: Sequence[RefusedRow]) -> str:
+    """What would save most of the refused rows, if one thing would: the other order of day and month."""
+    if 2 * sum(row.reason == UNREADABLE_DATE for row in refused) <= read_count:
+        return ""
+    mapping = Mapping(**job.mapping)
+    info = intake.inspect(source, limits=Limits(file_bytes=job.tape.max_bytes), encoding=mapping.encoding)
+    order = order_of_dates(mapping, intake.sample(source, info))
+    if order == mapping.date_order:
+        return ""
+    return f"Most rows are refused for their dates: read as {order} instead of {mapping.date_order}, more of them can be read."
 
 
 def _listed(refused: Iterable[RefusedRow]) -> list[tuple[int, str, str]]:

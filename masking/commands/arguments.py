@@ -150,6 +150,8 @@ def mapping_of(chosen: argparse.Namespace, source: intake.Source) -> tuple[Mappi
     mapping.require_mandatory()
     if saved is None and (asked := detect.question(findings)):
         raise PolicyError(f"{asked}; say it with --mapping FILE, as `detect --save FILE` writes it to be corrected")
+    if mapping.date_order != (order := detect.order_of_dates(mapping, intake.sample(source, info))):
+        note(f"the mapping says {mapping.date_order}, and more of the dates can be read as {order}: see date_order")
     face = mapping.face_field
     note(f"the face value of each account is its {face}, from column {mapping.columns_of(face)[0]!r}")
     return mapping, info

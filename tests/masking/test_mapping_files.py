@@ -139,5 +139,20 @@ def test_the_words_of_a_guessed_encoding_are_shown_and_it_can_be_said(here, caps
 
 
 def test_a_field_that_there_is_none_of_is_told_with_its_column_and_those_that_there_are():
-    with pytest.raises(PolicyError, match=r"column 'Mahnst\.': 'dunning' is not a field; the fields are account_number, "):
+    with pytest.raises(
+        PolicyError, match=r"column 'Mahnst\.': 'dunning' is not a field; the fields are account_number, "
+    ):
         Mapping({"Mahnst.": "dunning"})
+
+
+def test_an_order_of_dates_that_reads_fewer_of_them_is_told(here, capsys):
+    rows = "".join(f"{number};{number + 1},00;{13 + number}.03.2024\n" for number in range(12))
+    (here / "alt.csv").write_text("Konto-Nr;Offener Betrag;Rechnungsdatum\n" + rows)
+    (here / "m.json").write_text(
+        '{"columns": {"Konto-Nr": "account_number", "Offener Betrag": "current_balance", "Rechnungsdatum": "invoice_on"},'
+        ' "date_order": "mdy"}'
+    )
+    main(["preview", "alt.csv", "--cut-off", "2025-01-01", "--key-file", "keys", "--mapping", "m.json"])
+    said = capsys.readouterr().err
+    assert "the mapping says mdy, and more of the dates can be read as dmy" in said
+    assert "the face value of each account is its current_balance, from column 'Offener Betrag'" in said

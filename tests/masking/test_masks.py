@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from masking import tape, treatments
 from masking.fields import CATALOGUE, FIELDS, FieldClass
+from masking.granularity import Granularity
 from masking.policy import Mapping, PolicyError, Stage, Treatment, default_policy
 from masking.risk import RiskRefused, leak_gate
 
@@ -226,3 +227,12 @@ def test_a_zip_code_that_lost_its_leading_zero_gets_it_back():
 def test_the_catalogue_names_each_field_once_with_a_source():
     assert len(FIELDS) == len(CATALOGUE)
     assert all(field.source and field.aliases for field in CATALOGUE)
+
+
+def test_the_report_names_the_columns_that_k_leaves_empty():
+    coarse = Granularity(0, zip3=False)
+    assert coarse.emptied == ("age_band", "zip3")
+    for rows in (people(60), people(20_000)):
+        made = masked(rows)
+        empty = {name for name in made.report.columns if set(made.table.column(name).to_pylist()) == {""}}
+        assert set(made.report.emptied_columns) == empty & {"age_band", "zip3", "state", "country"}

@@ -426,3 +426,14 @@ async def test_no_tape_is_sold_by_a_balance_that_was_only_guessed_beside_other_a
     assert "'Zwischenwert'" in answer.json()["detail"]
     answer = await visitor.put(f"{path}/mapping", json={"columns": {"Saldobetrag": "current_balance"}})
     assert answer.status_code == 202, answer.text
+
+
+async def test_rows_refused_for_the_order_of_their_dates_come_with_the_order_that_would_do(context, visit):
+    visitor = await visit(await factories.seller(context))
+    found = await inspected(context, visitor, tapes.tape(200))
+    path = f"/v1/portfolios/{found['portfolio_id']}"
+    answer = await visitor.put(f"{path}/mapping", json={"columns": {}, "date_order": "dmy"})
+    assert answer.status_code == 202, answer.text
+    await factories.work_off(context)
+    refused = (await visitor.get(path)).json()
+    assert "read as mdy instead of dmy" in refused["refusal"]["message"]
