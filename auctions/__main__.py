@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from auctions.auction import Auction
@@ -13,8 +14,18 @@ from auctions.simulate import read_script, read_terms, simulate
 from auctions.views import OFFICER, project, snapshot
 
 
-def main(arguments: list[str] | None = None, *, check_signature: CheckSignature | None = None) -> int:
-    """Run one command; receipts are checked with `check_signature`, which takes a library of signatures. 0 if the log holds, 1 if it does not (and says which seq is wrong), 2 for wrong usage."""
+def plain(cents: int, currency: str) -> str:
+    """An amount where nobody says how many digits the currency has."""
+    return f"{cents} minor units of {currency}"
+
+
+def main(
+    arguments: list[str] | None = None,
+    *,
+    check_signature: CheckSignature | None = None,
+    show: Callable[[int, str], str] = plain,
+) -> int:
+    """Run one command; receipts are checked with `check_signature`, which takes a library of signatures; amounts (minor units, currency) are said by `show`. 0 if the log holds, 1 if it does not (and says which seq is wrong), 2 for wrong usage."""
     parser = argparse.ArgumentParser(
         prog="market auction", description="Replay or verify an auction's log, or try out terms."
     )
@@ -41,7 +52,7 @@ def main(arguments: list[str] | None = None, *, check_signature: CheckSignature 
     try:
         if options.command == "replay":
             return _replay(options.log)
-        wrong = _verify(options.log, options.head)
+        wrong = _verify(options.log, options.head, show)
         if wrong or options.receipt is None:
             return wrong
         assert check_signature is not None
@@ -101,21 +112,21 @@ def _replay(log: Path) -> int:
     return 0
 
 
-def _verify(log: Path, head: bytes | None) -> int:
+def _verify(log: Path, head: bytes | None, show: Callable[[int, str], str]) -> int:
     with log.open("rb") as lines:
         verdict = verify(lines, head)
     if verdict.wrong_seq is not None:
         return _complain(verdict.wrong_seq, verdict.problem)
-    _say(_summary(verdict))
+    _say(_summary(verdict, show))
     return 0
 
 
-def _summary(verdict: Verdict) -> str:
+def _summary(verdict: Verdict, show: Callable[[int, str], str]) -> str:
     auction = verdict.auction
     assert auction is not None
-    currency = auction.terms.currency
-    if auction.winner is not None:
-        end = f"awarded to {auction.winner} (B{auction.paddles[auction.winner]}) at {auction.hammer_cents} {currency} cents"
+    if auction.winner is not None and auction.hammer_cents is not None:
+        price = show(auction.hammer_cents, auction.terms.currency)
+        end = f"awarded to {auction.winner} (B{auction.paddles[auction.winner]}) at {price}"
     else:
         end = " ".join(filter(None, [auction.phase.value, auction.phase_reason]))
     return f"{auction.auction_id}: {auction.seq} events hold, head {auction.head.hex()}\n{end}"

@@ -13,6 +13,7 @@ from auctions.__main__ import main as auctions_main
 from market import process
 from market.bidding.ceremony import ceremony
 from market.bidding.signatures import is_signed_by
+from market.client.commands import sale
 from market.compliance.commands import audit_group, rules
 from market.compliance.screening.commands import screening
 from market.db.cluster import ClusterError
@@ -25,7 +26,7 @@ from market.demo.options import Options, Pace
 from market.kit import log
 from market.kit.actor import SYSTEM, Role
 from market.kit.errors import MarketError
-from market.kit.money import is_currency
+from market.kit.money import is_currency, show
 from market.parties import commands as parties_commands
 from market.parties import service as parties
 from market.portfolios.commands import keys_group
@@ -185,10 +186,11 @@ def auction(arguments: tuple[str, ...]) -> None:
     """Replay or verify a log, simulate terms, hold the key ceremony of sealed bids, without server or database."""
     if arguments[:1] == ("ceremony",):
         ceremony.main(list(arguments[1:]), prog_name="market auction ceremony")
-    sys.exit(auctions_main(list(arguments), check_signature=is_signed_by))
+    sys.exit(auctions_main(list(arguments), check_signature=is_signed_by, show=show))
 
 
 cli.add_command(screening)
+cli.add_command(sale)
 
 
 cli.add_command(keys_group(lambda: process.opened(_settings())))

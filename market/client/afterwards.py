@@ -12,7 +12,10 @@ from market.client.settlement import Settlement
 
 
 class PutBack(Struct, frozen=True):
-    """One row of the sale file on its way back; `refund_cents` is what the buyer got."""
+    """One row of the sale file on its way back; `refund_cents` is what the buyer got.
+
+    `waits_for` says whose turn it is; at `seller_money` the refund waits until `seller_due_cents` are free on the seller's cash account.
+    """
 
     put_back_id: UUID
     settlement_id: UUID
@@ -24,6 +27,8 @@ class PutBack(Struct, frozen=True):
     reason: str | None = None
     refund_cents: int = 0
     refunded_at: datetime | None = None
+    waits_for: str | None = None
+    seller_due_cents: int = 0
 
 
 class PutBackPage(Struct, frozen=True):
@@ -73,7 +78,10 @@ class SecondOfferPage(Struct, frozen=True):
 
 class AfterwardsClient(Caller):
     async def claim_put_backs(self, settlement_id: UUID, claims: Sequence[dict[str, Any]]) -> PutBackPage:
-        """As the buyer, give accounts back: `row_number`, `face_value_cents`, `ground`, `evidence_sha256` each."""
+        """As the buyer, give accounts back: `row_number`, `face_value_cents`, `ground`, `evidence_sha256` each.
+
+        The first account of the sale file is row 1, one less than a spreadsheet shows.
+        """
         body = {"claims": list(claims)}
         return await self._call("POST", f"/v1/settlements/{settlement_id}/put-backs", PutBackPage, body=body)
 
@@ -97,7 +105,7 @@ class AfterwardsClient(Caller):
         return await self._call("POST", f"/v1/put-backs/{put_back_id}/decision", PutBack, body=body)
 
     async def title(self, settlement_id: UUID, row_number: int) -> TitleChain:
-        """Who owned the account of one row of the sale file, in this sale, those before and those since."""
+        """Who owned the account of one row of the sale file (the first account is row 1), in this sale, those before and since."""
         return await self._call("GET", f"/v1/settlements/{settlement_id}/title", TitleChain, query={"row": row_number})
 
     async def offer_second(self, settlement_id: UUID) -> SecondOffer:

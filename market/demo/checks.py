@@ -38,9 +38,14 @@ class Checks:
         return self._record(Check(name, expected, _text(seen), held))
 
     def refused(self, name: str, *, expected: str, seen: str | None) -> bool:
-        """Something was refused, with this code; `seen` is None if it was not refused."""
+        """What `name` says (a noun: "a bid without a deposit") was refused, with this code; `seen` is None if it was not."""
         return self._record(
-            Check(name, f"refused: {expected}", f"refused: {seen}" if seen else "allowed", seen == expected)
+            Check(
+                f"{name} is refused",
+                f"refused: {expected}",
+                f"refused: {seen}" if seen else "allowed",
+                seen == expected,
+            )
         )
 
     def broke(self, name: str, error: BaseException) -> None:

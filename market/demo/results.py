@@ -70,10 +70,10 @@ def report(facts: dict[str, Any]) -> bytes:
     return (json.dumps(facts, indent=2, default=str) + "\n").encode()
 
 
-async def verify_log(path: Path) -> tuple[int, str]:
-    """What `python -m auctions verify` says about a log: exit status and words. It has neither server nor database."""
+async def run_market(*arguments: str) -> tuple[int, str]:
+    """What `market …` says when a user verifies a file: exit status and words. It asks neither server nor database."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "auctions", "verify", str(path)),
+        *(sys.executable, "-m", "market", *arguments),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

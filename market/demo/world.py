@@ -66,9 +66,9 @@ class World:
     private_key: bytes = field(default=b"", repr=False)
     """Of the winner; made when it signs."""
     agreement: bytes = field(default=b"", repr=False)
-    """The PDF that both signed."""
-    masked: bytes = field(default=b"", repr=False)
-    """The vetted masked file of the pool, as a buyer took it."""
+    """The PDF that both signed, not sealed yet."""
+    masked: dict[Character, bytes] = field(default_factory=dict, repr=False)
+    """The vetted masked file of the pool, as each buyer took it, under tokens of its own."""
 
     def __getitem__(self, who: Character) -> MarketClient:
         """The client with this person's own session."""

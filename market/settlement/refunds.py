@@ -32,6 +32,16 @@ class PutBackState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class WaitsFor(StrEnum):
+    """Who or what has the next word on a put-back that is open."""
+
+    SELLER_ANSWER = "seller_answer"
+    OFFICER = "officer"
+    HOLD = "hold"
+    SELLER_MONEY = "seller_money"
+    REFUND_RUN = "refund_run"
+
+
 OPEN = (PutBackState.CLAIMED, PutBackState.ACCEPTED, PutBackState.DISPUTED)
 
 
@@ -86,3 +96,23 @@ def refund(settlement: Settlement, face_value_cents: int, holdback_cents: int) -
         part(settlement.buyer_tax_cents, settlement.refunded_buyer_tax_cents),
         part(settlement.seller_tax_cents, settlement.refunded_seller_tax_cents),
     )
+
+
+def waits_for(settlement: Settlement, put_back: PutBack, now: datetime) -> tuple[WaitsFor | None, int]:
+    """What a put-back waits for, and the minor units of it that must be free on the seller's cash account; None and 0 if it is over.
+
+    A claim that nobody answered in time waits as an accepted one does. The hold-back is spent first, so what is left of it follows
+    from the refunds that were paid.
+    """
+    if put_back.state not in OPEN:
+        return None, 0
+    left_cents = max(0, settlement.holdback_cents - settlement.refunded_price_cents)
+    due = refund(settlement, put_back.face_value_cents, left_cents)
+    wanted_cents = max(0, due.from_seller_cents - due.seller_fee_cents - due.seller_tax_cents)
+    if put_back.state is PutBackState.DISPUTED:
+        return WaitsFor.OFFICER, wanted_cents
+    if put_back.state is PutBackState.CLAIMED and now < put_back.answer_by_at:
+        return WaitsFor.SELLER_ANSWER, wanted_cents
+    if settlement.held_since_at is not None:
+        return WaitsFor.HOLD, wanted_cents
+    return (WaitsFor.SELLER_MONEY if wanted_cents else WaitsFor.REFUND_RUN), wanted_cents

@@ -2,14 +2,14 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
 from market.kit.money import exponent, show
 from market.settlement.documents.rendering import canonical
-from market.settlement.rules import Party, Settlement
+from market.settlement.rules import Party, Settlement, State
 from market.settlement.store.ledger import Entry
 
 _AGES = ((3, "0-3 days"), (7, "4-7 days"), (30, "8-30 days"), (90, "31-90 days"))
@@ -102,7 +102,8 @@ def proceeds(sale: Settlement, pool: str, cash_name: str, entries: Sequence[Entr
         Sum("Proceeds", sale.proceeds_cents, money),
         *_refunds(sale, sale.refunded_seller_fee_cents, sale.refunded_seller_tax_cents, sign=-1),
     )
-    return Report("Statement of proceeds", _about(sale, pool), _movements(entries, cash_name), sums, now)
+    lines = _movements(entries, cash_name, {**_WORDS, "payout": _payout(sale.state)})
+    return Report("Statement of proceeds", _about(sale, pool), lines, sums, now)
 
 
 def closing(sale: Settlement, pool: str, cash_name: str, entries: Sequence[Entry], now: datetime) -> Report:
@@ -206,11 +207,22 @@ def _refunds(sale: Settlement, fee_cents: int, tax_cents: int, *, sign: int) -> 
     )
 
 
-def _movements(entries: Sequence[Entry], cash_name: str) -> tuple[ReportLine, ...]:
+def _payout(state: State) -> str:
+    """What may be said of the payout: the ledger takes it from cash when it is ordered, and only the bank's statement pays it."""
+    match state:
+        case State.RELEASED:
+            return "Payout ordered, not paid yet"
+        case State.PAYOUT_SENT:
+            return "Payout sent to the bank, not confirmed yet"
+        case _:
+            return _WORDS["payout"]
+
+
+def _movements(entries: Sequence[Entry], cash_name: str, words: Mapping[str, str] = _WORDS) -> tuple[ReportLine, ...]:
     return tuple(
         ReportLine(
             entry.at.date(),
-            _WORDS.get(entry.kind, entry.kind.replace("_", " ").capitalize()),
+            words.get(entry.kind, entry.kind.replace("_", " ").capitalize()),
             f"{entry.transfer_id}",
             entry.posted_cents if entry.credit == cash_name else -entry.posted_cents,
             entry.currency,

@@ -2,18 +2,22 @@
 
 import csv
 import json
+import os
 import re
 import subprocess
 import sys
 from collections import Counter
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from tests.demo.conftest import PUBLIC_TAPE, DemoRun
+from market.kit.money import show
+from market.settlement.documents.checking import facts_of
+from tests.demo.conftest import PUBLIC_TAPE, ROOT, DemoRun
 
 KINDS = ("csv", "xlsx")
-FILES = {"masked.csv", "auction.jsonl", "PSA.pdf", "ledger.csv", "sale-file.csv", "report.json"}
+FILES = {"masked.csv", "auction.jsonl", "PSA.pdf", "authority.pem", "ledger.csv", "sale-file.csv", "report.json"}
 
 
 @pytest.fixture(params=KINDS)
@@ -57,13 +61,33 @@ def test_the_ledger_sums_to_zero(run: DemoRun) -> None:
 
 def test_the_auction_log_verifies_without_the_server(run: DemoRun) -> None:
     said = subprocess.run(
-        [sys.executable, "-m", "auctions", "verify", str(run.out / "auction.jsonl")],
+        [sys.executable, "-m", "market", "auction", "verify", str(run.out / "auction.jsonl")],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
     report = json.loads((run.out / "report.json").read_text())
-    assert f"at {report['hammer_cents']} USD cents" in said
+    assert said.strip().endswith(f"at {show(report['hammer_cents'], 'USD')}")
+
+
+def test_the_agreement_it_leaves_is_sealed_and_names_the_masked_file_beside_it(run: DemoRun) -> None:
+    files = ("PSA.pdf", "--authority", "authority.pem")
+    said = subprocess.run(
+        [sys.executable, "-m", "market", "documents", "verify", *files],
+        cwd=run.out, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert "every seal is there" in said
+    facts = facts_of((run.out / "PSA.pdf").read_bytes())
+    assert facts is not None
+    assert sha256((run.out / "masked.csv").read_bytes()).hexdigest() == facts["schedule"]["masked_sha256"]
+
+
+def test_a_check_of_a_refusal_says_that_it_was_refused(run: DemoRun) -> None:
+    report = json.loads((run.out / "report.json").read_text())
+    refusals = [check["name"] for check in report["checks"] if check["expected"].startswith("refused: ")]
+    assert "a bid before the opening is refused" in refusals
+    assert all(name.endswith(" is refused") for name in refusals)
+    assert re.search(r"^  ok +a bid before the opening is refused$", run.said, re.MULTILINE)
 
 
 def test_the_sale_file_is_what_the_report_says(run: DemoRun) -> None:

@@ -87,6 +87,7 @@ def test_a_check_that_fails_says_what_was_expected_and_seen() -> None:
     checks.equal("sum", expected=0, seen=1)
     checks.refused("bid", expected="TOO_LATE", seen=None)
     checks.refused("bid", expected="TOO_LATE", seen="TOO_LATE")
+    assert [check.name for check in told] == ["sum", "bid is refused", "bid is refused"]
     assert [(check.expected, check.seen, check.held) for check in told] == [
         ("0", "1", False),
         ("refused: TOO_LATE", "allowed", False),

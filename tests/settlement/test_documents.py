@@ -89,7 +89,7 @@ def test_a_document_travels_with_the_facts_that_make_it(agreement, sealed):
 
 def test_another_sale_file_is_not_the_one_in_the_schedule(authority, sealed):
     assert wrong(sealed, authority, sale_file_sha256="f" * 64) == [
-        f"the sale file is not the file in (that one has SHA-256 {'a' * 64}) the account schedule"
+        f"the sale file is not the one (SHA-256 {'a' * 64}) that the account schedule names"
     ]
 
 

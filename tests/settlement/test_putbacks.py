@@ -3,6 +3,7 @@
 from dataclasses import astuple, replace
 from datetime import timedelta
 from itertools import accumulate, pairwise
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from market.kit.actor import SYSTEM
 from market.kit.errors import Forbidden, Malformed, NotFound
 from market.portfolios import service as portfolios
 from market.settlement import jobs, moves, service
-from market.settlement.refunds import Ground, PutBackState, refund
+from market.settlement.refunds import Ground, PutBack, PutBackState, WaitsFor, refund, waits_for
 from market.settlement.rules import OnHold, PutBackRefused, State, TwoPeople, WrongState
 from market.settlement.store import afterwards
 from tests import factories
@@ -131,11 +132,13 @@ async def test_what_went_back_shows_on_the_sale(bank, doors):  # noqa: F811
     claim_ = {"row_number": 1, "face_value_cents": 1_000_00, "ground": "deceased", "evidence_sha256": EVIDENCE}
     made = await buyer.post(f"{door}/put-backs", json={"claims": [claim_]})
     assert made.status_code == 201, made.text
+    assert (made.json()["items"][0]["waits_for"], made.json()["items"][0]["seller_due_cents"]) == ("seller_answer", 0)
     answered = f"/v1/put-backs/{made.json()['items'][0]['put_back_id']}/answer"
-    assert (await seller.post(answered, json={"accept": True, "reason": None})).status_code == 200
+    said = await seller.post(answered, json={"accept": True, "reason": None})
+    assert (said.status_code, said.json()["waits_for"]) == (200, "refund_run")
     await pay(bank.context)
     (refunded,) = (await buyer.get(f"{door}/put-backs")).json()["items"]
-    assert refunded["refund_cents"] > 0
+    assert (refunded["refund_cents"] > 0, refunded["waits_for"]) == (True, None)
     for client in (buyer, seller):
         sale = (await client.get(door)).json()
         assert (sale["refunded_cents"], sale["holdback_cents"]) == (refunded["refund_cents"], HAMMER // 10)
@@ -182,11 +185,29 @@ async def test_nothing_is_claimed_twice_too_late_by_others_or_that_was_not_sold(
     for stranger in (bank.seller, bank.buyers[0]):
         with pytest.raises(NotFound):
             await claim(context, stranger, settlement, 2)
-    with pytest.raises(WrongState):
+    with pytest.raises(WrongState, match="the window has closed"):
         await claim(bank.later(days=31), buyer, settlement, 2)
     unreleased, early = await paid(bank)
-    with pytest.raises(WrongState):
+    with pytest.raises(WrongState, match="settlement is funded: accounts can be put back after the release") as told:
         await claim(context, early, unreleased, 1)
+    assert told.value.members["state"] == "funded"
+
+
+async def test_between_release_and_payout_a_claim_is_told_what_is_awaited_and_until_when_it_can_be_made(bank):
+    context = bank.context
+    settlement, buyer = await paid(bank)
+    await prepare(context, bank.officers[0], settlement.settlement_id)
+    released = await approve(context, bank.officers[1], settlement.settlement_id)
+    with pytest.raises(WrongState) as told:
+        await claim(context, buyer, released, 1)
+    assert told.value.members["state"] == "released"
+    for word in (
+        "is released",
+        "bank has not confirmed",
+        "putback_window",
+        f"{released.putback_until_at:%Y-%m-%d %H:%M}",
+    ):
+        assert word in told.value.detail
 
 
 async def test_an_account_goes_back_at_the_balance_on_record_whatever_its_buyer_says(bank):
@@ -198,6 +219,9 @@ async def test_an_account_goes_back_at_the_balance_on_record_whatever_its_buyer_
         with pytest.raises(Malformed) as told:
             await claim(context, buyer, settlement, row, face=face)
         assert told.value.field == "claims[0].face_value_cents"
+        assert "the first account is row 1" in told.value.detail
+        # No balance is told: whoever miscounts the rows would put another debtor's account back with it.
+        assert not any(f"{cents}" in told.value.detail for cents in (1_000_00, 500_00, 700_00, "1,000.00", "500.00"))
     forged = """INSERT INTO put_back (put_back_id, settlement_id, row_number, face_value_cents, ground, evidence_sha256,
         claimed_by, claimed_at, answer_by_at, state) VALUES (gen_random_uuid(), :sale, :row, 50001, 'fraud',
         repeat('a', 64), :user_id, now(), now(), 'claimed')"""
@@ -227,12 +251,17 @@ async def test_balances_are_read_by_the_parties_once_they_have_the_file_and_chan
         assert "permission denied" in await forge(context, SYSTEM, change)
 
 
-async def test_beyond_the_holdback_the_seller_pays_or_the_refund_waits_for_its_money(bank):
+async def test_beyond_the_holdback_the_seller_pays_or_the_refund_waits_for_its_money(bank, doors):  # noqa: F811
     context = bank.context
     pool_id = await factories.keyed_pool(context, bank.seller, [25_000_000])
     settlement, buyer = await in_window(bank, holdback_bps=0, pool_id=pool_id)
     (given,) = await claim(context, buyer, settlement, 1, face=25_000_000)
     await answer(context, bank.seller, given, accept=True)
+    due = settlement.hammer_cents - settlement.seller_fee_cents - settlement.seller_tax_cents
+    client = await doors.as_(buyer)
+    (told,) = (await client.get(f"/v1/settlements/{settlement.settlement_id}/put-backs")).json()["items"]
+    assert (told["state"], told["refund_cents"]) == ("accepted", 0)
+    assert (told["waits_for"], told["seller_due_cents"]) == ("seller_money", due)
     free = (await balance(context, moves.cash(bank.seller.org_id)))[1]
     if free < HAMMER:
         assert await pay(context) == []
@@ -393,3 +422,32 @@ def test_putting_back_all_accounts_in_any_order_gives_back_all_of_it_to_the_cent
         sale.buyer_tax_cents,
         sale.seller_tax_cents,
     )
+
+
+def put_back(settlement, state, now, face_value_cents):
+    return PutBack(
+        put_back_id=uuid4(), settlement_id=settlement.settlement_id, row_number=1, face_value_cents=face_value_cents,
+        ground=Ground.DECEASED, evidence_sha256=EVIDENCE, claimed_by=uuid4(), claimed_at=now,
+        answer_by_at=now + timedelta(days=14), state=state,
+    )  # fmt: skip
+
+
+@given(sales(), st.integers(1, 10**9), st.sampled_from(PutBackState), st.booleans(), st.booleans())
+def test_an_open_put_back_says_what_it_waits_for_and_one_that_is_over_nothing(sale, face, state, late, held):
+    now = sale.awarded_at
+    sale = replace(sale, face_value_cents=face, held_since_at=now if held else None)
+    asked = put_back(sale, state, now, face)
+    word, cents = waits_for(sale, asked, now + timedelta(days=15 if late else 1))
+    due = refund(sale, face, max(0, sale.holdback_cents - sale.refunded_price_cents))
+    assert 0 <= cents <= due.from_seller_cents
+    match state:
+        case PutBackState.DISPUTED:
+            assert word is WaitsFor.OFFICER
+        case PutBackState.CLAIMED if not late:
+            assert word is WaitsFor.SELLER_ANSWER
+        case PutBackState.CLAIMED | PutBackState.ACCEPTED if held:
+            assert word is WaitsFor.HOLD
+        case PutBackState.CLAIMED | PutBackState.ACCEPTED:
+            assert word is (WaitsFor.SELLER_MONEY if cents else WaitsFor.REFUND_RUN)
+        case _:
+            assert (word, cents) == (None, 0)

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
@@ -15,7 +16,8 @@ from market.kit.errors import Forbidden, Malformed, NotFound
 from market.settlement import moves, reports, service
 from market.settlement.documents.rendering import render
 from market.settlement.reports import Held, Report, ReportLine, Sum
-from market.settlement.rules import Party
+from market.settlement.rules import Party, State
+from market.settlement.store import ledger
 from tests import factories
 from tests.settlement.books import apply, balance, move, rich
 from tests.settlement.test_http import doors, problem  # noqa: F401 - a fixture
@@ -67,8 +69,27 @@ async def test_the_sellers_statement_adds_up_to_what_the_ledger_credited(bank, s
     deducted = found["Commission borne by the seller"] + found["Held back for put-backs"]
     assert found["Proceeds"] == HAMMER + deducted == sale.proceeds_cents
     assert [(line.what, line.amount_cents) for line in report.lines] == [
-        ("Proceeds credited", sale.proceeds_cents), ("Paid out", -sale.proceeds_cents),
+        ("Proceeds credited", sale.proceeds_cents), ("Payout ordered, not paid yet", -sale.proceeds_cents),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (State.RELEASED, "Payout ordered, not paid yet"),
+        (State.PAYOUT_SENT, "Payout sent to the bank, not confirmed yet"),
+        (State.PAYOUT_CONFIRMED, "Paid out"),
+        (State.PUTBACK_WINDOW, "Paid out"),
+        (State.CLOSED, "Paid out"),
+    ],
+)
+async def test_a_payout_is_called_paid_only_once_the_bank_has_confirmed_it(bank, sold, state, words):
+    sale, _ = await sold(bank)
+    async with bank.context.db.begin(SYSTEM) as tx:
+        entries = await ledger.entries_of(tx, f"settlement:{sale.settlement_id}")
+    now = bank.context.clock.now()
+    report = reports.proceeds(replace(sale, state=state), "pool", moves.cash(sale.seller_org_id), entries, now)
+    assert report.lines[-1].what == words
 
 
 async def test_the_buyers_statement_adds_up_to_what_it_paid(bank, sold):

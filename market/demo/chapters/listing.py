@@ -97,7 +97,7 @@ async def _look(world: World) -> None:
         files = await offer.take_files(world, who)
         sizes = ", ".join(f"{stage} {len(content):,} bytes" for stage, content in files.items())
         teller.say(f"accepts the NDA and takes the masked file ({sizes})", who=who.label)
-        world.masked = files["vetted"]
+        world.masked[who] = files["vetted"]
     await offer.accept_nda(world, BUYER_C)
     taken = (await world[SELLER].downloads(pool_id, limit=50)).items
     checks.equal(
@@ -126,7 +126,9 @@ async def _put_money_down(world: World, figures: Figures) -> None:
         teller.say(f"places the deposit of {show(figures.deposit_cents, currency)} and is registered", who=who.label)
     no = await refusal(offer.place_deposit(world, BUYER_C))
     teller.refusal(BUYER_C.label, "places the deposit:", no.detail if no else "(nothing)")
-    checks.refused("a buyer whose clearance is not approved", expected="registration-refused", seen=slug_of(no))
+    checks.refused(
+        "the deposit of a buyer whose clearance is not approved", expected="registration-refused", seen=slug_of(no)
+    )
 
 
 def _time(at: datetime) -> str:

@@ -63,9 +63,9 @@ async def _release(world: World, winner: Character) -> None:
     teller.say("finds money, parties and bank account in order and prepares the release", who=OFFICER_A.label)
     no = await refusal(settling.approve_release(world, OFFICER_A))
     teller.refusal(OFFICER_A.label, "approves its own preparation:", no.detail if no else "(nothing)")
-    checks.refused("who prepared a release cannot approve it", expected="two-people", seen=slug_of(no))
+    checks.refused("the approval of a release by who prepared it", expected="two-people", seen=slug_of(no))
     early = await refusal(world[winner].sale_key(world.sale.settlement_id))
-    checks.refused("the winner asks for the keys before the release", expected="not-released", seen=slug_of(early))
+    checks.refused("the winner's request for the keys before the release", expected="not-released", seen=slug_of(early))
     before = {each.transfer_id for each in await money.transfers(world)}
     await settling.approve_release(world)
     sale = await settling.find(world, lambda _: True)
@@ -107,7 +107,7 @@ async def _hand_over(world: World, pool: Pool, winner: Character) -> Received:
             ("the sale file", world[who].sale_file(world.sale.settlement_id)),
         ):
             no = await refusal(asked)
-            checks.refused(f"{who.label}, who lost, asks for {what}", expected="not-found", seen=slug_of(no))
+            checks.refused(f"the request of {who.label}, who lost, for {what}", expected="not-found", seen=slug_of(no))
         teller.refusal(who.label, "asks for the sale file:", no.detail if no else "(nothing)")
     return received
 

@@ -1,5 +1,6 @@
 """Chapter 6: what it came to, and files that anybody can check."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from market.demo.steps import money, settling
 from market.demo.steps.settling import Received
 from market.demo.world import World
 from market.kit.money import price_bps, show
+from market.settlement.documents import checking
 
 
 async def tell(world: World, pool: Pool, winner: Character, received: Received) -> None:
@@ -22,23 +24,19 @@ async def tell(world: World, pool: Pool, winner: Character, received: Received) 
     await _who_got_what(world)
     lines = await _prove_books(world, sale)
     log = await world[SELLER].auction_log(world.sale.auction_id)
+    agreement = await settling.sealed_agreement(world, winner)
     out = world.options.out
     files = {
-        "masked.csv": world.masked,
+        "masked.csv": world.masked[winner],
         "auction.jsonl": log,
-        "PSA.pdf": world.agreement,
+        "PSA.pdf": agreement,
+        "authority.pem": await world[winner].document_authority(),
         "ledger.csv": results.as_csv(results.LEDGER_COLUMNS, lines),
         "sale-file.csv": received.content,
     }
     results.write(out, files)
-    status, words = await results.verify_log(out / "auction.jsonl")
-    world.teller.say(words.strip().splitlines()[-1], who="verify")
-    world.checks.holds(
-        "python -m auctions verify replays the log to the same award",
-        expected=f"status 0, awarded at {sale.hammer_cents}",
-        seen=f"status {status}, {words.strip()[-200:]}",
-        held=status == 0 and f" at {sale.hammer_cents} " in words,
-    )
+    await _verify_log(world, sale)
+    await _verify_agreement(world, winner, agreement)
     world.checks.equal(
         "the sale file has a row for every account",
         expected=pool.account_count,
@@ -47,6 +45,40 @@ async def tell(world: World, pool: Pool, winner: Character, received: Received) 
     facts = _facts(world, pool, sale, winner, received)
     results.write(out, {"report.json": results.report(facts)})
     world.teller.say(f"{out}/: {', '.join([*files, 'report.json'])}", who="files")
+
+
+async def _verify_log(world: World, sale: Settlement) -> None:
+    status, words = await results.run_market("auction", "verify", f"{world.options.out / 'auction.jsonl'}")
+    price = show(sale.hammer_cents, sale.currency)
+    world.teller.say(words.strip().splitlines()[-1], who="verify")
+    world.checks.holds(
+        "market auction verify replays the log to the same award",
+        expected=f"status 0, awarded at {price}",
+        seen=f"status {status}, {words.strip()[-200:]}",
+        held=status == 0 and words.strip().endswith(f" at {price}"),
+    )
+
+
+async def _verify_agreement(world: World, winner: Character, sealed: bytes) -> None:
+    """The agreement in the folder is the one that both signed, sealed, and names the masked file beside it."""
+    out, checks = world.options.out, world.checks
+    status, words = await results.run_market(
+        "documents", "verify", f"{out / 'PSA.pdf'}", "--authority", f"{out / 'authority.pem'}"
+    )
+    wrong = [line for line in words.splitlines() if not line.startswith("ok ")]
+    checks.equal("market documents verify finds the agreement sealed and whole", expected=(0, []), seen=(status, wrong))
+    checks.holds(
+        "it begins with the very PDF that both signed",
+        expected=f"{len(world.agreement)} bytes or more",
+        seen=f"{len(sealed)} bytes",
+        held=sealed.startswith(world.agreement),
+    )
+    schedule = (checking.facts_of(sealed) or {}).get("schedule", {})
+    checks.equal(
+        "its Exhibit B names the SHA-256 of the winner's own masked file",
+        expected=schedule.get("masked_sha256"),
+        seen=hashlib.sha256(world.masked[winner]).hexdigest(),
+    )
 
 
 def _sums(world: World, pool: Pool, sale: Settlement, winner: Character, commission: Mapping[str, Any]) -> None:

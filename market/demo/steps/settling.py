@@ -1,24 +1,22 @@
 """From the award to the decrypted sale file."""
 
-import base64
+import asyncio
 import hashlib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-from market.client.settlement import Payout, SaleKey, Settlement
+from market.client import opening
+from market.client.settlement import Payout, Settlement
 from market.demo.bank import Wire
 from market.demo.cast import OFFICER_A, OFFICER_B, OPERATOR, SELLER, TRADERS, Character
+from market.demo.checks import StoryEnds
 from market.demo.steps import joining, money
 from market.demo.world import World
-from masking.commitment import SaleFileCheck, verify_sale_file
-from masking.envelope import open_sealed, private_key_from_seed, read_header, receive_key
-from masking.tape import original_rows
+from masking.commitment import SaleFileCheck
 
-_LEAF_BYTES = 32
-_KEY_BYTES = 32
+_POLL_S = 0.2
 # A usual specimen: its check digit is right, the account is invented.
 _ROUTING, _ACCOUNT = "123456780", "000000123456"
 
@@ -42,20 +40,19 @@ async def winner(world: World) -> Character:
 def own_key(world: World) -> bytes:
     """The winner's private X25519 key, 32 bytes, drawn once; it never leaves the winner's machine."""
     if not world.private_key:
-        world.private_key = world.chance.entropy(_KEY_BYTES)
+        world.private_key = world.chance.entropy(opening.KEY_BYTES)
     return world.private_key
 
 
 async def sign(world: World, who: Character, *, is_buyer: bool) -> bytes:
     """A party reads the agreement and signs its digest; the agreement (PDF)."""
     document = await world[who].agreement(world.sale.settlement_id)
-    key = private_key_from_seed(own_key(world)).public_key() if is_buyer else None
     await joining.prove_again(world, who)
     await world[who].sign_agreement(
         world.sale.settlement_id,
         agreement_sha256=hashlib.sha256(document).hexdigest(),
         typed_name=who.person,
-        recipient_public_key=key.public_bytes(Encoding.Raw, PublicFormat.Raw) if key else None,
+        recipient_public_key=opening.public_key(own_key(world)) if is_buyer else None,
     )
     return document
 
@@ -107,18 +104,17 @@ async def receive(world: World, who: Character, commitment_root: str) -> Receive
     keys = await client.sale_key(settlement_id)
     sealed = await client.sale_file(settlement_id)
     leaves = await client.leaves_file(settlement_id)
-    return open_sale(keys, sealed, leaves, own_key(world), commitment_root)
+    opened, clear = opening.open_keys(keys, own_key(world)), io.BytesIO()
+    opening.open_sale_file(keys, opened, io.BytesIO(sealed), clear)
+    clear.seek(0)
+    return Received(clear.getvalue(), opening.check_rows(clear, opened, leaves, commitment_root))
 
 
-def open_sale(keys: SaleKey, sealed: bytes, leaves: bytes, private_key: bytes, commitment_root: str) -> Received:
-    """Decrypt and verify, offline. Raises `EnvelopeError` for another key or another deal."""
-    key = private_key_from_seed(private_key)
-    data_key = receive_key(base64.b64decode(keys.sale.sealed_key), key, keys.sale.info.encode())
-    commit_key = receive_key(base64.b64decode(keys.commitment.sealed_key), key, keys.commitment.info.encode())
-    clear = io.BytesIO()
-    open_sealed(io.BytesIO(sealed), clear, data_key=data_key, expected=read_header(io.BytesIO(sealed)))
-    published = [leaves[at : at + _LEAF_BYTES] for at in range(0, len(leaves), _LEAF_BYTES)]
-    check = verify_sale_file(
-        original_rows(clear), commit_key=commit_key, expected_root=bytes.fromhex(commitment_root), published=published
-    )
-    return Received(clear.getvalue(), check)
+async def sealed_agreement(world: World, who: Character, *, timeout_s: float = 60) -> bytes:
+    """The agreement as delivered, with the seals of both, once the worker has sealed it. Raises `StoryEnds`."""
+    client, settlement_id = world[who], world.sale.settlement_id
+    for _ in range(ceil(timeout_s / _POLL_S)):
+        if any(each.kind == "agreement" for each in (await client.documents(settlement_id)).items):
+            return await client.document(settlement_id, "agreement")
+        await asyncio.sleep(_POLL_S)
+    raise StoryEnds(f"the agreement was not sealed within {timeout_s:g} s")

@@ -44,6 +44,12 @@ def check(pdf: bytes, *, authorities: Sequence[bytes] = (), sale_file_sha256: st
         return [Finding(False, f"the file cannot be read as a document of this marketplace ({type(error).__name__})")]
 
 
+def facts_of(pdf: bytes) -> dict[str, Any] | None:
+    """The facts that travel with a document, unchecked; None if it has none."""
+    text = _attached_facts(PdfFileReader(BytesIO(pdf)))
+    return json.loads(text) if text else None
+
+
 def _findings(pdf: bytes, authorities: Sequence[bytes], sale_file_sha256: str | None) -> Iterator[Finding]:
     reader = PdfFileReader(BytesIO(pdf))
     text = _attached_facts(reader)
@@ -67,8 +73,8 @@ def _findings(pdf: bytes, authorities: Sequence[bytes], sale_file_sha256: str | 
     if sale_file_sha256 is not None:
         agreed = facts["schedule"]["sale_file_sha256"]
         ties = agreed == sale_file_sha256
-        words = "is the file in" if ties else f"is not the file in (that one has SHA-256 {agreed})"
-        yield Finding(ties, f"the sale file {words} the account schedule")
+        words = "is the one" if ties else f"is not the one (SHA-256 {agreed})"
+        yield Finding(ties, f"the sale file {words} that the account schedule names")
 
 
 def _of_signature(

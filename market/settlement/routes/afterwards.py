@@ -6,14 +6,23 @@ from uuid import UUID
 from litestar import get, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from market.db.context import Context
+from market.kit.actor import Actor
 from market.kit.pages import PageRequest
 from market.parties.routes import STEP_UP
 from market.settlement import schemas, service
+from market.settlement.refunds import PutBack
 from market.settlement.routes.doors import SALES, Here, Who
 
 _OF_SALE = "/v1/settlements/{settlement_id:uuid}"
 _PUT_BACK = "/v1/put-backs/{put_back_id:uuid}"
+
+
+async def _view(context: Context, tx: AsyncSession, actor: Actor, found: PutBack) -> schemas.PutBackView:
+    settlement = await service.find_settlement(tx, actor, found.settlement_id)
+    return schemas.PutBackView.from_put_back(found, settlement, context.clock.now())
 
 
 @post(f"{_OF_SALE}/put-backs", tags=SALES, summary="Give accounts back", operation_id="claimPutBacks")
@@ -30,7 +39,9 @@ async def claim_put_backs(
             now=context.clock.now(),
             chance=context.chance,
         )
-    return schemas.PutBackList([schemas.PutBackView.from_put_back(each) for each in made])
+        settlement = await service.find_settlement(tx, actor, settlement_id)
+    now = context.clock.now()
+    return schemas.PutBackList([schemas.PutBackView.from_put_back(each, settlement, now) for each in made])
 
 
 @get(f"{_OF_SALE}/put-backs", tags=SALES, summary="Claims to give accounts back", operation_id="listPutBacks")
@@ -43,9 +54,9 @@ async def list_put_backs(
 ) -> schemas.PutBackPage:
     """For the parties and the platform, oldest first."""
     async with context.db.begin(actor) as tx:
-        return schemas.PutBackPage.from_page(
-            await service.list_put_backs(tx, actor, settlement_id, PageRequest.parse(limit, cursor))
-        )
+        found = await service.list_put_backs(tx, actor, settlement_id, PageRequest.parse(limit, cursor))
+        settlement = await service.find_settlement(tx, actor, settlement_id)
+    return schemas.PutBackPage.from_page(found, settlement, context.clock.now())
 
 
 @post(f"{_PUT_BACK}/answer", status_code=200, tags=SALES, summary="Answer a claim", operation_id="answerPutBack")
@@ -57,7 +68,7 @@ async def answer_put_back(
         found = await service.answer_put_back(
             tx, actor, put_back_id, accept=data.accept, reason=data.reason, now=context.clock.now()
         )
-    return schemas.PutBackView.from_put_back(found)
+        return await _view(context, tx, actor, found)
 
 
 @post(
@@ -67,7 +78,7 @@ async def withdraw_put_back(context: Here, actor: Who, put_back_id: FromPath[UUI
     """By the buyer, until the claim is accepted."""
     async with context.db.begin(actor) as tx:
         found = await service.withdraw_put_back(tx, actor, put_back_id)
-    return schemas.PutBackView.from_put_back(found)
+        return await _view(context, tx, actor, found)
 
 
 @post(f"{_PUT_BACK}/decision", status_code=200, tags=SALES, summary="Decide a claim", operation_id="decidePutBack")
@@ -79,7 +90,7 @@ async def decide_put_back(
         found = await service.decide_put_back(
             tx, actor, put_back_id, uphold=data.uphold, reason=data.reason, now=context.clock.now()
         )
-    return schemas.PutBackView.from_put_back(found)
+        return await _view(context, tx, actor, found)
 
 
 @get(f"{_OF_SALE}/title", tags=SALES, summary="Chain of title of an account", operation_id="getTitle")
@@ -87,7 +98,7 @@ async def get_title(
     context: Here,
     actor: Who,
     settlement_id: FromPath[UUID],
-    row_number: Annotated[int, QueryParameter(name="row", ge=1)],
+    row_number: Annotated[int, QueryParameter(name="row", ge=1, description=schemas.ROW_COUNTED)],
 ) -> schemas.TitleChain:
     """Who assigned the account of that row to whom, in this sale, those before and those since, for the parties and the platform."""
     async with context.db.begin(actor) as tx:

@@ -1,6 +1,7 @@
 """What goes over the wire. Amounts are minor units of the `currency` beside them."""
 
 from market.settlement.schemas.afterwards import (
+    ROW_COUNTED,
     ClaimIn,
     DisputeList,
     DisputeView,
@@ -100,6 +101,7 @@ from market.settlement.schemas.sweeps import SweepIn, SweepPage, SweepView
 from market.settlement.schemas.taxes import TaxRuleIn, TaxRulePage, TaxRuleView
 
 __all__ = [
+    "ROW_COUNTED",
     "BankAccountIn",
     "BankAccountView",
     "BankEntryPage",

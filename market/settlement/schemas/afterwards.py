@@ -9,20 +9,22 @@ from msgspec import Meta, Struct
 
 from market.kit.money import MAX_CENTS
 from market.kit.pages import Page
-from market.settlement.refunds import Ground, PutBack, PutBackState
-from market.settlement.rules import Outcome
+from market.settlement.refunds import Ground, PutBack, PutBackState, WaitsFor, waits_for
+from market.settlement.rules import Outcome, Settlement
 from market.settlement.service import Claim
 from market.settlement.store.afterwards import Assignment, Hold
 from market.settlement.store.second_offers import OfferState, SecondOffer
+
+ROW_COUNTED = "Counts the accounts of the sale file: the first account is row 1, one less than a spreadsheet shows."
 
 _Reason = Annotated[str, Meta(min_length=1, max_length=500)]
 
 
 class ClaimIn(Struct, frozen=True, forbid_unknown_fields=True):
-    """`row_number` counts the accounts of the sale file from 1; `face_value_cents` is the account's balance there."""
+    """A row of the sale file, its balance there, the ground, and the digest of the evidence."""
 
-    row_number: Annotated[int, Meta(ge=1)]
-    face_value_cents: Annotated[int, Meta(ge=1, le=MAX_CENTS)]
+    row_number: Annotated[int, Meta(ge=1, description=ROW_COUNTED)]
+    face_value_cents: Annotated[int, Meta(ge=1, le=MAX_CENTS, description="The account's balance in the sale file.")]
     ground: Ground
     evidence_sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
@@ -47,7 +49,12 @@ class PutBackDecisionIn(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PutBackView(Struct, frozen=True, forbid_unknown_fields=True):
-    """`refund_cents` is what the buyer got back: its part of the price and of its commission."""
+    """`refund_cents` is what the buyer got back: its part of the price and of its commission; 0 until it is booked.
+
+    `waits_for` says whose turn it is, null once it is over: `seller_answer` (until `answer_by_at`), `officer` (disputed), `hold`
+    (compliance holds the sale), `seller_money` (the refund is made once `seller_due_cents`, which the hold-back does not cover, are
+    free on the seller's cash account) or `refund_run` (made with the next run of the worker).
+    """
 
     put_back_id: UUID
     settlement_id: UUID
@@ -61,13 +68,15 @@ class PutBackView(Struct, frozen=True, forbid_unknown_fields=True):
     reason: str | None
     refund_cents: int
     refunded_at: datetime | None
+    waits_for: WaitsFor | None
+    seller_due_cents: int
 
     @classmethod
-    def from_put_back(cls, found: PutBack) -> Self:
+    def from_put_back(cls, found: PutBack, settlement: Settlement, now: datetime) -> Self:
         return cls(
             found.put_back_id, found.settlement_id, found.row_number, found.face_value_cents, found.ground,
             found.evidence_sha256, found.claimed_at, found.answer_by_at, found.state, found.reason, found.refund_cents,
-            found.refunded_at,
+            found.refunded_at, *waits_for(settlement, found, now),
         )  # fmt: skip
 
 
@@ -80,8 +89,8 @@ class PutBackPage(Struct, frozen=True, forbid_unknown_fields=True):
     next_cursor: str | None
 
     @classmethod
-    def from_page(cls, page: Page[PutBack]) -> Self:
-        return cls([PutBackView.from_put_back(each) for each in page.items], page.next_cursor)
+    def from_page(cls, page: Page[PutBack], settlement: Settlement, now: datetime) -> Self:
+        return cls([PutBackView.from_put_back(each, settlement, now) for each in page.items], page.next_cursor)
 
 
 class TitleLinkView(Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,8 +9,9 @@ from msgspec import Meta, Struct
 from market.kit.pages import Page
 from market.settlement.onward import MediaKind, MediaRequest, Notice, Owed, Recall, Resale
 from market.settlement.refunds import Ground
+from market.settlement.schemas.afterwards import ROW_COUNTED
 
-_Row = Annotated[int, Meta(ge=1)]
+_Row = Annotated[int, Meta(ge=1, description=ROW_COUNTED)]
 _Reason = Annotated[str, Meta(min_length=1, max_length=500)]
 
 

@@ -14,7 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from market.kit.actor import SYSTEM, Actor, Role
 from market.kit.errors import Malformed, NotFound
 from market.kit.ids import Chance
-from market.kit.money import show
 from market.kit.pages import Page, PageRequest
 from market.parties.rules import require, require_person
 from market.portfolios import service as portfolios
@@ -37,6 +36,8 @@ from market.settlement.store import afterwards as store
 from market.settlement.store import ledger
 
 _MAX_CLAIM_COUNT = 500
+_PAYING = frozenset({State.RELEASED, State.PAYOUT_SENT, State.PAYOUT_CONFIRMED})
+_COUNTED = "rows count the accounts of the sale file: the first account is row 1, one less than a spreadsheet shows"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -59,9 +60,7 @@ async def claim_put_backs(
     sale file's), `PutBackRefused` for a row that is claimed already.
     """
     settlement, user_id = await _as(tx, actor, settlement_id, Party.BUYER)
-    until = settlement.putback_until_at
-    if settlement.state is not State.PUTBACK_WINDOW or until is None or now >= until:
-        raise WrongState("accounts can be put back from the seller's payment until the window closes")
+    _require_window(settlement, now)
     _require_sound(claims, settlement)
     known = await store.claimed_rows(tx, settlement_id)
     if again := sorted(known & {claim.row_number for claim in claims}):
@@ -186,6 +185,23 @@ async def _affordable(tx: AsyncSession, settlement: Settlement, claimed: PutBack
     return due if covered and due.buyer_tax_cents + own_tax_cents <= await free_cents(moves.TAX) else None
 
 
+def _require_window(settlement: Settlement, now: datetime) -> None:
+    """Raises `WrongState` naming the state, and when accounts can be put back instead."""
+    state, until = settlement.state, settlement.putback_until_at
+    if state is State.PUTBACK_WINDOW and until is not None and now < until:
+        return
+    if state in _PAYING and until is not None and now < until:
+        why = (
+            "the bank has not confirmed the seller's payout yet; accounts can be put back once its statement does (the"
+            f" settlement is then {State.PUTBACK_WINDOW}) and until {until:%Y-%m-%d %H:%M} UTC: claim again then"
+        )
+    elif until is not None and now >= until:
+        why = f"accounts could be put back until {until:%Y-%m-%d %H:%M} UTC; the window has closed"
+    else:
+        why = "accounts can be put back after the release, once the bank has confirmed the seller's payout"
+    raise WrongState(f"the settlement is {state}: {why}", state=state.value)
+
+
 def _require_sound(claims: Sequence[Claim], settlement: Settlement) -> None:
     if not 1 <= len(claims) <= _MAX_CLAIM_COUNT:
         raise Malformed(f"claim 1 to {_MAX_CLAIM_COUNT} rows at a time", field="claims")
@@ -193,7 +209,7 @@ def _require_sound(claims: Sequence[Claim], settlement: Settlement) -> None:
     for index, claim in enumerate(claims):
         if not 1 <= claim.row_number <= settlement.account_count or claim.row_number in seen:
             raise Malformed(
-                f"must be a row of the sale file, 1 to {settlement.account_count}, named once",
+                f"must be a row of the sale file, 1 to {settlement.account_count}, named once ({_COUNTED})",
                 field=f"claims[{index}].row_number",
             )
         if not _SHA256.fullmatch(claim.evidence_sha256):
@@ -207,10 +223,15 @@ async def _require_balances(tx: AsyncSession, claims: Sequence[Claim], settlemen
     for index, claim in enumerate(claims):
         field = f"claims[{index}].face_value_cents"
         if (cents := sold.get(claim.row_number, 0)) < 1:
-            raise Malformed(f"row {claim.row_number} was sold without a balance: it brings nothing back", field=field)
+            raise Malformed(
+                f"row {claim.row_number} was sold without a balance: it brings nothing back ({_COUNTED})", field=field
+            )
         if claim.face_value_cents != cents:
-            told = f"{cents} minor units ({show(cents, settlement.currency)})"
-            raise Malformed(f"row {claim.row_number} was sold at a balance of {told}: state that", field=field)
+            # Which balance the row has is not said: whoever miscounts would put back somebody else's account with it.
+            raise Malformed(
+                f"row {claim.row_number} was sold at another balance: see whether it is the row that you mean ({_COUNTED})",
+                field=field,
+            )
 
 
 def _require_state(found: PutBack, *wanted: PutBackState) -> None:
