@@ -87,7 +87,8 @@ def _show_mapping(world: World, found: Portfolio, tape: TapeFile) -> None:
 def _require_a_balance(found: Portfolio, tape: TapeFile) -> None:
     """A user's own tape is not sold by a column that was only taken for the balance."""
     for finding in found.findings or ():
-        if finding.get("rivals") and finding["column"] not in tape.corrections:
+        asked = {finding["column"], *finding.get("rivals", ())}
+        if finding.get("rivals") and not asked & tape.corrections.keys():
             rivals = ", ".join(map(repr, finding["rivals"]))
             raise StoryEnds(
                 f"which column is the balance? {finding['column']!r} was taken for {finding['field']}, and {rivals} hold amounts "
