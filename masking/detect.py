@@ -91,7 +91,7 @@ def question(findings: Sequence[Finding]) -> str:
         return ""
     return (
         f"which column is the balance? {doubted.column!r} was taken for {doubted.field}, "
-        f"and {', '.join(map(repr, doubted.rivals))} hold amounts too"
+        f"and amounts stand in {', '.join(map(repr, doubted.rivals))} too"
     )
 
 

@@ -351,7 +351,7 @@ def test_a_balance_beside_amounts_that_nothing_explains_is_a_question():
     first, guessed, other = detect.detect(list(columns), pa.table(columns))
     assert (guessed.field, guessed.confidence, guessed.rivals) == ("current_balance", 0.6, ("Zwischenwert X",))
     assert (first.rivals, other.field, other.rivals) == ((), None, ())
-    assert "'Saldobetrag' was taken for current_balance, and 'Zwischenwert X'" in detect.question(
+    assert "'Saldobetrag' was taken for current_balance, and amounts stand in 'Zwischenwert X'" in detect.question(
         [first, guessed, other]
     )
     known = {"Konto-Nr": columns["Konto-Nr"], "Offener Betrag": amounts, "Zwischenwert X": amounts}
