@@ -349,7 +349,7 @@ async def test_the_worker_delivers_agreement_and_deeds_when_they_are_due(bank, t
     assert "it covers the whole document" in good.stdout
     bad = await asyncio.to_thread(run, "--sale-file", "sale")
     assert bad.returncode == 1
-    assert "WRONG     the sale file is not the file in" in bad.stdout
+    assert "WRONG     the sale file is not the one (SHA-256 " in bad.stdout
 
 
 async def test_the_database_keeps_no_document_that_is_not_due_or_not_the_signed_one(bank):
