@@ -80,6 +80,12 @@ class Settings:
     upload_quota_bytes: int = _setting(
         8 * 1024**3, "bytes that an organisation's unfinished uploads may announce together", low=1024, high=1024**4
     )
+    tape_quota_bytes: int = _setting(
+        64 * 1024**3,
+        "sealed bytes that an organisation's tapes may have together, without portfolios that sold a pool or were shredded",
+        low=1024,
+        high=1024**5,
+    )
     upload_hours: int = _setting(
         24, "an upload in parts that is not finished in this time is forgotten", low=1, high=720
     )

@@ -383,8 +383,7 @@ async def received_portfolio(context: Context, seller: Party, tape: bytes, **par
             yield body[first : first + 65_536]
 
     sealed = await seal_upload(context, seller.actor, content_type, len(body), stream())
-    async with context.db.begin(seller.actor) as tx:
-        return await portfolios.receive_tape(tx, seller.actor, sealed, now=context.clock.now())
+    return await portfolios.keep_tape(context, seller.actor, sealed)
 
 
 async def ready_portfolio(

@@ -1,10 +1,6 @@
 """An evidence form: one file and what is said about it, read into memory, so that clear bytes never touch the disk."""
 
-import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from uuid import UUID
+from collections.abc import AsyncIterator
 
 from multipart import (  # type: ignore[import-untyped]
     MultipartError,
@@ -14,7 +10,8 @@ from multipart import (  # type: ignore[import-untyped]
 )
 
 from market.compliance.rules import EvidenceTooLarge
-from market.kit.errors import Malformed, RateLimited, Transient
+from market.kit.errors import Malformed
+from market.kit.places import in_time
 
 _OPTIONAL = frozenset({"number", "expires_on", "owner_id", "covered_states", "held_by", "amount_cents"})
 FIELDS = frozenset({"type", "issuer", "jurisdiction", "issued_on"}) | _OPTIONAL
@@ -22,30 +19,7 @@ _FILE = "file"
 _FORM_BYTES = 16 * 1024
 _FIELD_BYTES = 1024
 _LONGEST_S = 600.0
-"""Of a whole upload: who drips bytes does not keep a place for ever."""
-_PLACE_COUNT = 8
-_PLACES_PER_ORG = 2
-
-
-class Places:
-    """How many files this process holds in memory at once, and how many of them one organisation may bring."""
-
-    def __init__(self) -> None:
-        self._of_org: Counter[UUID] = Counter()
-
-    @contextmanager
-    def taken(self, org_id: UUID) -> Iterator[None]:
-        """A place for one upload. Raises `RateLimited` if the organisation has its share, `Transient` if all are taken."""
-        if self._of_org[org_id] >= _PLACES_PER_ORG:
-            raise RateLimited(f"{_PLACES_PER_ORG} uploads of your organisation are under way", retry_after_s=2)
-        if self._of_org.total() >= _PLACE_COUNT:
-            raise Transient("many uploads are under way; try again in a moment", retry_after_s=2)
-        self._of_org[org_id] += 1
-        try:
-            yield
-        finally:
-            self._of_org[org_id] -= 1
-            self._of_org += Counter()  # forgets who has none
+"""Of a whole upload."""
 
 
 async def receive(content_type: str, body: AsyncIterator[bytes], *, max_bytes: int) -> tuple[dict[str, str], bytes]:
@@ -54,11 +28,7 @@ async def receive(content_type: str, body: AsyncIterator[bytes], *, max_bytes: i
     Raises `Malformed` for a form that is cut, repeats a part, lacks one or has one too many; `EvidenceTooLarge`;
     `Transient` if it takes longer than ten minutes.
     """
-    try:
-        async with asyncio.timeout(_LONGEST_S):
-            return await _receive(content_type, body, max_bytes)
-    except TimeoutError:
-        raise Transient("the file took too long to come; try again on a better line") from None
+    return await _receive(content_type, in_time(body, _LONGEST_S), max_bytes)
 
 
 async def _receive(content_type: str, body: AsyncIterator[bytes], max_bytes: int) -> tuple[dict[str, str], bytes]:

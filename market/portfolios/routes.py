@@ -68,12 +68,14 @@ async def upload_tape(
 ) -> schemas.PortfolioView:
     """Needs a clearance to list. The tape is sealed while it comes in; the worker then reads its columns."""
     async with context.db.begin(actor) as tx:
-        await service.require_may_list(tx, actor, context.clock.now())
-    tape = await upload.seal_upload(
-        context, actor, request.headers.get("content-type", ""), request.content_length, request.stream()
-    )
-    async with context.db.begin(actor) as tx:
-        portfolio = await service.receive_tape(tx, actor, tape, now=context.clock.now())
+        org_id = await service.require_may_list(tx, actor, context.clock.now())
+        announced_bytes, quota_bytes = request.content_length or 0, context.settings.tape_quota_bytes
+        await service.require_room(tx, org_id, announced_bytes, quota_bytes=quota_bytes)
+    with upload_routes.tape_places(request).taken(org_id):
+        tape = await upload.seal_upload(
+            context, actor, request.headers.get("content-type", ""), request.content_length, request.stream()
+        )
+        portfolio = await service.keep_tape(context, actor, tape)
     return schemas.PortfolioView.from_portfolio(portfolio)
 
 

@@ -15,6 +15,7 @@ from multipart import (  # type: ignore[import-untyped]
 from market.db.context import Context
 from market.kit.actor import Actor
 from market.kit.errors import Malformed
+from market.kit.places import in_time
 from market.portfolios.rules import (
     KeptFile,
     KeyPurpose,
@@ -35,6 +36,8 @@ _FORM_BYTES = 64 * 1024
 _FIELD_BYTES = 1024
 _BATCH_BYTES = 1 << 20
 _KEY_BYTES = 32
+_LONGEST_S = 3600.0
+"""Of a whole upload in one request."""
 _FIELDS = frozenset({"name", "currency", "cut_off_on"})
 
 
@@ -142,7 +145,8 @@ async def seal_upload(
     """Seal the tape of an upload into the store while it comes in.
 
     The tape's data key and the portfolio's token key are drawn here and leave wrapped. Raises what `receive` raises,
-    `UnknownCurrency`, and `Malformed` for a name or date that cannot be taken; then nothing is kept.
+    `UnknownCurrency`, `Malformed` for a name or date that cannot be taken, and `Transient` if it takes longer than an
+    hour; then nothing is kept.
     """
     if actor.org_id is None:
         raise AssertionError("a member belongs to an organisation")
@@ -159,7 +163,13 @@ async def seal_upload(
             nonce_prefix=draw(PREFIX_BYTES),
             aad=tape_header(str(portfolio_id), str(actor.org_id)),
         )
-        form = await receive(content_type, content_length, body, sealer, max_bytes=context.settings.upload_max_bytes)
+        form = await receive(
+            content_type,
+            content_length,
+            in_time(body, _LONGEST_S),
+            sealer,
+            max_bytes=context.settings.upload_max_bytes,
+        )
         name, currency = checked_name(form["name"]), checked_currency(form["currency"])
         cut_off_on = checked_cut_off(form["cut_off_on"], context.clock.now())
         sealed = sealer.finish()

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -22,6 +23,7 @@ from market.db.context import Context
 from market.journal import service as journal
 from market.kit.actor import SYSTEM, Actor, Role
 from market.kit.errors import Malformed
+from market.kit.places import Places, in_time
 from market.parties.rules import require
 from market.portfolios import schemas, service
 from market.portfolios.uploads import PART_MAX_BYTES, PartTooLarge, Upload
@@ -29,6 +31,10 @@ from market.portfolios.uploads import PART_MAX_BYTES, PartTooLarge, Upload
 _TAGS = ["Portfolios"]
 _EVENTS_POLL_S = 0.3
 _EVENTS_S = 300.0
+_STREAMS_COUNT, _STREAMS_EACH_COUNT = 1000, 5
+_TAPES_COUNT = 32
+_PART_S = 600.0
+"""The longest that one part may take to come."""
 Digest = Annotated[str, Meta(pattern="^[0-9a-fA-F]{64}$")]
 
 
@@ -79,6 +85,12 @@ class CompletionPost(Struct, frozen=True, forbid_unknown_fields=True):
     sha256: Digest
 
 
+def tape_places(request: Request[Any, Any, Any]) -> Places:
+    """For whole tapes that are sealed now: each is a file on its way and little memory."""
+    found: Places = request.app.state.setdefault("tape_places", Places(count=_TAPES_COUNT))
+    return found
+
+
 @post("/v1/uploads", tags=_TAGS, summary="Begin an upload in parts", operation_id="beginUpload")
 async def begin(
     context: NamedDependency[Context], actor: NamedDependency[Actor], data: JSONBody[UploadPost]
@@ -123,13 +135,16 @@ async def send_part(
     """A part is kept whole or not at all; one for another place is answered `upload-offset` with the right one."""
     require(actor, role=Role.MEMBER, scope="portfolios:write")
     async with context.db.begin(actor) as tx:
-        await service.find_upload(tx, actor, upload_id, now=context.clock.now())
-    part = bytearray()
-    async for chunk in request.stream():
-        part += chunk
-        if len(part) > PART_MAX_BYTES:
-            raise PartTooLarge(f"a part has up to {PART_MAX_BYTES} bytes; send several")
-    return UploadView.of(await service.add_part(context, actor, upload_id, offset_bytes, bytes(part), sha256=sha256))
+        upload = await service.find_upload(tx, actor, upload_id, now=context.clock.now())
+    places: Places = request.app.state.setdefault("part_places", Places())
+    with places.taken(upload.org_id):
+        part = bytearray()
+        async for chunk in in_time(request.stream(), _PART_S):
+            part += chunk
+            if len(part) > PART_MAX_BYTES:
+                raise PartTooLarge(f"a part has up to {PART_MAX_BYTES} bytes; send several")
+        after = await service.add_part(context, actor, upload_id, offset_bytes, bytes(part), sha256=sha256)
+    return UploadView.of(after)
 
 
 @post(
@@ -140,13 +155,16 @@ async def send_part(
     operation_id="completeUpload",
 )
 async def complete(
+    request: Request[Any, Any, Any],
     context: NamedDependency[Context],
     actor: NamedDependency[Actor],
     upload_id: FromPath[UUID],
     data: JSONBody[CompletionPost],
 ) -> schemas.PortfolioView:
     """The tape becomes the portfolio of the upload's id; a repetition answers the same."""
-    portfolio = await service.complete_upload(context, actor, upload_id, data.sha256)
+    require(actor, role=Role.MEMBER, scope="portfolios:write")
+    with tape_places(request).taken(service.own_org(actor)):
+        portfolio = await service.complete_upload(context, actor, upload_id, data.sha256)
     return schemas.PortfolioView.from_portfolio(portfolio)
 
 
@@ -170,6 +188,7 @@ async def drop(context: NamedDependency[Context], actor: NamedDependency[Actor],
     },
 )
 async def follow(
+    request: Request[Any, Any, Any],
     context: NamedDependency[Context],
     actor: NamedDependency[Actor],
     portfolio_id: FromPath[UUID],
@@ -179,33 +198,45 @@ async def follow(
 ) -> Stream:
     """Each step as it happens (received, inspected, mapped, scrubbed, masked, refused …): `event` is its kind, `id` its number.
 
-    The stream ends after five minutes; come again with `Last-Event-ID` and nothing is missed.
+    The stream ends after five minutes; come again with `Last-Event-ID` and nothing is missed. A person has up to five at once.
     """
     if not last_event_id.isascii() or not last_event_id.isdigit() or len(last_event_id) > 18:
         raise Malformed("Last-Event-ID is the number of an event", field="Last-Event-ID")
     async with context.db.begin(actor) as tx:
         await service.find_portfolio(tx, actor, portfolio_id)
+    streams: Places = request.app.state.setdefault(
+        "event_places", Places("streams of yours", count=_STREAMS_COUNT, each_count=_STREAMS_EACH_COUNT)
+    )
+    place = streams.taken(service.own_user(actor))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    events = _events(context, f"portfolio:{portfolio_id}", int(last_event_id))
+    events = _events(context, f"portfolio:{portfolio_id}", int(last_event_id), place)
+    await anext(events)
     return Stream(events, media_type="text/event-stream", headers=headers)
 
 
-async def _events(context: Context, stream: str, after_seq: int) -> AsyncIterator[bytes]:
-    """The journal's entries of one stream as server-sent events (WHATWG HTML § 9.2), with a comment when nothing happens."""
+async def _events(
+    context: Context, stream: str, after_seq: int, place: AbstractContextManager[None]
+) -> AsyncGenerator[bytes]:
+    """The journal's entries of one stream as server-sent events (WHATWG HTML § 9.2), with a comment when nothing happens.
+
+    The first chunk is empty and means that the place is taken: a generator that has begun gives it back, read or not.
+    """
     loop = asyncio.get_running_loop()
     end, quiet_since = loop.time() + _EVENTS_S, loop.time()
-    yield b": here\n\n"
-    while loop.time() < end:
-        async with context.db.begin(SYSTEM) as tx:
-            found = await journal.history(tx, stream, after_seq=after_seq)
-        for entry in found:
-            after_seq, quiet_since = entry.seq, loop.time()
-            data = json.dumps({"at": entry.at.isoformat(), **entry.body}, default=str)
-            yield f"id: {entry.seq}\nevent: {entry.kind}\ndata: {data}\n\n".encode()
-        if loop.time() - quiet_since > 15:
-            quiet_since = loop.time()
-            yield b": still here\n\n"
-        await asyncio.sleep(_EVENTS_POLL_S)
+    with place:
+        yield b""
+        yield b": here\n\n"
+        while loop.time() < end:
+            async with context.db.begin(SYSTEM) as tx:
+                found = await journal.history(tx, stream, after_seq=after_seq)
+            for entry in found:
+                after_seq, quiet_since = entry.seq, loop.time()
+                data = json.dumps({"at": entry.at.isoformat(), **entry.body}, default=str)
+                yield f"id: {entry.seq}\nevent: {entry.kind}\ndata: {data}\n\n".encode()
+            if loop.time() - quiet_since > 15:
+                quiet_since = loop.time()
+                yield b": still here\n\n"
+            await asyncio.sleep(_EVENTS_POLL_S)
 
 
 HANDLERS: list[ControllerRouterHandler] = [begin, list_uploads, get_upload, send_part, complete, drop, follow]

@@ -49,3 +49,7 @@ class UploadDigest(Malformed):
 
 class PartTooLarge(TooLarge):
     slug, title, status = "part-too-large", "The part is larger than one request may be", 413
+
+
+class TapeQuota(Conflict):
+    slug, title, status = "tape-quota", "Your unsold tapes take all the room you have", 409

@@ -1,14 +1,12 @@
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
-from uuid import UUID
 
 import pytest
 
 from market.compliance import upload
 from market.compliance.rules import EvidenceTooLarge
 from market.compliance.upload import receive
-from market.kit.errors import Malformed, RateLimited, Transient
+from market.kit.errors import Malformed, Transient
 
 KIND = "multipart/form-data; boundary=b"
 FIELDS = {"type": "tax_form", "issuer": "IRS", "jurisdiction": "US", "issued_on": "2026-01-01"}
@@ -96,17 +94,3 @@ async def test_an_upload_that_takes_for_ever_is_given_up(monkeypatch: pytest.Mon
     async with asyncio.timeout(60):
         with pytest.raises(Transient):
             await receive(KIND, dripping(), max_bytes=100_000)
-
-
-def test_a_process_holds_eight_uploads_and_two_of_one_organisation() -> None:
-    places, orgs = upload.Places(), [UUID(int=number) for number in range(5)]
-    with ExitStack() as held:
-        for org_id in orgs[:4]:
-            for _ in range(2):
-                held.enter_context(places.taken(org_id))
-            with pytest.raises(RateLimited):
-                held.enter_context(places.taken(org_id))
-        with pytest.raises(Transient):
-            held.enter_context(places.taken(orgs[4]))
-    with places.taken(orgs[4]), places.taken(orgs[0]):
-        pass

@@ -86,16 +86,18 @@ async def test_bytes_for_another_place_or_with_another_digest_are_refused_and_no
     assert (early.status_code, early.json()["type"]) == (409, "/problems/upload-offset")
     assert sorted(context.files.root.rglob("*")) == files
     await send(visitor, url, tape, 1000, len(tape))
+    files = sorted(context.files.root.rglob("*"))
     other = await visitor.post(f"{url}/completion", json={"sha256": digest(b"another")})
     assert (other.status_code, other.json()["type"]) == (422, "/problems/upload-digest")
+    assert sorted(context.files.root.rglob("*")) == files
     assert (await visitor.get("/v1/portfolios")).json()["items"] == []
 
 
 async def test_of_two_that_send_the_same_place_at_once_one_is_kept(context, visit):
     visitor, tape = await visit(await factories.seller(context)), tapes.tape(50)
     url, before = await begin(visitor, tape), stored(context)
-    answers = await asyncio.gather(*(send(visitor, url, tape, 0, 500) for _ in range(4)))
-    assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
+    answers = await asyncio.gather(*(send(visitor, url, tape, 0, 500) for _ in range(2)))
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
     assert len(stored(context) - before) == 1
 
 

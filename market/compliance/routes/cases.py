@@ -21,6 +21,7 @@ from market.compliance.sealed import sealing
 from market.db.context import Context
 from market.kit.actor import Actor, Role
 from market.kit.pages import PageRequest
+from market.kit.places import Places
 from market.parties.routes import STEP_UP
 from market.parties.rules import require
 
@@ -102,7 +103,7 @@ async def add_evidence(
     """The file is kept sealed; only officers and the own organisation can open it again."""
     async with context.db.begin(actor) as tx:
         case = await service.case_for_evidence(tx, actor, case_id)
-    places: upload.Places = request.app.state.setdefault(_PLACES, upload.Places())
+    places: Places = request.app.state.setdefault(_PLACES, Places())
     with places.taken(case.org_id):
         fields, clear = await upload.receive(
             request.headers.get("content-type", ""), request.stream(), max_bytes=context.settings.evidence_max_bytes

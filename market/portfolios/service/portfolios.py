@@ -29,6 +29,7 @@ from market.portfolios.rules import (
 )
 from market.portfolios.store import pools as pool_store
 from market.portfolios.store import portfolios as store
+from market.portfolios.uploads import TapeQuota
 from masking.encodings import ENCODINGS, known
 from masking.policy import Mapping, PolicyError
 
@@ -43,9 +44,27 @@ async def require_may_list(tx: AsyncSession, actor: Actor, now: datetime) -> UUI
     return org_id
 
 
-async def receive_tape(tx: AsyncSession, actor: Actor, tape: ReceivedTape, *, now: datetime) -> Portfolio:
-    """A sealed tape becomes a portfolio that waits for the worker. Raises `NotCleared`."""
+async def require_room(tx: AsyncSession, org_id: UUID, size_bytes: int, *, quota_bytes: int) -> None:
+    """Raises `TapeQuota` if a tape of that size does not fit beside the organisation's unsold ones.
+
+    Locks nothing: of tapes that come at once each may still fit alone.
+    """
+    kept_bytes = await store.unsold_bytes(tx, org_id)
+    if kept_bytes + size_bytes > quota_bytes:
+        raise TapeQuota(
+            f"your unsold tapes have {kept_bytes} of {quota_bytes} bytes: "
+            "sell, or ask the marketplace to shred portfolios that you will not sell",
+            kept_bytes=kept_bytes,
+            quota_bytes=quota_bytes,
+        )
+
+
+async def receive_tape(
+    tx: AsyncSession, actor: Actor, tape: ReceivedTape, *, quota_bytes: int, now: datetime
+) -> Portfolio:
+    """A sealed tape becomes a portfolio that waits for the worker. Raises `NotCleared` and `TapeQuota`."""
     org_id = await require_may_list(tx, actor, now)
+    await require_room(tx, org_id, tape.tape.sealed.size_bytes, quota_bytes=quota_bytes)
     portfolio = Portfolio(
         portfolio_id=tape.portfolio_id,
         org_id=org_id,

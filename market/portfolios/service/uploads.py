@@ -3,17 +3,19 @@
 import asyncio
 import hashlib
 import io
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import BinaryIO, cast
 from uuid import UUID
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.db.context import Context
 from market.kit.actor import SYSTEM, Actor, Role
-from market.kit.errors import Malformed, NotFound
+from market.kit.errors import Malformed, MarketError, NotFound, Transient
 from market.parties.rules import require
 from market.portfolios.rules import (
     KeptFile,
@@ -27,7 +29,7 @@ from market.portfolios.rules import (
     checked_name,
     key_context,
 )
-from market.portfolios.service.portfolios import own_org, own_user, receive_tape, require_may_list
+from market.portfolios.service.portfolios import own_org, own_user, receive_tape, require_may_list, require_room
 from market.portfolios.store import portfolios as portfolio_store
 from market.portfolios.store import uploads as store
 from market.portfolios.tapes import tape_header
@@ -49,7 +51,7 @@ class UploadOrder:
 
 
 async def begin_upload(context: Context, actor: Actor, order: UploadOrder) -> Upload:
-    """A place for a tape of so many bytes. Raises `NotCleared`, `TapeTooLarge`, `UploadQuota`, and what an upload raises."""
+    """A place for a tape of so many bytes. Raises `NotCleared`, `TapeTooLarge`, `UploadQuota`, `TapeQuota` and what an upload raises."""
     now, settings = context.clock.now(), context.settings
     if order.length_bytes > settings.upload_max_bytes:
         raise TapeTooLarge(f"a tape may have up to {settings.upload_max_bytes} bytes; split it", field="length_bytes")
@@ -62,6 +64,7 @@ async def begin_upload(context: Context, actor: Actor, order: UploadOrder) -> Up
             raise UploadQuota(f"{len(unfinished)} uploads are unfinished; finish or delete one")
         if sum(each.length_bytes for each in unfinished) + order.length_bytes > settings.upload_quota_bytes:
             raise UploadQuota(f"unfinished uploads may have {settings.upload_quota_bytes} bytes together; finish one")
+        await require_room(tx, org_id, order.length_bytes, quota_bytes=settings.tape_quota_bytes)
         upload = Upload(
             upload_id=upload_id,
             org_id=org_id,
@@ -107,7 +110,7 @@ async def add_part(
         raise UploadDigest("the part's SHA-256 is another: send it again")
     data_key = await asyncio.to_thread(context.vault.unwrap, upload.wrapped, _bound_to(upload_id))
     stored = await asyncio.to_thread(_seal_part, context, data_key, upload, offset_bytes, part)
-    async with context.db.begin(actor) as tx:
+    async with _kept_or_gone(context, stored), context.db.begin(actor) as tx:
         first = await store.add_part(tx, upload, Part(offset_bytes, len(part), stored))
         after = await find_upload(tx, actor, upload_id, now=context.clock.now())
     if not first:
@@ -119,7 +122,7 @@ async def add_part(
 async def complete_upload(context: Context, actor: Actor, upload_id: UUID, sha256: str) -> Portfolio:
     """All bytes are there and have this SHA-256: the tape is sealed whole and waits for the worker. May be repeated.
 
-    Raises `NotFound`, `UploadOffset` while bytes are missing, `UploadDigest`, `NotCleared`.
+    Raises `NotFound`, `UploadOffset` while bytes are missing, `UploadDigest`, `NotCleared`, `TapeQuota`.
     """
     require(actor, role=Role.MEMBER, scope=_WRITE)
     async with context.db.begin(actor) as tx:
@@ -132,11 +135,19 @@ async def complete_upload(context: Context, actor: Actor, upload_id: UUID, sha25
     if upload.offset_bytes != upload.length_bytes:
         raise _elsewhere(upload)
     tape = await _sealed(context, upload, parts, sha256.lower())
-    async with context.db.begin(actor) as tx:
-        portfolio = await receive_tape(tx, actor, tape, now=context.clock.now())
+    async with _kept_or_gone(context, tape.tape.sealed.sha256), context.db.begin(actor) as tx:
+        quota_bytes = context.settings.tape_quota_bytes
+        portfolio = await receive_tape(tx, actor, tape, quota_bytes=quota_bytes, now=context.clock.now())
         await store.delete_upload(tx, upload_id)
     await asyncio.to_thread(_unlink, context, [part.sealed_sha256 for part in parts])
     return portfolio
+
+
+async def keep_tape(context: Context, actor: Actor, tape: ReceivedTape) -> Portfolio:
+    """`receive_tape` in a transaction of its own; of a tape that is refused nothing stays in the store."""
+    async with _kept_or_gone(context, tape.tape.sealed.sha256), context.db.begin(actor) as tx:
+        quota_bytes = context.settings.tape_quota_bytes
+        return await receive_tape(tx, actor, tape, quota_bytes=quota_bytes, now=context.clock.now())
 
 
 async def drop_upload(context: Context, actor: Actor, upload_id: UUID) -> None:
@@ -169,14 +180,12 @@ async def _sealed(context: Context, upload: Upload, parts: list[Part], sha256: s
         for purpose, key in keys.items()
     }
     part_key = await asyncio.to_thread(context.vault.unwrap, upload.wrapped, _bound_to(upload.upload_id))
-    tape = await asyncio.to_thread(_join, context, upload, parts, part_key, keys[KeyPurpose.TAPE])
-    if tape.original.sha256 != sha256:
-        raise UploadDigest("the whole tape's SHA-256 is another: delete the upload and begin again", field="sha256")
+    tape = await asyncio.to_thread(_join, context, upload, parts, part_key, keys[KeyPurpose.TAPE], sha256)
     return ReceivedTape(upload.upload_id, upload.name, upload.currency, upload.cut_off_on, tape, wrapped)
 
 
-def _join(context: Context, upload: Upload, parts: list[Part], part_key: bytes, data_key: bytes) -> Tape:
-    """The parts as one sealed tape; a piece of it is in memory at a time."""
+def _join(context: Context, upload: Upload, parts: list[Part], part_key: bytes, data_key: bytes, sha256: str) -> Tape:
+    """The parts as one sealed tape of that digest; a piece of it is in memory at a time. Of another one nothing is kept."""
     with context.files.draft() as draft:
         sealer = Sealer(
             cast("BinaryIO", draft.sink),
@@ -190,6 +199,8 @@ def _join(context: Context, upload: Upload, parts: list[Part], part_key: bytes, 
                 for piece in opened_segments(source, data_key=part_key, expected=header):
                     sealer.write(piece)
         sealed = sealer.finish()
+        if sealed.plain_sha256 != sha256:
+            raise UploadDigest("the whole tape's SHA-256 is another: delete the upload and begin again", field="sha256")
         stored = draft.keep()
     return Tape(KeptFile(sealed.plain_sha256, sealed.plain_bytes), KeptFile(stored.sha256, stored.size_bytes))
 
@@ -213,6 +224,20 @@ def _part_header(upload: Upload, start_bytes: int) -> Header:
     """Bound to its place: parts cannot change places, nor belong to another upload."""
     digest = f"part:{start_bytes}"
     return Header(portfolio=str(upload.upload_id), seller=str(upload.org_id), digest=digest, format="part")
+
+
+@asynccontextmanager
+async def _kept_or_gone(context: Context, stored: str) -> AsyncIterator[None]:
+    """Around the transaction that would refer to a stored file: it is removed if that was surely refused.
+
+    After trouble whose outcome is not known, as a line that breaks during COMMIT, it stays.
+    """
+    try:
+        yield
+    except (MarketError, IntegrityError) as no:
+        if not isinstance(no, Transient):
+            await asyncio.to_thread(_unlink, context, [stored])
+        raise
 
 
 def _unlink(context: Context, names: list[str]) -> None:

@@ -5,11 +5,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, exists, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from market.db.tables.portfolios import MappingTemplateRow, PortfolioKeyRow, PortfolioRow, RefusedAccountRow, TapeRow
+from market.db.tables.keys import ShreddingRow
+from market.db.tables.portfolios import (
+    MappingTemplateRow,
+    PoolRow,
+    PortfolioKeyRow,
+    PortfolioRow,
+    RefusedAccountRow,
+    TapeRow,
+)
 from market.kit.pages import PageRequest
 from market.portfolios.rules import KeptFile, KeyPurpose, Portfolio, PortfolioState, RefusedAccount, Tape, Template
 from market.portfolios.shreds import Shredded
@@ -139,6 +147,14 @@ async def tape_of(tx: AsyncSession, portfolio_id: UUID) -> Tape:
     return Tape(
         KeptFile(row.original_sha256, row.original_size_bytes), KeptFile(row.sealed_sha256, row.sealed_size_bytes)
     )
+
+
+async def unsold_bytes(tx: AsyncSession, org_id: UUID) -> int:
+    """The sealed bytes of an organisation's tapes, without those of portfolios that sold a pool or were shredded."""
+    sold = exists().where(PoolRow.portfolio_id == TapeRow.portfolio_id, PoolRow.sold_at.is_not(None))
+    shredded = exists().where(ShreddingRow.portfolio_id == TapeRow.portfolio_id)
+    total = select(func.coalesce(func.sum(TapeRow.sealed_size_bytes), 0))
+    return int(await tx.scalar(total.where(TapeRow.org_id == org_id, ~sold, ~shredded)) or 0)
 
 
 async def portfolio_key(tx: AsyncSession, portfolio_id: UUID, purpose: KeyPurpose) -> bytes:
