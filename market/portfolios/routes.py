@@ -69,8 +69,9 @@ async def upload_tape(
     """Needs a clearance to list. The tape is sealed while it comes in; the worker then reads its columns."""
     async with context.db.begin(actor) as tx:
         org_id = await service.require_may_list(tx, actor, context.clock.now())
-        announced_bytes, quota_bytes = request.content_length or 0, context.settings.tape_quota_bytes
-        await service.require_room(tx, org_id, announced_bytes, quota_bytes=quota_bytes)
+        settings, announced_bytes = context.settings, request.content_length or 0
+        tape_bytes = min(announced_bytes, settings.upload_max_bytes)  # more is too large, whatever room there is
+        await service.require_room(tx, org_id, tape_bytes, quota_bytes=settings.tape_quota_bytes)
     with upload_routes.tape_places(request).taken(org_id):
         tape = await upload.seal_upload(
             context, actor, request.headers.get("content-type", ""), request.content_length, request.stream()
