@@ -1,8 +1,12 @@
-"""A Merkle tree over the original rows: what was masked is what is delivered, row by row.
+"""A Merkle tree over the original rows, under their header: what was masked is what is delivered, row by row.
 
 Hashing as in RFC 6962 § 2.1 (June 2013): leaves and nodes are told apart by a first byte. A leaf is
 SHA-256(0x00 | salt | row); the row's cells are joined by the unit separator, which intake refuses inside cells.
 The salt of row i is AES-256-CMAC(commit key, i): without the key a leaf reveals nothing about its row.
+
+The header is a leaf of its own kind, SHA-256(0x02 | salt | header) with the salt AES-256-CMAC(commit key, "header"), and the root
+is SHA-256(0x03 | header's leaf | root of the rows); a file of leaves begins with the header's. In the first version of the
+commitment the root was that of the rows, and nothing bound the header: no root of one version is one of the other.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,10 +20,12 @@ import pyarrow as pa
 from masking.columns import one, pc, text_parts
 from masking.tokens import prf
 
-LEAF, NODE = b"\x00", b"\x01"
+LEAF, NODE, HEADER, TOP = b"\x00", b"\x01", b"\x02", b"\x03"
 SEPARATOR = "\x1f"
 EMPTY_ROOT = sha256(b"").digest()
 LEAF_BYTES = 32
+SALT_BYTES = 16
+UNHEADED = "the commitment is of the first version: it holds the rows, and does not say which column is which"
 BLOCK_LEAVES = 1 << 14
 
 
@@ -34,6 +40,21 @@ def salts(commit_key: bytes, first: int, count: int) -> list[bytes]:
     """The salts of rows `first` to `first + count - 1`, 16 bytes each."""
     numbers = pa.array(np.arange(first, first + count)).cast(pa.string())
     return [row.tobytes() for row in prf(commit_key, numbers)]
+
+
+def header_salt(commit_key: bytes) -> bytes:
+    salt: bytes = prf(commit_key, pa.array(["header"]))[0].tobytes()
+    return salt
+
+
+def header_leaf(salt: bytes, columns: Sequence[str]) -> bytes:
+    """Raises ValueError if a header holds the separator."""
+    return sha256(HEADER + salt + row_bytes(columns)).digest()
+
+
+def topped(header: bytes, rows_root: bytes) -> bytes:
+    """The root that is published: over the header's leaf and the root of the rows."""
+    return sha256(TOP + header + rows_root).digest()
 
 
 def leaf(salt: bytes, row: bytes) -> bytes:
@@ -131,22 +152,29 @@ def verify_row(row: bytes, *, salt: bytes, index: int, count: int, path: Sequenc
 class SaleFileCheck:
     """The verdict over a sale file: `first_wrong` is the index from 0 of the first row that was swapped, lost or added.
 
-    It is None when all is well, and when the published leaves themselves do not lead to the root.
+    It is None when all is well, when the header is another, and when the published leaves themselves do not lead to the root.
+    `warning` says what a commitment of the first version does not hold.
     """
 
     ok: bool
     rows_count: int
     first_wrong: int | None
     reason: str = ""
+    warning: str = ""
 
 
-def differing_rows(rows: Iterable[pa.Table], *, commit_key: bytes, published: BinaryIO) -> Iterator[int]:
-    """The index, from 0, of every row that is not the one committed to, was added or is missing; leaves are read as needed.
+def differing_rows(
+    rows: Iterable[pa.Table], *, commit_key: bytes, header: bytes | None, published: BinaryIO
+) -> Iterator[int]:
+    """The index, from 0, of every row that is not the one committed to, was added or is missing; -1 for the header.
 
-    That the leaves lead to the root is for the caller to check: `root_of`.
+    `header` and the position of `published` are as `heading` left them; leaves are read as needed.
     """
     count = 0
     for chunk in rows:
+        if header is not None and header_leaf(header_salt(commit_key), chunk.column_names) != header:
+            yield -1
+        header = None
         for made in leaves(chunk, commit_key=commit_key, first=count):
             if published.read(LEAF_BYTES) != made:
                 yield count
@@ -156,8 +184,25 @@ def differing_rows(rows: Iterable[pa.Table], *, commit_key: bytes, published: Bi
         count += 1
 
 
+def heading(published: BinaryIO, *, expected_root: bytes) -> bytes | None:
+    """The header's leaf of a seekable file of leaves, or None for a commitment of the first version; the rows' leaves come next.
+
+    Raises ValueError if the leaves do not lead to the root.
+    """
+    published.seek(0)
+    header = published.read(LEAF_BYTES)
+    if topped(header, root_of(published)) == expected_root:
+        published.seek(LEAF_BYTES)
+        return header
+    published.seek(0)
+    if root_of(published) != expected_root:
+        raise ValueError("the leaves do not lead to the root")
+    published.seek(0)
+    return None
+
+
 def root_of(published: BinaryIO) -> bytes:
-    """The root over a file of leaves, in bounded memory."""
+    """The root over the rest of a file of leaves, in bounded memory."""
     tree = Growing()
     while block := published.read(BLOCK_LEAVES * LEAF_BYTES):
         tree.add([block[i : i + LEAF_BYTES] for i in range(0, len(block), LEAF_BYTES)])
@@ -167,15 +212,20 @@ def root_of(published: BinaryIO) -> bytes:
 def verify_sale_file(
     rows: Iterable[pa.Table], *, commit_key: bytes, expected_root: bytes, published: Sequence[bytes]
 ) -> SaleFileCheck:
-    """Check every row of a sale file (original columns as text, in chunks) against the leaves and root published before."""
-    if root(published) != expected_root:
+    """Check header and rows of a sale file (original columns as text, in chunks) against leaves and root published before."""
+    header = None
+    if published and topped(published[0], root(published[1:])) == expected_root:
+        header, published = published[0], published[1:]
+    elif root(published) != expected_root:
         return SaleFileCheck(ok=False, rows_count=0, first_wrong=None, reason="the leaves do not lead to the root")
     count = 0
     for chunk in rows:
+        if header is not None and header_leaf(header_salt(commit_key), chunk.column_names) != header:
+            return SaleFileCheck(ok=False, rows_count=count, first_wrong=None, reason="the header differs")
         for made in leaves(chunk, commit_key=commit_key, first=count):
             if count >= len(published) or made != published[count]:
                 return SaleFileCheck(ok=False, rows_count=count, first_wrong=count, reason="a row differs")
             count += 1
     if count < len(published):
         return SaleFileCheck(ok=False, rows_count=count, first_wrong=count, reason="rows are missing")
-    return SaleFileCheck(ok=True, rows_count=count, first_wrong=None)
+    return SaleFileCheck(ok=True, rows_count=count, first_wrong=None, warning=UNHEADED if header is None else "")

@@ -105,7 +105,7 @@ def prepare_pool(
             "preview": _write_masked(drafting, Stage.PREVIEW, files.preview, k),
             "vetted": _write_masked(drafting, Stage.VETTED, files.vetted, k),
         }
-        root = cut.tree.root()
+        root = commitment.topped(cut.header, cut.tree.root())
         report = PoolReport(
             totals=drafting.validator.totals,
             refused=tuple(sorted(drafting.validator.refused)),
@@ -146,8 +146,8 @@ class _Cut:
         self.strata = StrataBuilder(drafting.validator.cut_off_on, drafting.validator.exponent, k)
         self._selection, self._drafting, self._commit_key = selection, drafting, commit_key
         self._sealer, self._leaves = sealer, leaves
-        self._first = True
         self.encoding = ""
+        self.header = b""
 
     def read(self, path: intake.Source, limits: Limits, info: intake.TapeInfo | None) -> None:
         """Read the tape once; raises IntakeError("nothing_chosen") if no account is accepted and chosen."""
@@ -166,10 +166,14 @@ class _Cut:
         if not chosen.all():
             rows, accounts = rows.filter(pa.array(chosen)), accounts.filter(pa.array(chosen))
         original = rows.drop_columns([ROW])
+        first = not self.header
+        if first:
+            salt = commitment.header_salt(self._commit_key)
+            self.header = commitment.header_leaf(salt, original.column_names)
+            self._leaves.write(self.header)
         made = commitment.leaves(original, commit_key=self._commit_key, first=self.tree.count)
         self.tree.add(made)
         self._leaves.write(b"".join(made))
-        self._sealer.write(clear_csv(original, header=self._first))
-        self._first = False
+        self._sealer.write(clear_csv(original, header=first))
         self.strata.add(accounts)
         return rows, accounts

@@ -18,6 +18,7 @@ from masking.outputs import written
 from masking.progress import watched
 
 SHOWN_ROWS = 20
+SAMPLE = 20
 ROOT_HELP = "the root that was published before the sale, hexadecimal; that of report.json if not given"
 OPEN = """Open a sealed sale file, and check it against its commitment if --leaves and --root are given.
 
@@ -25,7 +26,7 @@ Nothing is left if a byte was altered or a row is not the one that was committed
 PROVE = """Open chosen rows against the commitment: those rows in clear, with their salts and paths, and no other.
 
 Choose rows with --rows, or let the buyer's --seed draw --sample of them, so that the seller cannot choose."""
-VERIFY = """Find every row that is not the one that was masked: swapped, changed, dropped or added.
+VERIFY = """Find every row that is not the one that was masked: swapped, changed, dropped or added; the header is row 1.
 
 FILE is a sale file, sealed or opened (give --key-file), or a proof that `prove` wrote (no key is needed)."""
 
@@ -44,7 +45,7 @@ def add_to(verbs: Verbs) -> None:
     verb.add_argument(
         "--rows", type=_numbers, metavar="N,N", help="row numbers as a spreadsheet counts: the header is 1"
     )
-    verb.add_argument("--sample", type=int, default=20, help="how many rows the seed draws [20]")
+    verb.add_argument("--sample", type=int, default=SAMPLE, help=f"how many rows the seed draws [{SAMPLE}]")
     verb.add_argument("--seed", help="any text of the buyer's choice")
     verb.add_argument("--out", type=Path, metavar="FILE", help="write the proof there instead of stdout")
     verb = add_verb(verbs, verify, VERIFY)
@@ -53,6 +54,7 @@ def add_to(verbs: Verbs) -> None:
     verb.add_argument("--key-file", type=Path, metavar="FILE", help=SALE_KEY_HELP)
     verb.add_argument("--root", help=ROOT_HELP)
     verb.add_argument("--seed", help="for a proof: the rows must be those that this seed draws")
+    verb.add_argument("--sample", type=int, default=SAMPLE, help=f"how many rows the seed draws [{SAMPLE}]")
 
 
 def _numbers(text: str) -> list[int]:
@@ -75,8 +77,8 @@ def open_(chosen: argparse.Namespace) -> None:
         result: dict[str, object] = {"header": asdict(header), "sha256": _digest(clear)}
         if chosen.leaves:
             with chosen.leaves.open("rb") as leaves:
-                rows_count = _require_rows(clear, leaves, root=chosen.root, commit_key=commit_key)
-            result["commitment"] = {"ok": True, "rows_count": rows_count}
+                found = _require_rows(clear, leaves, root=chosen.root, commit_key=commit_key)
+            result["commitment"] = {"ok": True, **found}
     say(result)
 
 
@@ -86,11 +88,11 @@ def prove(chosen: argparse.Namespace) -> None:
         raise ValueError("choose rows with --rows, or draw them with --seed")
     root = _published_root(chosen.pool)
     with (chosen.pool / "leaves.bin").open("rb") as leaves, _clear(chosen.sale, data_key) as clear:
-        count = leaves.seek(0, 2) // commitment.LEAF_BYTES
+        _, count = _counted(leaves, root)
         numbers = chosen.rows or proofs.challenged(root, chosen.seed, rows_count=count, count=chosen.sample)
-        made = proofs.prove(tape.original_rows(clear), leaves, commit_key=commit_key, numbers=numbers)
-    if made.root != root:
-        raise ValueError("the leaves do not lead to the root of report.json")
+        made = proofs.prove(
+            tape.original_rows(clear), leaves, commit_key=commit_key, numbers=numbers, expected_root=root
+        )
     if chosen.out:
         with written(chosen.out) as sink:
             sink.write(json.dumps(made.as_json(), ensure_ascii=False).encode())
@@ -103,7 +105,7 @@ def verify(chosen: argparse.Namespace) -> None:
     root = chosen.root or _published_root(folder)
     with chosen.file.open("rb") as file:
         start = file.read(512).lstrip()
-    if start.startswith(b"{") and proofs.FORMAT.encode() in start:
+    if start.startswith(b"{") and any(each.encode() in start for each in (proofs.FORMAT, proofs.FIRST_FORMAT)):
         say(_verify_proof(chosen, folder, root))
         return
     if not chosen.key_file:
@@ -111,11 +113,11 @@ def verify(chosen: argparse.Namespace) -> None:
     data_key, commit_key = load_sale_keys(chosen.key_file)
     with (folder / "leaves.bin").open("rb") as leaves, _clear(chosen.file, data_key) as clear:
         try:
-            count = _require_rows(clear, leaves, root=root, commit_key=commit_key)
+            found = _require_rows(clear, leaves, root=root, commit_key=commit_key)
         except ValueError:
             _blame_a_masked_file(chosen.file, data_key)
             raise
-    say({"root": root, "verified": True, "rows_count": count})
+    say({"root": root, "verified": True, **found})
 
 
 def _blame_a_masked_file(path: Path, data_key: bytes) -> None:
@@ -129,36 +131,43 @@ def _verify_proof(chosen: argparse.Namespace, folder: Path, root: str) -> dict[s
     with chosen.file.open("rb") as file:
         made = proofs.read(file.read(proofs.PROOF_BYTES))
     proofs.check(made, expected_root=root)
-    _require_count(folder, made.rows_count, root)
+    with (folder / "leaves.bin").open("rb") as leaves:
+        header, count = _counted(leaves, root)
+    if made.rows_count != count:  # it decides which rows a seed draws, and no path proves it
+        raise ValueError(f"the proof says {made.rows_count} rows, the leaves say otherwise")
     numbers = [opened.row for opened in made.rows]
     if chosen.seed is not None:
-        drawn = proofs.challenged(root, chosen.seed, rows_count=made.rows_count, count=len(numbers))
+        drawn = proofs.challenged(root, chosen.seed, rows_count=count, count=chosen.sample)
+        if len(drawn) != len(numbers):
+            raise ValueError(f"the seed draws {len(drawn)} rows (--sample), the proof opens {len(numbers)}")
         if drawn != numbers:
             raise ValueError("the opened rows are not those that the seed draws")
-    return {"root": root, "verified": True, "rows": numbers, "rows_count": made.rows_count}
+    return {"root": root, "verified": True, "rows": numbers, "rows_count": count, **_warned(header)}
 
 
-def _require_count(folder: Path, rows_count: int, root: str) -> None:
-    """The number of rows decides which rows a seed draws, and no path proves it: the published leaves do."""
-    with (folder / "leaves.bin").open("rb") as leaves:
-        if commitment.root_of(leaves).hex() != root.lower():
-            raise ValueError("the leaves do not lead to the root")
-        if leaves.tell() != rows_count * commitment.LEAF_BYTES:
-            raise ValueError(f"the proof says {rows_count} rows, the leaves say otherwise")
+def _counted(leaves: BinaryIO, root: str) -> tuple[bytes | None, int]:
+    """(the header's leaf, how many rows there are); raises ValueError if the leaves do not lead to the root."""
+    header = commitment.heading(leaves, expected_root=bytes.fromhex(root))
+    start = leaves.tell()
+    count = (leaves.seek(0, 2) - start) // commitment.LEAF_BYTES
+    leaves.seek(start)
+    return header, count
 
 
-def _require_rows(clear: Source, leaves: BinaryIO, *, root: str, commit_key: bytes) -> int:
-    """How many rows there are; raises ValueError naming those that are not the ones that were masked."""
-    leaves.seek(0)
-    if commitment.root_of(leaves).hex() != root.lower():
-        raise ValueError("the leaves do not lead to the root")
-    leaves.seek(0)
-    wrong = commitment.differing_rows(tape.original_rows(clear), commit_key=commit_key, published=leaves)
+def _warned(header: bytes | None) -> dict[str, str]:
+    return {"warning": commitment.UNHEADED} if header is None else {}
+
+
+def _require_rows(clear: Source, leaves: BinaryIO, *, root: str, commit_key: bytes) -> dict[str, object]:
+    """How many rows there are, and a warning if nothing binds the header; raises ValueError naming what is not what was masked."""
+    header, rows_count = _counted(leaves, root)
+    rows = tape.original_rows(clear)
+    wrong = commitment.differing_rows(rows, commit_key=commit_key, header=header, published=leaves)
     first = [row + 2 for row in islice(wrong, SHOWN_ROWS)]  # as a spreadsheet counts: the header is row 1
     count = len(first) + sum(1 for _ in wrong)
     if count:
         raise ValueError(f"{count} rows are not those that were masked; the first: {', '.join(map(str, first))}")
-    return leaves.seek(0, 2) // commitment.LEAF_BYTES
+    return {"rows_count": rows_count, **_warned(header)}
 
 
 def _published_root(folder: Path) -> str:

@@ -1,7 +1,11 @@
 """What was committed to is what is delivered: the first row that differs is named."""
 
+from hashlib import sha256
+
 import pyarrow as pa
 import pytest
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.cmac import CMAC
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -59,8 +63,9 @@ def check(rows: pa.Table, published: list[bytes], top: bytes) -> tuple[bool, int
 
 def test_the_first_swapped_lost_or_added_row_is_named():
     rows = tape(10)
-    made = leaves(rows, commit_key=KEY, first=0)
-    top = root(made)
+    header = commitment.header_leaf(commitment.header_salt(KEY), rows.column_names)
+    of_rows = leaves(rows, commit_key=KEY, first=0)
+    made, top = [header, *of_rows], commitment.topped(header, root(of_rows))
     assert check(rows, made, top) == (True, None)
     swapped = pa.concat_tables([rows.slice(0, 4), rows.slice(5, 1), rows.slice(4, 1), rows.slice(6)])
     assert check(swapped, made, top) == (False, 4)
@@ -87,3 +92,37 @@ def test_the_separator_inside_a_cell_is_refused():
 def test_a_proof_of_a_row_that_does_not_exist_is_refused():
     with pytest.raises(IndexError):
         proof([b"x" * 32], 1)
+
+
+def test_the_header_is_under_the_root_and_a_first_version_says_that_its_own_is_not():
+    rows = tape(10)
+    header = commitment.header_leaf(commitment.header_salt(KEY), rows.column_names)
+    of_rows = leaves(rows, commit_key=KEY, first=0)
+    made, top = [header, *of_rows], commitment.topped(header, root(of_rows))
+    for published, expected, warning in ((made, top, ""), (of_rows, root(of_rows), commitment.UNHEADED)):
+        found = verify_sale_file([rows], commit_key=KEY, expected_root=expected, published=published)
+        assert (found.ok, found.rows_count, found.warning) == (True, 10, warning)
+    for names in (["b", "a"], ["a", "B"], ["a"]):
+        swapped = rows.select(range(len(names))).rename_columns(names)
+        found = verify_sale_file([swapped], commit_key=KEY, expected_root=top, published=made)
+        assert (found.ok, found.first_wrong, found.reason) == (False, None, "the header differs")
+    for published, expected in ((made, root(made)), (of_rows, top), (made, root(of_rows))):
+        assert not verify_sale_file([rows], commit_key=KEY, expected_root=expected, published=published).ok
+
+
+def test_a_known_file_has_a_known_root():
+    """The format as docs/masking.md describes it, by the letter; whoever changes it must make a new version."""
+    rows = pa.table({"Acct": ["7", "8"], "Bal": ["10.00", "12.50"]})
+
+    def salt(word: bytes) -> bytes:
+        mac = CMAC(AES(KEY))
+        mac.update(word)
+        return mac.finalize()
+
+    header = sha256(b"\x02" + salt(b"header") + b"Acct\x1fBal").digest()
+    first = sha256(b"\x00" + salt(b"0") + b"7\x1f10.00").digest()
+    second = sha256(b"\x00" + salt(b"1") + b"8\x1f12.50").digest()
+    top = sha256(b"\x03" + header + sha256(b"\x01" + first + second).digest()).digest()
+    assert commitment.header_leaf(commitment.header_salt(KEY), rows.column_names) == header
+    assert commitment.topped(header, root(leaves(rows, commit_key=KEY, first=0))) == top
+    assert top.hex() == "5575a3493c8ddb817c55dbd6682ed2dabd5a9f77da1aaf24daae6f0d06c2fb2c"
