@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from market.db.context import Context
 from market.kit.actor import SYSTEM
 from market.kit.children import Crew
+from market.portfolios.rules import TOO_MUCH_MEMORY, Refusal
 
 TAPE_READERS = Crew(2)
 """The processes that read, mask and copy tapes."""
@@ -46,10 +47,10 @@ class Claim:
         self.until = until
 
 
-async def compute(claim: Claim, task: Callable[[Job], Result], job: Job) -> Result | None:
+async def compute(claim: Claim, task: Callable[[Job], Result], job: Job) -> Result | Refusal | None:
     """The result of `task` in a child process; None when another worker took over meanwhile.
 
-    When the task fails the row is given back at once, to be tried again, and the error goes to the worker's log.
+    A file that takes more memory than a child may have is refused at once: it would take as much the next time. When the task fails the row is given back at once, to be tried again, and the error goes to the worker's log.
     """
     await asyncio.to_thread(_sweep, claim.context)
     try:
@@ -59,6 +60,8 @@ async def compute(claim: Claim, task: Callable[[Job], Result], job: Job) -> Resu
         return future.result()
     except ClaimLost:
         return None
+    except MemoryError:
+        return TOO_MUCH_MEMORY
     except BaseException:
         with suppress(ClaimLost):
             await claim.renew(timedelta(0))

@@ -77,6 +77,9 @@ class Refusal:
     column: str | None = None
 
 
+TOO_MUCH_MEMORY = Refusal("too_much_memory", "The file takes more memory than it may: split it, or save it as CSV.")
+
+
 @dataclass(frozen=True, slots=True)
 class KeptFile:
     """A file of the store."""

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from market.portfolios.fingerprints import Prints, prints
 from market.portfolios.limitation import standing
-from market.portfolios.rules import Refusal
+from market.portfolios.rules import TOO_MUCH_MEMORY, Refusal
 from market.portfolios.saleability import RULES, TIME_RULES, CarveOut, judge
 from market.portfolios.tapes import SealedTape, opened, refusal_of
 from masking import intake
@@ -58,7 +58,7 @@ def scrub(job: ScrubJob) -> Scrubbed | Refusal:
         except PolicyError as error:
             return Refusal("bad_mapping", str(error))
         except MemoryError:
-            return Refusal("too_much_memory", "The file takes more memory than it may: split it, or save it as CSV.")
+            return TOO_MUCH_MEMORY
 
 
 def _judged(job: ScrubJob, mapping: Mapping, rows: pa.Table, accounts: pa.Table) -> Scrubbed:

@@ -19,7 +19,7 @@ import pyarrow as pa
 from market.compliance.rules import UNKNOWN_STATE
 from market.kit.files import FileStore
 from market.portfolios.fingerprints import Prints, prints
-from market.portfolios.rules import KeptFile, Refusal, Selection, header_digest
+from market.portfolios.rules import TOO_MUCH_MEMORY, KeptFile, Refusal, Selection, header_digest
 from market.portfolios.tapes import SealedTape, is_value, opened, refusal_of
 from market.portfolios.traits import Traits
 from market.portfolios.turns import Turn
@@ -304,7 +304,7 @@ def _why(error: Exception) -> Refusal:
         case LeakGateRefused():
             return Refusal("leak_gate", f"The masked file did not pass: {error}. Correct the mapping of those columns.")
         case MemoryError():
-            return Refusal("too_much_memory", "The file takes more memory than it may: split it, or save it as CSV.")
+            return TOO_MUCH_MEMORY
         case _:
             return Refusal("bad_mapping", str(error))
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -198,3 +199,23 @@ async def test_a_tape_is_read_without_ever_lying_in_the_clear_on_a_disk(context)
             if path.is_file()
             for row in rows[:20]
         )
+
+
+def hungry(_job):
+    """What a hostile file makes of a task."""
+    return len(bytearray(2 << 30))
+
+
+async def test_a_file_that_takes_too_much_memory_is_refused_in_one_attempt_and_the_worker_goes_on(context, monkeypatch):
+    tight, seller = (
+        replace(context, settings=replace(context.settings, mask_memory_mib=1024)),
+        await factories.seller(context),
+    )
+    hostile, other = [await factories.received_portfolio(context, seller, tapes.tape(30)) for _ in range(2)]
+    with monkeypatch.context() as patched:
+        patched.setattr(jobs.work, "inspect_tape", hungry)
+        assert await jobs.inspect_tape(tight) is True
+    found = await state_of(context, hostile)
+    assert (found.state, found.refusal.code) == (PortfolioState.REFUSED, "too_much_memory")
+    assert await jobs.inspect_tape(tight) is True
+    assert (await state_of(context, other)).state is PortfolioState.MAPPING_NEEDED
