@@ -10,6 +10,7 @@ from auctions.auction import Auction
 from auctions.engine import evolve
 from auctions.proof import GENESIS, LogError, Verdict, chain, read, verify
 from auctions.receipts import CheckSignature, flaw_in
+from auctions.sealed import OpenAll
 from auctions.simulate import read_script, read_terms, simulate
 from auctions.views import OFFICER, project, snapshot
 
@@ -23,6 +24,7 @@ def main(
     arguments: list[str] | None = None,
     *,
     check_signature: CheckSignature | None = None,
+    open_all: OpenAll | None = None,
     show: Callable[[int, str], str] = plain,
 ) -> int:
     """Run one command; receipts are checked with `check_signature`, which takes a library of signatures; amounts (minor units, currency) are said by `show`. 0 if the log holds, 1 if it does not (and says which seq is wrong), 2 for wrong usage."""
@@ -52,7 +54,7 @@ def main(
     try:
         if options.command == "replay":
             return _replay(options.log)
-        wrong = _verify(options.log, options.head, show)
+        wrong = _verify(options.log, options.head, open_all, show)
         if wrong or options.receipt is None:
             return wrong
         assert check_signature is not None
@@ -112,9 +114,9 @@ def _replay(log: Path) -> int:
     return 0
 
 
-def _verify(log: Path, head: bytes | None, show: Callable[[int, str], str]) -> int:
+def _verify(log: Path, head: bytes | None, open_all: OpenAll | None, show: Callable[[int, str], str]) -> int:
     with log.open("rb") as lines:
-        verdict = verify(lines, head)
+        verdict = verify(lines, head, open_all=open_all)
     if verdict.wrong_seq is not None:
         return _complain(verdict.wrong_seq, verdict.problem)
     _say(_summary(verdict, show))

@@ -79,7 +79,7 @@ def move_behind(event: MoveEvent) -> Command | Move | None:  # noqa: C901, PLR09
             return AwardOffer(bid_seq=event.taken_seq, seq_seen=event.seq_seen)
         case BidsOpened() if not event.opened or any(bid.salt is not None for bid in event.opened):
             contents = [Opened(bid_seq=b.bid_seq, amount_cents=b.amount_cents, salt=b.salt or "") for b in event.opened]
-            return OpenBids(opened=tuple(contents))
+            return OpenBids(opened=tuple(contents), key=event.key)
         case BidsOpened() | StageBegan():
             return Close()
 

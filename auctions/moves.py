@@ -67,9 +67,13 @@ class Opened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenBids:
-    """Bring the contents of all bids that the clients sealed, in the order of their seqs."""
+    """Bring the contents of all bids that the clients sealed, in the order of their seqs.
+
+    `key` is the private key (64 hexadecimal digits) with which anybody can check them; under the first rules there is none.
+    """
 
     opened: tuple[Opened, ...]
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,11 +236,15 @@ class OpenedBid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BidsOpened(Stamp):
-    """All sealed bids, in the order of their seqs. Shown to the room only if bidding `ends` with them."""
+    """All sealed bids, in the order of their seqs. Shown to the room only if bidding `ends` with them.
+
+    With the last opening comes the private `key` of bids that the clients sealed: who has the log can open them again.
+    """
 
     kind: ClassVar[str] = "bids_opened"
     opened: tuple[OpenedBid, ...]
     ends: bool
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,8 +55,10 @@ from auctions.messages import (
     TakeHighest,
     VoidBid,
 )
-from auctions.moves import Move
+from auctions.moves import BidSealed, BidsOpened, Move
 from auctions.record import GENESIS, chain, decode, encode
+from auctions.sealed import OpenAll
+from auctions.terms import SealedTerms, Sealing
 
 __all__ = ["GENESIS", "LogError", "Verdict", "chain", "decode", "encode", "line", "read", "verify"]
 
@@ -106,12 +108,16 @@ def read(log_line: bytes, seq: int, head: bytes) -> tuple[Event, bytes]:
     return event, event_bytes
 
 
-def verify(log_lines: Iterable[bytes], expected_head: bytes | None = None) -> Verdict:
+def verify(
+    log_lines: Iterable[bytes], expected_head: bytes | None = None, *, open_all: OpenAll | None = None
+) -> Verdict:
     """Whether a log is whole, unchanged and made by the rules. With `expected_head`, also whether it ends there.
 
     Without `expected_head` a log must reach the end of the auction, since it could have been cut off anywhere.
+    With `open_all`, which takes a library of ciphers, bids that the clients sealed are opened again with the key in the log.
     """
     auction: Auction | None = None
+    openings: list[tuple[Auction, BidsOpened]] = []
     due: deque[Event] = deque()
     try:
         for seq, log_line in enumerate(log_lines, start=1):
@@ -120,11 +126,29 @@ def verify(log_lines: Iterable[bytes], expected_head: bytes | None = None) -> Ve
                 due.extend(_expected(auction, event))
             if not due or encode(due.popleft()) != event_bytes:
                 raise LogError(seq, "the rules lead to another event here")  # noqa: TRY301  # one way out for all
+            if auction is not None and isinstance(event, BidsOpened):
+                openings.append((auction, event))
+                _check_opened(openings, open_all)
             auction = engine.evolve(auction, event, event_bytes)
         _check_end(auction, due, expected_head)
     except LogError as error:
         return Verdict(auction, error.seq, error.problem)
     return Verdict(auction)
+
+
+def _check_opened(openings: list[tuple[Auction, BidsOpened]], open_all: OpenAll | None) -> None:
+    """With the last opening the key is there, and opens its bids and those of the opening before as the log says."""
+    last, terms = openings[-1][1], openings[-1][0].terms
+    if open_all is None or last.key is None or not isinstance(terms, SealedTerms) or terms.sealing is Sealing.SIMPLE:
+        return
+    for auction, event in openings:
+        sealed = [offer for _, offer in sorted(auction.the_book.offers.items()) if isinstance(offer, BidSealed)]
+        contents = open_all(last.key, terms.sealing_key or "", auction.auction_id, sealed)
+        if contents is None:
+            raise LogError(last.seq, "the key is not the one to which the bids were sealed")
+        told = [(bid.bid_seq, bid.amount_cents, bid.salt) for bid in event.opened]
+        if told != [(one.bid_seq, one.amount_cents, one.salt) for one in contents]:
+            raise LogError(event.seq, "with the key the bids open otherwise")
 
 
 def _check_end(auction: Auction | None, due: deque[Event], expected_head: bytes | None) -> None:

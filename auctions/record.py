@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Any, cast, get_args
 
 from auctions.messages import AuctionFailed, BidKind, Event, FailureReason, Outcome
-from auctions.moves import Declined, OpenedBid, PoolAward, Stage
+from auctions.moves import BidsOpened, Declined, OpenedBid, PoolAward, Stage
 from auctions.terms import instant, terms_from_json
 from auctions.terms.base import CommonTerms
 from auctions.terms.english import EnglishTerms
@@ -31,6 +31,8 @@ def encode(event: Event) -> bytes:
     """The canonical bytes of an event."""
     names, values = _SHAPES[type(event)]
     data: dict[str, Any] = dict(zip(names, values(event), strict=True))
+    if isinstance(event, BidsOpened) and event.key is None:
+        del data["key"]  # it came later: without one, the event stays what it was
     return _to_text(data).encode("ascii")
 
 
@@ -41,7 +43,7 @@ def decode(event_bytes: bytes | str) -> Event:
     if not isinstance(kind, str) or kind not in _TYPES:
         raise ValueError("not an event of a known kind")
     cls = _TYPES[kind]
-    if data.keys() != {field.name for field in fields(cls)}:
+    if data.keys() | ({"key"} if cls is BidsOpened else set()) != {field.name for field in fields(cls)}:
         raise ValueError(f"not the fields of {kind}")
     if not isinstance(data["auction_id"], str) or type(data["seq"]) is not int:
         raise ValueError("not the stamp of an event")

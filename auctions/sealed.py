@@ -4,10 +4,12 @@ ranking      by amount, of equal amounts the earlier seq first (a replaced bid s
 price        first price, or second price (Vickrey), never below the reserve
 final round  the finalists may better their opened bids, sealed again; who does not keeps its bid
 sealed by    the server (simple mode: `Close` opens), or the clients: `OpenBids` brings amounts and salts, every
-the clients  commitment is checked, and a bid that cannot be read or does not fit is reported with its flaw, never dropped
+the clients  commitment is checked, and a bid that cannot be read or does not fit is reported with its flaw, never dropped;
+             nobody is believed what they say, since the market opens the bids itself with the key that is brought, and the
+             log shows the key with the last opening (under the first rules: the officer was believed)
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -39,6 +41,9 @@ from auctions.moves import (
 )
 from auctions.terms import Pricing, SealedTerms, Sealing
 from auctions.terms.sealed import WHOLE_BPS, FinalRound
+
+OpenAll = Callable[[str, str, str, Sequence[BidSealed]], tuple[Opened, ...] | None]
+"""Opens sealed bids: (private key, sealing key, auction, bids) -> their contents; None if the two keys are no pair."""
 
 _OPENINGS = (Stage.OPENING, Stage.FINAL_OPENING)
 _FIRST = (Stage.BIDDING, Stage.OPENING)
@@ -160,7 +165,14 @@ def _open_envelopes(auction: Auction, terms: SealedTerms, command: OpenBids, now
     if [one.bid_seq for one in command.opened] != sorted(book.offers):
         return Refused(Reason.STALE, None, "every standing bid must be opened, in order, and no other")
     opened = tuple(_examined(auction, terms, one) for one in command.opened)
-    return Accepted(_with_opened(auction, terms, opened, now))
+    events = _with_opened(auction, terms, opened, now)
+    if terms.rules == 1:
+        return Accepted(events)
+    first = events[0]
+    assert isinstance(first, BidsOpened)
+    if first.ends and command.key is None:
+        return Refused(Reason.MALFORMED, None, "the key must be shown with the last opening")
+    return Accepted((replace(first, key=command.key if first.ends else None), *events[1:]))
 
 
 def _examined(auction: Auction, terms: SealedTerms, one: Opened) -> OpenedBid:

@@ -156,7 +156,11 @@ def _flaw_in_opening(command: OpenBids) -> str | None:
     opened: object = command.opened
     if not (isinstance(opened, tuple) and len(opened) <= MAX_BID_COUNT and all(map(_is_opened, opened))):
         return "opened must be a tuple of Opened"
-    return None
+    return None if command.key is None or _is_key(command.key) else "key must be 64 hexadecimal digits"
+
+
+def _is_key(key: object) -> bool:
+    return isinstance(key, str) and len(key) == 64 and set(key) <= set("0123456789abcdef")
 
 
 def _is_opened(one: object) -> bool:

@@ -12,6 +12,7 @@ import click
 from auctions.__main__ import main as auctions_main
 from market import process
 from market.bidding.ceremony import ceremony
+from market.bidding.envelopes import open_all
 from market.bidding.signatures import is_signed_by
 from market.client.commands import sale
 from market.compliance.commands import audit_group, rules
@@ -186,7 +187,7 @@ def auction(arguments: tuple[str, ...]) -> None:
     """Replay or verify a log, simulate terms, hold the key ceremony of sealed bids, without server or database."""
     if arguments[:1] == ("ceremony",):
         ceremony.main(list(arguments[1:]), prog_name="market auction ceremony")
-    sys.exit(auctions_main(list(arguments), check_signature=is_signed_by, show=show))
+    sys.exit(auctions_main(list(arguments), check_signature=is_signed_by, open_all=open_all, show=show))
 
 
 cli.add_command(screening)

@@ -33,9 +33,11 @@ from auctions.messages import (
     Standing,
     TakeHighest,
 )
-from auctions.moves import Countered, PoolsAwarded, Shortlisted, StageBegan, Tick
+from auctions.moves import BidSealed, Countered, OpenBids, PoolsAwarded, Shortlisted, StageBegan, Tick
 from auctions.record import encode
+from auctions.terms import SealedTerms, Sealing
 from market.bidding.content import BID_EVENTS, BIDDER_ORDERS, BidderOrder, Content, content_of, stake_of
+from market.bidding.envelopes import open_all
 from market.bidding.orders import Answer, BidOrder, Committed, Status
 from market.bidding.rules import NOBODY, BidderFacts, LockedAuction, may_command, standing
 from market.bidding.states import Folded
@@ -240,7 +242,23 @@ class _Batch:
         command = order.command
         if isinstance(command, TakeHighest):
             command = replace(command, standing=self._standing_of_leader(auction))
+        if isinstance(command, OpenBids) and (read := self._opened(command, auction)) is not command:
+            if read is None:
+                return self._rejected(received_at, Reason.MALFORMED, None, "this key does not open this auction's bids")
+            command = read
         return self._decide(order.actor, command, auction, received_at)
+
+    def _opened(self, command: OpenBids, auction: LockedAuction) -> OpenBids | None:
+        """What the market itself reads with the key, whatever the command says; None if the key is not the auction's."""
+        before = self._before(auction).auction
+        terms = before.terms
+        if not isinstance(terms, SealedTerms) or terms.sealing is Sealing.SIMPLE or terms.rules == 1:
+            return command
+        bids = [offer for _, offer in sorted(before.the_book.offers.items()) if isinstance(offer, BidSealed)]
+        contents = (
+            open_all(command.key or "", terms.sealing_key or "", before.auction_id, bids) if command.key else None
+        )
+        return None if contents is None else OpenBids(opened=contents, key=command.key)
 
     def _standing_of_leader(self, auction: LockedAuction) -> Standing:
         """Whether who leads may still buy; of no matter while nobody does."""

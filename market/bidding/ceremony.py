@@ -62,7 +62,7 @@ def seal(sealing_key: str, auction_id: str, bidder: str, amount_cents: int) -> N
 def open_bids(bids: Path, share_files: Sequence[Path], out: Path) -> None:
     """Open what GET /v1/auctions/{id}/sealed-bids gave, and write the transcript.
 
-    Its member `opened` is what an officer sends to POST /v1/auctions/{id}/opening. A bid that cannot be read is
+    Its member `key` is what an officer sends to POST /v1/auctions/{id}/opening; keep it secret until bidding is over. A bid that cannot be read is
     reported as such, never left out.
     """
     asked = _read(bids)
@@ -70,7 +70,7 @@ def open_bids(bids: Path, share_files: Sequence[Path], out: Path) -> None:
     if envelopes.public_key_of(key) != asked["sealing_key"]:
         raise click.ClickException("these shares do not make up the key of this auction")
     opened = [_opened(asked["auction_id"], key, bid) for bid in asked["bids"]]
-    _write_new(out, asked | {"opened": opened})
+    _write_new(out, asked | {"key": key.hex(), "opened": opened})
     unreadable = sum(one["amount_cents"] is None for one in opened)
     click.echo(f"{len(opened)} bids opened, {unreadable} of them cannot be read")
 
@@ -89,7 +89,7 @@ def check(transcript: Path, log: Path) -> None:
     """Compare a published transcript with the auction's log: the same bids, sealed before, opened as they were."""
     said = _read(transcript)
     lines = log.read_bytes().splitlines()
-    verdict = verify(lines)
+    verdict = verify(lines, open_all=envelopes.open_all)
     if verdict.problem is not None:
         raise click.ClickException(f"the log does not hold at event {verdict.wrong_seq}: {verdict.problem}")
     if flaw := _flaw(said, lines):

@@ -7,12 +7,15 @@ names auction and bidder: what one bidder sealed opens for nobody else, nor in a
 
 import base64
 import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
+from auctions.increments import is_amount
+from auctions.moves import BidSealed, Opened
 from auctions.sealed import commitment_of
 
 KEY_BYTES = 32
@@ -68,6 +71,23 @@ def unseal(private_key: bytes, sealed: str, *, auction_id: str, bidder: str) -> 
         return None
     amount_cents = int.from_bytes(plain[1:9], "big")
     return Content(amount_cents, plain[9:].hex()) if amount_cents else None
+
+
+def open_all(
+    private_key: str, sealing_key: str, auction_id: str, bids: Sequence[BidSealed]
+) -> tuple[Opened, ...] | None:
+    """The contents of sealed bids, in their order; without an amount what cannot be read or is none. None: another key."""
+    key = bytes.fromhex(private_key)
+    if public_key_of(key) != sealing_key:
+        return None
+    return tuple(_opened(key, auction_id, bid) for bid in bids)
+
+
+def _opened(key: bytes, auction_id: str, bid: BidSealed) -> Opened:
+    found = unseal(key, bid.sealed or "", auction_id=auction_id, bidder=bid.bidder)
+    if found is None or not is_amount(found.amount_cents):
+        return Opened(bid_seq=bid.seq, amount_cents=None)
+    return Opened(bid_seq=bid.seq, amount_cents=found.amount_cents, salt=found.salt)
 
 
 def _info(auction_id: str, bidder: str) -> bytes:

@@ -299,12 +299,16 @@ async def revise_tape(
     tags=_AUCTIONS,
     summary="Open sealed bids",
     operation_id="open_bids",
+    opt={"step_up": True},
 )
 async def open_bids(
     context: Here, actor: Who, lane: TheLane, auction_id: FromPath[UUID], data: JSONBody[schemas.OpeningBody]
 ) -> AnswerView:
-    """An officer brings the contents of all sealed bids, in order; each is checked against its commitment, once."""
-    command = moves.OpenBids(opened=data.to_opened())
+    """An officer brings the joined key; the market opens the sealed bids and checks each against its commitment, once.
+
+    Nobody's word is taken for what a bid says: with the last opening the log shows the key.
+    """
+    command = moves.OpenBids(opened=data.to_opened(), key=data.key)
     return await rule(context, lane, actor, auction_id, command, role=Role.OFFICER)
 
 

@@ -109,9 +109,13 @@ class OpenedBody(_Body, frozen=True, kw_only=True):
 
 
 class OpeningBody(_Body, frozen=True, kw_only=True):
-    """Every standing sealed bid, in the order of their seqs, and no other."""
+    """The private key of the auction, joined from enough shares: the market opens the bids with it.
 
-    opened: Annotated[list[OpenedBody], Meta(max_length=10_000)]
+    For an auction under the first rules: every standing sealed bid instead, in the order of their seqs, and no other.
+    """
+
+    key: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")] | None = None
+    opened: Annotated[list[OpenedBody], Meta(max_length=10_000)] = field(default_factory=list)
 
     def to_opened(self) -> tuple[Opened, ...]:
         return tuple(Opened(bid_seq=o.bid_seq, amount_cents=o.amount_cents, salt=o.salt) for o in self.opened)

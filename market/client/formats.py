@@ -187,9 +187,12 @@ class FormatsClient(Caller):
         """As an officer, what waits to be opened."""
         return await self._call("GET", f"/v1/auctions/{auction_id}/sealed-bids", SealedBids)
 
-    async def open_bids(self, auction_id: UUID, opened: Sequence[Mapping[str, Any]]) -> Answer:
-        """As an officer, bring the contents of all sealed bids."""
-        return await self._say(f"/v1/auctions/{auction_id}/opening", {"opened": [dict(one) for one in opened]})
+    async def open_bids(
+        self, auction_id: UUID, *, key: str | None = None, opened: Sequence[Mapping[str, Any]] = ()
+    ) -> Answer:
+        """As an officer with a fresh proof, bring the joined key (under the first rules, the contents of all bids)."""
+        body = {"key": key, "opened": [dict(one) for one in opened]}
+        return await self._say(f"/v1/auctions/{auction_id}/opening", body)
 
     async def _say(self, path: str, body: Mapping[str, Any], key: str | None = None) -> Answer:
         return await self._call("POST", path, Answer, body=body, headers=None if key is None else _keyed(key))

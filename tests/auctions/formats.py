@@ -209,7 +209,8 @@ def sealed_command(rng, auction, who, cid, now):
     if auction.terms.sealing is Sealing.SIMPLE:
         return PlaceBid(bidder=who, cid=cid, amount_cents=cents, standing=standing(rng, 1_100))
     if auction.book.stage in (Stage.OPENING, Stage.FINAL_OPENING) and what < 0.9:
-        return OpenBids(opened=tuple(_read(rng, offer) for offer in auction.book.offers.values()))
+        contents = tuple(_read(rng, offer) for offer in auction.book.offers.values())
+        return OpenBids(opened=contents, key=rng.choice((None, "cd" * 32, "cd" * 32)))
     commitment = commitment_of("auction-1", who, cents, f"salt-{who}")
     return SealBid(bidder=who, cid=cid, sealed=str(cents), commitment=commitment, standing=standing(rng, 2_000))
 

@@ -38,7 +38,7 @@ class Envelopes(Hall):
     def open(self, *amounts, salt="salt", at=CLOSES_AT + US):
         seqs = sorted(self.auction.book.offers)
         opened = tuple(Opened(bid_seq=q, amount_cents=a, salt=salt) for q, a in zip(seqs, amounts, strict=True))
-        return self.say(OpenBids(opened=opened), at)
+        return self.say(OpenBids(opened=opened, key="cd" * 32), at)
 
     @property
     def sale(self):
@@ -332,6 +332,40 @@ def test_all_bids_are_opened_or_none():
     hall.close()
     some = OpenBids(opened=(Opened(bid_seq=3, amount_cents=3_000, salt="salt"),))
     assert reason(hall.say(some, CLOSES_AT)) is Reason.STALE
+
+
+def test_the_last_opening_shows_the_key_and_the_one_before_does_not():
+    hall = Envelopes(sealed(**BY_CLIENTS))
+    hall.seal("ada", 3_000)
+    hall.close()
+    contents = (Opened(bid_seq=3, amount_cents=3_000, salt="salt"),)
+    assert reason(hall.say(OpenBids(opened=contents), CLOSES_AT)) is Reason.MALFORMED
+    assert reason(hall.say(OpenBids(opened=contents, key="cd"), CLOSES_AT)) is Reason.MALFORMED
+    hall.open(3_000)
+    assert [event.key for event in hall.log if event.kind == "bids_opened"] == ["cd" * 32]
+    hall = Envelopes(sealed(**BY_CLIENTS, final_s=120, final_top=2))
+    for bidder in ("ada", "bob"):
+        hall.seal(bidder, 3_000)
+    hall.close()
+    hall.open(3_000, 3_000)
+    assert [event.key for event in hall.log if event.kind == "bids_opened"] == [None]
+
+
+def test_a_log_in_which_the_key_opens_the_bids_otherwise_does_not_hold():
+    hall = Envelopes(sealed(**BY_CLIENTS))
+    hall.seal("ada", 3_000)
+    hall.close()
+    hall.open(None)
+    head, lines = GENESIS, []
+    for event in hall.log:
+        head = chain(head, encode(event))
+        lines.append(line(encode(event), head))
+    assert verify(lines).holds
+    truth = (Opened(bid_seq=3, amount_cents=3_000, salt="salt"),)
+    lie = tuple(Opened(bid_seq=bid.bid_seq, amount_cents=None, salt=bid.salt) for bid in hall.auction.book.opened)
+    assert verify(lines, open_all=lambda *_: lie).holds
+    assert "open otherwise" in verify(lines, open_all=lambda *_: truth).problem
+    assert "not the one" in verify(lines, open_all=lambda *_: None).problem
 
 
 def test_bids_that_nobody_opens_in_time_buy_nothing():

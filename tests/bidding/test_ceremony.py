@@ -12,6 +12,7 @@ from auctions.auction import Phase
 from auctions.moves import BidSealed, OpenBids, Opened, SealBid, Stage
 from auctions.record import decode
 from market.bidding import service as bidding
+from market.bidding import shares
 from market.bidding.ceremony import ceremony
 from market.bidding.envelopes import public_key_of, seal, unseal
 from market.bidding.move_schemas import OpeningBody, SealedBids
@@ -99,14 +100,18 @@ async def test_two_of_three_officers_open_what_the_market_could_not_read_and_the
         "open", bids, "--share", keys / "share-3.json", "--share", keys / "share-1.json", "--out", transcript
     )
     assert (code, words) == (0, "3 bids opened, 1 of them cannot be read\n")
-    opened = msgspec.convert({"opened": json.loads(transcript.read_text())["opened"]}, OpeningBody).to_opened()
+    made = json.loads(transcript.read_text())
+    opened = msgspec.convert({"opened": made["opened"]}, OpeningBody).to_opened()
     officer = hall.officers[0].actor
     for stranger in (hall.seller.actor, hall.buyers[0].actor, hall.operator.actor):
-        refused = await say(lane, hall.context, stranger, auction.auction_id, OpenBids(opened=opened))
+        command = OpenBids(opened=opened, key=made["key"])
+        refused = await say(lane, hall.context, stranger, auction.auction_id, command)
         assert refused.code == "NOT_ELIGIBLE"
-    lied = (Opened(bid_seq=opened[0].bid_seq, amount_cents=None), *opened[2:])
-    assert (await say(lane, hall.context, officer, auction.auction_id, OpenBids(opened=lied))).code == "STALE"
-    assert (await say(lane, hall.context, officer, auction.auction_id, OpenBids(opened=opened))).holds
+    for key in (None, "0" * 63 + "1"):
+        refused = await say(lane, hall.context, officer, auction.auction_id, OpenBids(opened=opened, key=key))
+        assert refused.code == "MALFORMED"
+    lied = (Opened(bid_seq=opened[0].bid_seq, amount_cents=None), *opened[1:])
+    assert (await say(lane, hall.context, officer, auction.auction_id, OpenBids(opened=lied, key=made["key"]))).holds
     ended = lane.states.peek(auction.auction_id).auction
     assert (ended.phase, ended.hammer_cents) == (Phase.AWARDED, AMOUNTS[0])
     assert [bid.flaw for bid in ended.book.opened] == [None, None, "UNREADABLE"]
@@ -131,6 +136,23 @@ async def compared(hall, auction, transcript, tmp_path):
         spoilt = tmp_path / "spoilt.json"
         spoilt.write_text(json.dumps(told))
         assert run("check", spoilt, log)[0] == 1
+
+
+async def test_one_officer_without_the_key_decides_nothing_and_an_outrageous_amount_stops_nothing(hall, lane, keys):
+    auction = await sealed_auction(hall, keys)
+    assert (await hand_in(hall, lane, keys, auction, hall.buyers[0], AMOUNTS[0])).holds
+    assert (await hand_in(hall, lane, keys, auction, hall.buyers[1], 2**62)).holds
+    await until_opening(hall, lane, auction)
+    seqs = sorted(lane.states.peek(auction.auction_id).auction.book.offers)
+    lie = tuple(Opened(bid_seq=seq, amount_cents=None) for seq in seqs)
+    refused = await say(lane, hall.context, hall.officers[0].actor, auction.auction_id, OpenBids(opened=lie))
+    assert refused.code == "MALFORMED"
+    parts = [json.loads((keys / f"share-{number}.json").read_text()) for number in (1, 2)]
+    key = shares.join({part["number"]: bytes.fromhex(part["share"]) for part in parts}).hex()
+    command = OpenBids(opened=lie, key=key)
+    assert (await say(lane, hall.context, hall.officers[0].actor, auction.auction_id, command)).holds
+    ended = lane.states.peek(auction.auction_id).auction
+    assert (ended.hammer_cents, [bid.flaw for bid in ended.book.opened]) == (AMOUNTS[0], [None, "UNREADABLE"])
 
 
 async def test_who_steals_the_database_and_all_that_the_server_knows_finds_no_amount(hall, lane, keys, tmp_path):

@@ -78,7 +78,19 @@ class Sealed(Running):
                 continue
             if self.terms.opening_cents <= one.amount_cents <= self.terms.most_cents:
                 sound[who] = (one.amount_cents, seq)
+        ends = self.round == 2 or len(self.finalists(sound)) < 2
+        if self.terms.rules > 1 and ends and command.key is None:
+            raise No("MALFORMED")
         self.opened(sound, now)
+
+    def finalists(self, sound):
+        order = sorted(sound, key=lambda who: (-sound[who][0], sound[who][1]))
+        if not self.terms.final_s or not order:
+            return []
+        if self.terms.final_top:
+            return order[: self.terms.final_top]
+        share = 1 - self.terms.final_within_bps / 10_000
+        return [who for who in order if sound[who][0] >= sound[order[0]][0] * share - 1e-9]
 
     def fits(self, one, who, commitment):
         return one.salt == f"salt-{who}"  # in these tests a commitment is honest if its salt is the bidder's own
@@ -98,11 +110,7 @@ class Sealed(Running):
         self.opening = False
         order = sorted(sound, key=lambda who: (-sound[who][0], sound[who][1]))
         if self.round == 1 and self.terms.final_s and order:
-            if self.terms.final_top:
-                chosen = order[: self.terms.final_top]
-            else:
-                share = 1 - self.terms.final_within_bps / 10_000
-                chosen = [who for who in order if sound[who][0] >= sound[order[0]][0] * share - 1e-9]
+            chosen = self.finalists(sound)
             if len(chosen) > 1:
                 self.round, self.first, self.pile = 2, {who: sound[who] for who in chosen}, []
                 self.in_final = set(chosen)
