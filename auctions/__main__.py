@@ -107,6 +107,8 @@ def _replay(log: Path) -> int:
                 auction = evolve(auction, event, event_bytes)
             except LogError as error:
                 return _complain(error.seq, error.problem)
+            except OverflowError:
+                return _complain(seq, "an instant that follows from it is out of range")
             _say(json.dumps(project(event, OFFICER)))
     if auction is None:
         return _complain(1, "the event is missing")

@@ -155,8 +155,9 @@ def _refuse_amount(
     least = min_next(terms, auction.price_cents)
     floor = least
     if lead is not None and lead.bidder == command.bidder:
-        # Raising one's own ceiling moves no price, so any rise will do; an exact amount does, so it keeps to the ladder.
-        floor = lead.ceiling_cents + 1 if kind is BidKind.PROXY else max(least, lead.ceiling_cents + 1)
+        # Raising one's own ceiling moves no price, but a step of the ladder it must be: a cent would do for ever.
+        step = 1 if terms.rules == 1 else increment_at(terms.increments, lead.ceiling_cents)
+        floor = lead.ceiling_cents + step if kind is BidKind.PROXY else max(least, lead.ceiling_cents + 1)
     if cents < floor:
         return Refused(Reason.BID_TOO_LOW, floor)
     if command.standing.limit_cents is not None and cents > command.standing.limit_cents:

@@ -67,10 +67,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenBids:
-    """Bring the contents of all bids that the clients sealed, in the order of their seqs.
-
-    `key` is the private key (64 hexadecimal digits) with which anybody can check them; under the first rules there is none.
-    """
+    """Bring all bids that the clients sealed, in the order of their seqs, and the private `key` (64 hexadecimal digits)."""
 
     opened: tuple[Opened, ...]
     key: str | None = None
@@ -162,9 +159,7 @@ Move = Tick | BidderMove | OfficeMove
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Standing(Stamp):
-    """Something of a bidder's that stands until it is replaced (`replaces` is the seq of what stood before), withdrawn,
-    struck out or taken. `paddle` numbers bidders by their first event.
-    """
+    """What stands until it is replaced (`replaces`: the seq of what stood before), withdrawn, struck out or taken."""
 
     bidder: str
     paddle: int
@@ -236,10 +231,7 @@ class OpenedBid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BidsOpened(Stamp):
-    """All sealed bids, in the order of their seqs. Shown to the room only if bidding `ends` with them.
-
-    With the last opening comes the private `key` of bids that the clients sealed: who has the log can open them again.
-    """
+    """All sealed bids, in the order of their seqs; shown to the room if bidding `ends` with them, and then with the `key`."""
 
     kind: ClassVar[str] = "bids_opened"
     opened: tuple[OpenedBid, ...]

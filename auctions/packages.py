@@ -31,7 +31,7 @@ SURE_STANDING_COUNT = 4
 """So many exclusive bids everybody may have, however full others made the board."""
 MOST_STEPS = MAX_STEP_COUNT
 MOST_STEPS_OF_A_STRIKE = 20 * MAX_STEP_COUNT
-"""To strike out a bid is rare, and must not fail where placing it did not."""
+"""Under the first rules. Later a strike has as much work as a bid; and a bid that does not win is struck out with none."""
 
 
 def decide(auction: Auction, command: object, now: datetime) -> Decision:
@@ -137,13 +137,13 @@ def needed(auction: Auction, bidder: str, pools: Iterable[str]) -> int:
 
 def after_strike(auction: Auction, struck_seq: int, seq: int, now: datetime) -> BoardChanged:
     """What wins without a bid that was struck out, as event `seq`."""
-    terms = _terms(auction)
-    stand = [_package_of(terms, bid) for bid in _bids(auction) if bid.seq != struck_seq]
-    found = _allocate(terms, stand, MOST_STEPS_OF_A_STRIKE)
-    revenue_cents = found.worth.revenue_cents
-    return BoardChanged(
-        auction_id=auction.auction_id, seq=seq, at=now, winning=found.winning, revenue_cents=revenue_cents
-    )
+    terms, book = _terms(auction), auction.the_book
+    winning, revenue_cents = book.winning, book.revenue_cents
+    if struck_seq in winning or terms.rules == 1:
+        stand = [_package_of(terms, bid) for bid in _bids(auction) if bid.seq != struck_seq]
+        found = _allocate(terms, stand, MOST_STEPS_OF_A_STRIKE if terms.rules == 1 else MOST_STEPS)
+        winning, revenue_cents = found.winning, found.worth.revenue_cents
+    return BoardChanged(auction_id=auction.auction_id, seq=seq, at=now, winning=winning, revenue_cents=revenue_cents)
 
 
 def close(auction: Auction, now: datetime) -> tuple[Event, ...]:

@@ -63,6 +63,9 @@ from auctions.terms import SealedTerms, Sealing
 __all__ = ["GENESIS", "LogError", "Verdict", "chain", "decode", "encode", "line", "read", "verify"]
 
 
+_OUT_OF_RANGE = "an instant that follows from it is out of range"
+
+
 class LogError(ValueError):
     """A log that does not hold: `seq` is the first event that is wrong or missing."""
 
@@ -133,6 +136,8 @@ def verify(
         _check_end(auction, due, expected_head)
     except LogError as error:
         return Verdict(auction, error.seq, error.problem)
+    except OverflowError:
+        return Verdict(auction, 1 if auction is None else auction.seq + 1, _OUT_OF_RANGE)
     return Verdict(auction)
 
 

@@ -11,9 +11,10 @@ from uuid import UUID
 
 import structlog
 
-from auctions.messages import Reason
+from auctions.messages import Reason, RefuseBid, VoidBid
 from auctions.moves import PlacePackageBid
 from auctions.shape import flaw_in
+from auctions.terms import PackageTerms
 from market.bidding.batch import Draft
 from market.bidding.closing import Closer
 from market.bidding.content import BIDDER_ORDERS
@@ -39,6 +40,11 @@ _LONGEST_WAIT_S = 30.0
 _BUSY_RETRY_S = 0.25
 _PACKAGE_WEIGHT = 4
 """A bid for several pools counts as so many commands: to find out what wins can take the lane a quarter of a second."""
+
+
+_STRIKE_WEIGHT = 2
+_PACKAGE_STRIKE_WEIGHT = 16
+"""What a strike may take besides: all that stands is decided anew, and nobody needs many of them in a second."""
 
 
 class Lane:
@@ -126,10 +132,22 @@ class Lane:
             weight = _PACKAGE_WEIGHT if isinstance(command, PlacePackageBid) else 1
             if wait_s := self._rates.take((order.auction_id, actor.org_id), weight):
                 return self._no(order, Reason.RATE_LIMITED, "too many commands", retry_after_s=wait_s)
+        elif actor.role is not Role.SYSTEM and (wait_s := self._wait_of_office(order)):
+            return self._no(order, Reason.RATE_LIMITED, "too many commands", retry_after_s=wait_s)
         is_full = self._held.is_full(order.auction_id) or len(self._queue) >= self._context.settings.lane_queue_count
         if (is_full and actor.role is not Role.SYSTEM) or self._stopping:
             return self._no(order, Reason.BUSY, "the queue is full; try again", retry_after_s=_BUSY_RETRY_S)
         return None
+
+    def _wait_of_office(self, order: BidOrder) -> float:
+        """Sellers and the platform's people have a rate of their own each, in every auction."""
+        weight = 1
+        if isinstance(order.command, RefuseBid | VoidBid):
+            folded = self.states.peek(order.auction_id)
+            is_board = folded is None or isinstance(folded.auction.terms, PackageTerms)
+            most = _PACKAGE_STRIKE_WEIGHT if is_board else _STRIKE_WEIGHT
+            weight = min(most, self._context.settings.commands_burst)
+        return self._rates.take((order.auction_id, order.actor.org_id or order.actor.user_id, "office"), weight)
 
     def _no(self, order: BidOrder, code: Reason, detail: str, retry_after_s: float | None = None) -> Answer:
         at = self._writer.clock.at_database(order.received_at)

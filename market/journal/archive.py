@@ -105,7 +105,7 @@ def check(data: bytes, public_key: bytes) -> Findings:
         rows = [(str(found["what"]), found["facts"]) for found in records if found["line"] == "row"]
         _check_rows(rows, [entry for entries in streams.values() for entry in entries])
         _check_about(rows, streams, findings.case_id)
-    except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError, RecursionError) as error:
         raise Tampered(f"a line lacks something or has it in another form ({type(error).__name__})") from None
     for what, _ in rows:
         findings.row_counts[what] = findings.row_counts.get(what, 0) + 1
@@ -123,7 +123,7 @@ def _sealed(data: bytes, public_key: bytes) -> list[dict[str, Any]]:
         seal = json.loads(last)
         signature = bytes.fromhex(seal["signature"])
         records = [json.loads(line) for line in lines]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise Tampered("it does not end with a seal, or holds a line that is not JSON") from None
     if data != body + _line({"line": "seal", "signature": signature.hex()}) or not verify(public_key, body, signature):
         raise Tampered("the seal does not hold: a byte was changed, or another key made it")

@@ -18,7 +18,7 @@ _REGISTERED = text(
     "SELECT r.auction_id, r.org_id FROM unnest(CAST(:auction_ids AS uuid[]), CAST(:org_ids AS uuid[])) AS asked(a, o)"
     " JOIN registration r ON r.auction_id = asked.a AND r.org_id = asked.o"
     " JOIN auction a ON a.auction_id = r.auction_id"
-    " WHERE a.phase NOT IN ('scheduled', 'open', 'paused') OR EXISTS (SELECT FROM clearance c"
+    " WHERE a.phase IN ('closed', 'awarded', 'failed', 'cancelled') OR EXISTS (SELECT FROM clearance c"
     " WHERE c.org_id = r.org_id AND c.capability = 'bid' AND c.valid_from <= :now AND c.valid_until > :now"
     " AND NOT EXISTS (SELECT FROM clearance_end e WHERE e.clearance_id = c.clearance_id))"
 )

@@ -19,7 +19,7 @@ from auctions.messages import (
     TakeHighest,
     VoidBid,
 )
-from auctions.terms import EnglishTerms, IncrementStep
+from auctions.terms import LATEST_RULES, EnglishTerms, IncrementStep
 from tests.auctions.samples import OPENS_AT, US
 
 BIDDERS = ("ada", "bob", "cy", "dee")
@@ -44,6 +44,7 @@ def draw_terms(rng):
         below_reserve_answer_s=rng.choice((None, 1, 600)),
         tape_version="tape-1",
         face_value_cents=1_000_000,
+        rules=1 if opening == 7 else LATEST_RULES,
     )
 
 

@@ -104,23 +104,29 @@ def test_a_raised_ceiling_that_reaches_the_reserve_moves_the_price_and_says_so()
     assert hall.stands == ("ada", 2_500, 2_700)
 
 
-def test_a_leader_raises_its_ceiling_by_any_amount_and_nothing_else_changes():
+def test_a_leader_raises_its_ceiling_by_the_increment_and_nothing_else_changes():
     hall = Hall()
     hall.ceiling("ada", 3_000)
-    decision = hall.ceiling("ada", 3_001)
+    decision = hall.ceiling("ada", 3_100)
     assert kinds(decision) == ["bid_accepted"]
     assert outcome(decision) is Outcome.RAISED
-    assert hall.stands == ("ada", 1_000, 3_001)
+    assert hall.stands == ("ada", 1_000, 3_100)
     assert hall.auction.bid_count == 1
 
 
-@pytest.mark.parametrize("cents", [2_999, 3_000])
+def test_under_the_first_rules_a_leader_raised_its_ceiling_by_a_cent():
+    hall = Hall(terms(rules=1))
+    hall.ceiling("ada", 3_000)
+    assert outcome(hall.ceiling("ada", 3_001)) is Outcome.RAISED
+
+
+@pytest.mark.parametrize("cents", [2_999, 3_000, 3_001, 3_099])
 def test_a_leader_does_not_lower_its_ceiling_by_bidding(cents):
     hall = Hall()
     hall.ceiling("ada", 3_000)
     decision = hall.ceiling("ada", cents)
     assert reason(decision) is Reason.BID_TOO_LOW
-    assert decision.min_next_cents == 3_001
+    assert decision.min_next_cents == 3_100
 
 
 def test_a_leader_who_bids_an_exact_amount_jumps_over_its_own_ceiling_by_the_ladder():

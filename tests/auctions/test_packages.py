@@ -127,9 +127,11 @@ def test_a_bid_whose_consequences_cannot_be_proven_is_refused_and_so_is_such_a_s
     assert reason(hall.offer("bob", "p", 160)) is Reason.LIMIT
     monkeypatch.undo()
     hall.offer("bob", "p", 160)
-    monkeypatch.setattr("auctions.packages.MOST_STEPS_OF_A_STRIKE", 0)
+    monkeypatch.setattr("auctions.packages.MOST_STEPS", 0)
     assert reason(hall.say(VoidBid(seq=3, reason="x"))) is Reason.LIMIT
     assert (before.seq, hall.auction.seq, hall.winning) == (3, 4, (3,))
+    assert kinds(hall.say(VoidBid(seq=4, reason="x"))) == ["bid_voided", "board_changed"]  # it wins nothing: no work
+    assert hall.winning == (3,)
 
 
 def test_a_bid_that_changes_the_allocation_extends_the_whole_board_and_another_does_not():

@@ -226,6 +226,15 @@ async def test_an_unknown_auction_takes_no_bid(hall, lane):
     assert answer.code is Reason.NOT_ELIGIBLE
 
 
+async def test_strikes_of_a_seller_are_limited_and_one_that_is_no_bid_costs_as_much(hall, make_lane):
+    room = await hall.room()
+    lane = await make_lane(commands_per_second=1, commands_burst=4)
+    orders = [BidOrder(hall.seller.actor, room.auction_id, RefuseBid(seq=99, reason="x"), hall.context.clock.now())] * 3
+    await lane.submit(bid(hall.context, room.buyers[0], room.auction_id, 100_000))  # now the lane knows the format
+    codes = [answer.code for answer in await submit_all(lane, orders)]
+    assert codes == [Reason.NO_SUCH_BID] * 2 + [Reason.RATE_LIMITED]
+
+
 async def test_commands_a_second_are_limited_per_bidder_and_auction(hall, make_lane):
     room, elsewhere = await hall.room(), await hall.room()
     lane = await make_lane(commands_per_second=1, commands_burst=2)

@@ -141,7 +141,15 @@ async def test_any_byte_changed_line_dropped_or_moved_is_found(sealed) -> None:
 
     a_byte()
     a_line()
-    for wrong in (b"", b"\n", data + b"\n", data + data, b"[]\n" + data, data[: len(data) // 2]):
+    for wrong in (
+        b"",
+        b"\n",
+        data + b"\n",
+        data + data,
+        b"[]\n" + data,
+        data[: len(data) // 2],
+        b"[" * 200_000 + b"\n",
+    ):
         with pytest.raises(Tampered):
             archive.check(wrong, signer.public_key)
 

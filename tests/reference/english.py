@@ -90,7 +90,7 @@ class English:
         least = self.least()
         floors = [least]
         if leader == who:
-            floors = [least, ceiling + 1] if exact else [ceiling + 1]
+            floors = [least, ceiling + 1] if exact else [ceiling + (self.step(ceiling) if self.terms.rules > 1 else 1)]
         if cents < max(floors):
             raise No("BID_TOO_LOW")
         if limit is not None and cents > limit:

@@ -83,12 +83,10 @@ async def own_standing(tx: AsyncSession, actor: Actor, auction: Auction, now: da
 
 
 async def seat_of(tx: AsyncSession, actor: Actor, auction: Auction) -> Audience:
-    """As whom the actor sees the auction; an operator sees what everybody does until it has ended."""
+    """As whom the actor sees the auction; the platform's people see what everybody does until it has ended."""
     require(actor, scope=_READ)
-    if actor.role is Role.OPERATOR:
-        return OFFICER if auction.has_ended else OBSERVER
     if actor.role is not Role.MEMBER or actor.org_id is None:
-        return OFFICER
+        return OFFICER if auction.has_ended else OBSERVER
     if actor.org_id == auction.seller_org_id:
         return SELLER
     if await store.find_registration(tx, auction.auction_id, actor.org_id) is not None:
