@@ -51,6 +51,10 @@ class Crew:
             )
         return self._pools[memory_mib]
 
+    def renew(self, memory_mib: int) -> None:
+        """The next job gets new children: one that has worked long may have little address space left. What runs goes on."""
+        self._pools.pop(memory_mib, None)
+
     def _forget_broken(self, memory_mib: int, future: asyncio.Future[Result]) -> None:
         if not future.cancelled() and isinstance(future.exception(), BrokenProcessPool):
             self._pools.pop(memory_mib, None)

@@ -50,14 +50,16 @@ class Claim:
 async def compute(claim: Claim, task: Callable[[Job], Result], job: Job) -> Result | Refusal | None:
     """The result of `task` in a child process; None when another worker took over meanwhile.
 
-    A file that takes more memory than a child may have is refused at once: it would take as much the next time. When the task fails the row is given back at once, to be tried again, and the error goes to the worker's log.
+    A file that takes more memory than a new child may have is refused at once: it would take as much the next time. When the task fails the row is given back at once, to be tried again, and the error goes to the worker's log.
     """
     await asyncio.to_thread(_sweep, claim.context)
+    memory_mib = claim.context.settings.mask_memory_mib
     try:
-        future = TAPE_READERS.submit(claim.context.settings.mask_memory_mib, task, job)
-        while not (await asyncio.wait({future}, timeout=_RENEW_S))[0]:
-            await claim.renew()
-        return future.result()
+        try:
+            return await _computed(claim, memory_mib, task, job)
+        except MemoryError:  # perhaps what the child did before took the room
+            TAPE_READERS.renew(memory_mib)
+            return await _computed(claim, memory_mib, task, job)
     except ClaimLost:
         return None
     except MemoryError:
@@ -66,6 +68,13 @@ async def compute(claim: Claim, task: Callable[[Job], Result], job: Job) -> Resu
         with suppress(ClaimLost):
             await claim.renew(timedelta(0))
         raise
+
+
+async def _computed(claim: Claim, memory_mib: int, task: Callable[[Job], Result], job: Job) -> Result:
+    future = TAPE_READERS.submit(memory_mib, task, job)
+    while not (await asyncio.wait({future}, timeout=_RENEW_S))[0]:
+        await claim.renew()
+    return future.result()
 
 
 def _sweep(context: Context) -> None:

@@ -197,7 +197,7 @@ async def _told_the_truth(stage: Stage, pool: Pool, tmp_path: Path) -> None:
     world = stage.world
     log = await world[SELLER].auction_log(world.sale.auction_id)
     (tmp_path / "auction.jsonl").write_bytes(log)
-    assert (await results.verify_log(tmp_path / "auction.jsonl"))[0] == 0
+    assert (await results.run_market("auction", "verify", str(tmp_path / "auction.jsonl")))[0] == 0
     events = [json.loads(line)["event"] for line in log.splitlines()]
     events = [json.loads(event) if isinstance(event, str) else event for event in events]
     stored = {
