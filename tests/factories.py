@@ -100,6 +100,7 @@ def mailed_code(context: Context, email: str) -> str:
 
 
 async def deliver_codes(context: Context, mailbox: Mailbox) -> None:
+    await journal_readable(context)
     while await parties_jobs.send_contact_codes(context, mailer=mailbox, hasher=CHEAP):
         pass
 
