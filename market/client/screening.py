@@ -82,7 +82,7 @@ class ScreeningClient(Caller):
         return await self._call("GET", "/v1/screening/alerts", AlertPage, query=query)
 
     async def decide_alert(self, alert_id: UUID, *, verdict: str, reason: str) -> Alert:
-        """Say whether it is the listed one; two officers confirm."""
+        """Say whether it is the listed one: the first word of a match suspends the organisation, a second officer's blocks it."""
         body = {"verdict": verdict, "reason": reason}
         return await self._call("POST", f"/v1/screening/alerts/{alert_id}/decisions", Alert, body=body)
 

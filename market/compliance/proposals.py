@@ -33,7 +33,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """`subject_id` is the rule pack or the hold. `carried` is None until another officer has decided."""
+    """`subject_id` is the rule pack or the hold, or the alert of a block that began with one.
+
+    `carried` is None until another officer has decided.
+    """
 
     proposal_id: UUID
     kind: Kind
@@ -55,6 +58,11 @@ class Proposal:
             and self.decided_at is not None
             and now < self.decided_at + GLASS_LIFE
         )
+
+
+def is_blocked_by(last: Proposal | None) -> bool:
+    """Whether an organisation is blocked whose last carried proposal to block or unblock is this one."""
+    return last is not None and last.kind is Kind.BLOCK
 
 
 def refuse_incomplete(kind: Kind, org_id: UUID | None, subject_id: UUID | None) -> None:

@@ -195,7 +195,8 @@ DESPITE = {
 }  # fmt: skip
 STEP_UP = {
     "approveCase", "approveRelease", "putBankAccount", "listPayouts", "createKey", "changePassword", "disableStaff",
-    "beginTotp", "confirmTotp", "beginPasskey", "addPasskey", "drawRecoveryCodes", "removeFactor",
+    "beginTotp", "confirmTotp", "beginPasskey", "addPasskey", "drawRecoveryCodes", "removeFactor", "decideProposal",
+    "decideScreeningAlert",
 }  # fmt: skip
 
 

@@ -8,12 +8,15 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 
+from market.compliance import service as compliance
+from market.compliance.deadlines import Promise
 from market.compliance.screening import schemas, service
 from market.compliance.screening.rules import AlertState
 from market.db.context import Context
 from market.kit.actor import Actor, Role
 from market.kit.errors import Malformed
 from market.kit.pages import PageRequest
+from market.parties.routes import STEP_UP
 from market.parties.rules import require
 
 _TAGS = ["Screening"]
@@ -48,6 +51,7 @@ async def list_alerts(
     tags=_TAGS,
     summary="Decide an alert",
     operation_id="decideScreeningAlert",
+    opt=STEP_UP,
 )
 async def decide_alert(
     context: NamedDependency[Context],
@@ -55,12 +59,15 @@ async def decide_alert(
     alert_id: FromPath[UUID],
     data: JSONBody[schemas.DecisionBody],
 ) -> schemas.AlertView:
-    """Dismiss it, which lasts until the party or the entry changes; or call it a match, which takes two officers."""
+    """Dismiss it, which lasts until the party or the entry changes; or call it a match: the first officer's word suspends
+    the organisation at once, the second one's blocks it.
+    """
     require(actor, role=Role.OFFICER)
     async with context.db.begin_as_officer(actor) as tx:
-        decided = await service.decide(
-            tx, actor, alert_id, data.verdict, data.reason, now=context.clock.now(), chance=context.chance
-        )
+        decided = await compliance.decide_alert(
+            tx, actor, alert_id, data.verdict, data.reason, now=context.clock.now(), chance=context.chance,
+            promise=Promise.of(context.settings),
+        )  # fmt: skip
     return schemas.AlertView.of(decided)
 
 

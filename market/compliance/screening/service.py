@@ -144,8 +144,8 @@ async def decide(
 ) -> Alert:
     """An officer's word. One dismisses for as long as party and entry stay what they are; two confirm a match.
 
-    In a transaction of the officer role. Raises `NotFound`, `WrongAlertState`, `Malformed`. What follows a confirmed
-    match is told by the journal: `screening.match_confirmed` in the stream `screening:<org>`.
+    In a transaction of the officer role. Raises `NotFound`, `WrongAlertState`, `Malformed`. What follows for the organisation
+    is `market.compliance.service.decide_alert`, the only caller: the database refuses a match that leaves a clearance.
     """
     require(actor, role=Role.OFFICER)
     alert = await _alert(tx, alert_id)
@@ -181,6 +181,14 @@ async def list_runs(tx: AsyncSession, actor: Actor, org_id: UUID, limit: int) ->
     """The organisation's newest screenings with their traces. For officers only."""
     require(actor, role=Role.OFFICER)
     return await store.runs_of(tx, org_id, limit)
+
+
+async def locked_alert(tx: AsyncSession, alert_id: UUID) -> Alert:
+    """The alert, locked. Raises `NotFound`."""
+    found = await store.lock_alert(tx, alert_id)
+    if found is None:
+        raise NotFound("there is no such alert")
+    return found
 
 
 async def _alert(tx: AsyncSession, alert_id: UUID) -> Alert:

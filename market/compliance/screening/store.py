@@ -39,7 +39,7 @@ Run: TypeAlias = ScreeningRunRow
 """A screening as it is kept; read by the wire and the worker, changed by nobody."""
 _NAMES_COUNT = 500
 _ALERTS_COUNT = 1_000
-_WAITING = ("submitted", "in_review", "info_requested", "prepared")
+_WAITING = ("submitted", "screening", "in_review", "info_requested", "prepared")
 """States of a case whose organisation waits for a clearance."""
 
 
@@ -301,6 +301,12 @@ async def alerts_of(tx: AsyncSession, org_id: UUID) -> list[Alert]:
 async def find_alert(tx: AsyncSession, alert_id: UUID) -> Alert | None:
     found = await _alerts(tx, select(ScreeningAlertRow).where(ScreeningAlertRow.alert_id == alert_id))
     return found[0] if found else None
+
+
+async def lock_alert(tx: AsyncSession, alert_id: UUID) -> Alert | None:
+    """Locks the alert by an advisory lock: two who decide it at once take turns."""
+    await tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"alert:{alert_id}", 0))))
+    return await find_alert(tx, alert_id)
 
 
 async def list_alerts(tx: AsyncSession, page: PageRequest, state: AlertState | None) -> list[Alert]:

@@ -21,6 +21,7 @@ from market.compliance.service.clearances import (
 )
 from market.compliance.service.exporting import export_case
 from market.compliance.service.keeping import retention_report
+from market.compliance.service.matching import decide_alert
 from market.compliance.service.proposing import decide, list_holds, list_proposals, place_hold, propose
 from market.compliance.service.qualifying import ask_of_bidders, lacks_qualification, qualifications_of
 from market.compliance.service.reviewing import (
@@ -50,6 +51,7 @@ __all__ = [
     "case_for_evidence",
     "current_clearance",
     "decide",
+    "decide_alert",
     "decide_appeal",
     "decline",
     "end_clearance",

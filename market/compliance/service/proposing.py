@@ -40,10 +40,21 @@ async def propose(
     reason = rules.checked_text(reason, field="reason", longest=2000)
     refuse_incomplete(kind, org_id, subject_id)
     await _require_subject(tx, kind, org_id, subject_id)
-    found = Proposal(chance.new_id(), kind, org_id, subject_id, reason, own_user(actor), now)
+    return await _made(tx, actor, Proposal(chance.new_id(), kind, org_id, subject_id, reason, own_user(actor), now))
+
+
+async def propose_block(
+    tx: AsyncSession, actor: Actor, org_id: UUID, reason: str, *, alert_id: UUID, now: datetime, chance: Chance
+) -> Proposal:
+    """A block that one officer's word on an alert proposes: it suspends at once, like every proposal to block."""
+    require(actor, role=Role.OFFICER)
+    return await _made(tx, actor, Proposal(chance.new_id(), Kind.BLOCK, org_id, alert_id, reason, own_user(actor), now))
+
+
+async def _made(tx: AsyncSession, actor: Actor, found: Proposal) -> Proposal:
     ended = 0
-    if kind is Kind.BLOCK and org_id is not None:
-        ended = await end_all(tx, actor, org_id, "under review", now)
+    if found.kind is Kind.BLOCK and found.org_id is not None:
+        ended = await end_all(tx, actor, found.org_id, "under review", found.proposed_at)
     await officers.add_proposal(tx, found)
     body = {**_facts(found), "ended_clearance_count": ended}
     await journal.append(tx, actor, f"proposal:{found.proposal_id}", "proposal.made", body)

@@ -139,6 +139,15 @@ async def lock_proposal(tx: AsyncSession, proposal_id: UUID) -> Proposal | None:
     return None if found is None else _proposal(found)
 
 
+async def open_proposal(tx: AsyncSession, kind: Kind, subject_id: UUID) -> Proposal | None:
+    """The oldest proposal of this kind about this subject that nobody has decided."""
+    query = _PROPOSAL.where(
+        ProposalRow.kind == kind.value, ProposalRow.subject_id == subject_id, ProposalDecisionRow.proposal_id.is_(None)
+    )
+    found = (await tx.execute(query.order_by(ProposalRow.proposal_id).limit(1))).first()
+    return None if found is None else _proposal(found)
+
+
 async def list_proposals(tx: AsyncSession, page: PageRequest) -> list[Proposal]:
     """Up to one more than asked for, newest first."""
     query = _PROPOSAL.order_by(ProposalRow.proposal_id.desc()).limit(page.limit + 1)

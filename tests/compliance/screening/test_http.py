@@ -59,11 +59,14 @@ async def test_an_alert_is_raised_shown_and_decided_through_the_front_door(
         assert (await client.post(path, json={"verdict": "true_positive", "reason": "short"})).status_code == 422
         decided = await client.post(path, json={"verdict": "true_positive", "reason": "same name, same birthday"})
         assert decided.json()["state"] == "proposed"
+        [made] = (await client.get("/v1/proposals")).json()["items"]
+        assert (made["kind"], made["subject_id"], made["carried"]) == ("block", alert["alert_id"], None)
         again = await client.post(path, json={"verdict": "true_positive", "reason": "same name, same birthday"})
         assert (again.status_code, again.json()["type"]) == (409, "/problems/wrong-alert-state")
     async with signed_in(client, officers[1]):
         decided = await client.post(path, json={"verdict": "true_positive", "reason": "I see the same as well"})
         assert decided.json()["state"] == "confirmed"
+        assert (await client.get("/v1/proposals")).json()["items"][0]["carried"] is True
         runs = (await client.get(f"/v1/organisations/{party.org_id}/screenings")).json()["items"]
         assert runs[0]["alert_ids"] == [alert["alert_id"]]
         assert runs[0]["algorithm"] == "names-3"

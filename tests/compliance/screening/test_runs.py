@@ -1,5 +1,6 @@
 """Organisations are screened, alerts are raised once, officers decide, and the market's gates hear of it."""
 
+import asyncio
 import os
 import signal
 from collections.abc import Sequence
@@ -12,9 +13,13 @@ from uuid import UUID
 import asyncpg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
+from market.compliance import rules as compliance_rules
 from market.compliance import service as compliance
+from market.compliance.proposals import Kind, Proposal
 from market.compliance.requirements import needed_types
+from market.compliance.rules import NEUTRAL, CaseState
 from market.compliance.screening import jobs, screen, service, store
 from market.compliance.screening.lists import ListEntry
 from market.compliance.screening.rules import (
@@ -29,6 +34,7 @@ from market.compliance.screening.rules import (
 )
 from market.db.cluster import RoleUrls
 from market.db.context import Context
+from market.journal import service as journal
 from market.kit.actor import SYSTEM
 from market.kit.errors import Forbidden
 from market.kit.pages import PageRequest
@@ -53,7 +59,7 @@ async def alerts(context: Context, officer: Party, state: AlertState | None = No
 
 async def decide(context: Context, officer: Party, alert: Alert, verdict: Verdict) -> Alert:
     async with context.db.begin_as_officer(officer.actor) as tx:
-        return await service.decide(
+        return await compliance.decide_alert(
             tx, officer.actor, alert.alert_id, verdict, REASON, now=context.clock.now(), chance=context.chance
         )
 
@@ -183,6 +189,116 @@ async def test_a_match_is_confirmed_by_two_officers_and_told_to_the_journal_alon
     async with context.db.begin(party.actor) as tx:
         seen = await tx.scalar(text("SELECT count(*) FROM journal WHERE stream LIKE 'screening:%'"))
         assert seen == 0
+
+
+async def test_the_first_word_suspends_at_once_and_the_second_blocks(context: Context) -> None:
+    officers = await factories.two_officers(context)
+    party = await factories.cleared_organisation(context, officers=officers)
+    await disclose(context, officers[0], party.org_id, "ZLATAROVIC, Bora")
+    [alert] = await alerts(context, officers[0])
+    await decide(context, officers[0], alert, Verdict.TRUE_POSITIVE)
+    for capability in ("list", "bid"):
+        async with context.db.begin(party.actor) as tx:
+            assert await compliance.current_clearance(tx, party.org_id, capability, context.clock.now()) is None
+    [made] = await proposals(context, officers[1])
+    assert (made.kind, made.org_id, made.subject_id) == (Kind.BLOCK, party.org_id, alert.alert_id)
+    assert (made.proposed_by, made.carried, made.reason) == (officers[0].user_id, None, REASON)
+    await decide(context, officers[1], alert, Verdict.TRUE_POSITIVE)
+    [made] = await proposals(context, officers[1])
+    assert (made.decided_by, made.carried) == (officers[1].user_id, True)
+    async with context.db.begin(officers[0].actor) as tx:
+        [case] = (await compliance.list_cases(tx, officers[0].actor, PageRequest(), state=CaseState.BLOCKED)).items
+    assert case.org_id == party.org_id
+    async with context.db.begin(party.actor) as tx:
+        read = await compliance.read_case(tx, party.actor, case.case_id)
+        assert (read.case.state, read.case.message) == (CaseState.IN_REVIEW, NEUTRAL)
+
+
+async def proposals(context: Context, officer: Party) -> Sequence[Proposal]:
+    async with context.db.begin_as_officer(officer.actor) as tx:
+        return (await compliance.list_proposals(tx, officer.actor, PageRequest())).items
+
+
+async def test_a_match_dismissed_after_all_rejects_the_block_and_two_officers_clear_again(context: Context) -> None:
+    officers = await factories.two_officers(context)
+    party = await factories.register_member(context)
+    case_id = await factories.prepared_case(context, party, officers[0])
+    await factories.approve(context, officers[1], case_id)
+    await disclose(context, officers[0], party.org_id, "ZLATAROVIC, Bora")
+    [alert] = await alerts(context, officers[0])
+    await decide(context, officers[0], alert, Verdict.TRUE_POSITIVE)
+    with pytest.raises(compliance_rules.NotCleared):
+        await _require(context, party)
+    assert (await decide(context, officers[1], alert, Verdict.FALSE_POSITIVE)).state is AlertState.DISMISSED
+    assert [found.carried for found in await proposals(context, officers[0])] == [False]
+    with pytest.raises(compliance_rules.NotCleared):
+        await _require(context, party)
+    async with context.db.begin_as_officer(officers[0].actor) as tx:
+        now = context.clock.now()
+        await compliance.review_again(tx, officers[0].actor, case_id, "another person", now=now)
+        await compliance.prepare(tx, officers[0].actor, case_id, factories.a_grant(), valid_until=None, now=now)
+    await factories.screen(context)
+    await factories.approve(context, officers[1], case_id)
+    await _require(context, party)
+
+
+async def test_of_two_first_words_at_once_the_second_confirms(context: Context) -> None:
+    officers = await factories.two_officers(context)
+    party = await factories.cleared_organisation(context, officers=officers)
+    await disclose(context, officers[0], party.org_id, "ZLATAROVIC, Bora")
+    [alert] = await alerts(context, officers[0])
+    words = [decide(context, officer, alert, Verdict.TRUE_POSITIVE) for officer in officers]
+    assert {said.state for said in await asyncio.gather(*words)} == {AlertState.PROPOSED, AlertState.CONFIRMED}
+    assert [found.carried for found in await proposals(context, officers[0])] == [True]
+
+
+async def test_a_match_called_by_one_holds_up_every_clearance_whatever_the_party_says_now(context: Context) -> None:
+    officers = await factories.two_officers(context)
+    party = await factories.cleared_organisation(context, officers=officers)
+    await disclose(context, officers[0], party.org_id, "ZLATAROVIC, Bora")
+    [alert] = await alerts(context, officers[0])
+    await decide(context, officers[0], alert, Verdict.TRUE_POSITIVE)
+    await load(context, a_listed("9", "SOMEBODY ELSE, Entirely"))
+    await screen_as(context, party.org_id, Occasion.FULL)
+    assert await holding(context, party.org_id) == set()
+    assert await gap(context, party.org_id) == "alert"
+    await decide(context, officers[1], alert, Verdict.FALSE_POSITIVE)
+    assert await gap(context, party.org_id) is None
+
+
+async def test_the_database_keeps_no_match_that_leaves_a_clearance_or_no_line_in_the_journal(
+    context: Context, urls: RoleUrls
+) -> None:
+    officers = await factories.two_officers(context)
+    party = await factories.cleared_organisation(context, officers=officers)
+    await disclose(context, officers[0], party.org_id, "ZLATAROVIC, Bora")
+    [alert] = await alerts(context, officers[0])
+    forged = text(
+        "INSERT INTO screening_decision VALUES (gen_random_uuid(), :alert, :org, :verdict, 'because I say so', :me, now())"
+    ).bindparams(alert=alert.alert_id, org=party.org_id, me=officers[0].user_id)
+    async with context.db.begin_as_officer(officers[0].actor) as tx:
+        await tx.execute(forged.bindparams(verdict="false_positive"))
+        with pytest.raises(DBAPIError, match="not in the journal"):
+            await tx.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+        await tx.rollback()
+    async with context.db.begin_as_officer(officers[0].actor) as tx:
+        await tx.execute(forged.bindparams(verdict="true_positive"))
+        await journal.append(tx, officers[0].actor, f"screening:{party.org_id}", "screening.match_proposed", {})
+        with pytest.raises(DBAPIError, match="keeps no clearance"):
+            await tx.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+        await tx.rollback()
+    async with context.db.begin(SYSTEM) as tx:
+        assert dict(await journal.breaches(tx))["clearance_of_a_match"] == 0
+    owner = await asyncpg.connect(urls.migrator)
+    await owner.execute("ALTER TABLE screening_decision DISABLE TRIGGER USER")
+    await owner.execute(
+        "INSERT INTO screening_decision VALUES (gen_random_uuid(), $1, $2, 'true_positive', 'past every trigger', $3, now())",
+        alert.alert_id, party.org_id, officers[0].user_id,
+    )  # fmt: skip
+    await owner.execute("ALTER TABLE screening_decision ENABLE TRIGGER USER")
+    await owner.close()
+    async with context.db.begin(SYSTEM) as tx:
+        assert dict(await journal.breaches(tx))["clearance_of_a_match"] == 2
 
 
 async def test_a_party_hears_the_same_words_whatever_lies_behind_them(context: Context) -> None:
