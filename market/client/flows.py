@@ -42,8 +42,19 @@ class FlowPeriod(Struct, frozen=True):
     delivery: FlowDelivery | None = None
 
 
+class FlowSeal(Struct, frozen=True):
+    """`sha256` is of the sealed document; `level` B-B, or B-T with times of an authority."""
+
+    sha256: str
+    level: str
+    sealed_at: datetime
+
+
 class Flow(Struct, frozen=True, kw_only=True):
-    """`accounts` can be sent as a pool's selection; `signatures` and `periods` are None in lists."""
+    """`accounts` can be sent as a pool's selection; `signatures`, `periods` and `seal` are None in lists.
+
+    `seal` is None until the agreement is sealed for both sides, moments after the acceptance.
+    """
 
     flow_id: UUID
     reference: str
@@ -73,6 +84,7 @@ class Flow(Struct, frozen=True, kw_only=True):
     end_reason: str | None = None
     signatures: tuple[FlowSignature, ...] | None = None
     periods: tuple[FlowPeriod, ...] | None = None
+    seal: FlowSeal | None = None
 
 
 class FlowPage(Struct, frozen=True):
@@ -112,6 +124,10 @@ class FlowsClient(Caller):
     async def flow_agreement(self, flow_id: UUID) -> bytes:
         """The document to accept (PDF); its SHA-256 is what an acceptance names."""
         return await self._download(f"/v1/forward-flows/{flow_id}/agreement")
+
+    async def sealed_flow_agreement(self, flow_id: UUID) -> bytes:
+        """With the seals of both sides (PDF, PAdES); there is none before `seal` says so."""
+        return await self._download(f"/v1/forward-flows/{flow_id}/sealed-agreement")
 
     async def accept_flow(self, flow_id: UUID, *, agreement_sha256: str, typed_name: str) -> Flow:
         """As the side that did not propose it, after a fresh proof."""

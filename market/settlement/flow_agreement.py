@@ -10,7 +10,7 @@ from market.settlement.documents.rendering import canonical
 from market.settlement.flows import FlowTerms, periods_of
 from market.settlement.rules import Party
 
-TEMPLATE = "forward_flow_v1"
+TEMPLATE = "forward_flow_v2"
 """A template is never edited once agreements were made from it; a change is a new version."""
 _ANY = "any"
 

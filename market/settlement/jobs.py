@@ -74,6 +74,19 @@ async def seal_documents(context: Context) -> bool:
         return await service.keep_sealed(tx, document, pdf)
 
 
+async def seal_flows(context: Context) -> bool:
+    """Seal one forward flow agreement that both sides have signed."""
+    async with context.db.begin(SYSTEM) as tx:
+        unsealed = await service.next_unsealed_flow(tx)
+    if unsealed is None:
+        return False
+    now, settings = context.clock.now(), context.settings
+    by = await asyncio.to_thread(service.authority, settings, now)
+    sealed, pdf = await asyncio.to_thread(service.seal_flow, unsealed, by, tsa_url=settings.tsa_url, now=now)
+    async with context.db.begin(SYSTEM) as tx:
+        return await service.keep_sealed_flow(tx, sealed, pdf)
+
+
 async def apply_funds(context: Context) -> bool:
     """Pay every sale whose buyer has the money by now: each in a transaction of its own, as all that follows here."""
     return await _each(context, service.payable_sales, service.pay_sale)
@@ -147,6 +160,7 @@ TICKS = (
     follow_journal,
     issue_agreements,
     seal_documents,
+    seal_flows,
     apply_funds,
     pay_put_backs,
     pass_deadlines,

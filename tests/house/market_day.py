@@ -17,6 +17,7 @@ from market.kit.actor import SYSTEM
 from market.kit.pages import PageRequest
 from market.parties import service as parties
 from market.parties.rules import KeyOrder
+from market.settlement import jobs as settlement_jobs
 from tests import factories
 from tests.factories import CHEAP, Party
 from tests.settlement import flowing
@@ -69,6 +70,7 @@ async def open_market(context: Context) -> MarketDay:
     sold = await factories.sold_auction(context, seller, [buyer], hammer_cents=1_000_00)
     sale = await factories.settlement_in(context, "signing", sold)
     flow = await flowing.active(context, seller, buyer)
+    await settlement_jobs.seal_flows(context)
     async with context.db.begin(SYSTEM) as tx:
         cases = await compliance.list_cases(tx, officers[0].actor, PageRequest(200))
         own = next(case for case in cases.items if case.org_id == seller.org_id)

@@ -81,6 +81,19 @@ class ForwardFlowSignatureRow(Base):
     )
 
 
+class SealedFlowRow(Base):
+    """The agreement as delivered: `pdf` begins with the document that both sides signed. Append-only."""
+
+    __tablename__ = "sealed_flow"
+
+    flow_id: Mapped[UUID] = mapped_column(ForeignKey("forward_flow.flow_id"), primary_key=True)
+    base_sha256: Mapped[str]
+    sha256: Mapped[str]
+    level: Mapped[str]
+    pdf: Mapped[bytes] = mapped_column(deferred=True)
+    sealed_at: Mapped[datetime]
+
+
 class ForwardFlowPeriodRow(Base):
     """Delivered if it has a delivery; missed or void if it says so; open otherwise."""
 

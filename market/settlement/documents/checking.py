@@ -20,6 +20,7 @@ _MAX_FACTS_BYTES = 200_000
 _FIELDS = {
     "psa": {"Seller", "Buyer"}, "psa_flow": {"Seller", "Buyer"}, "bill_of_sale": {"Seller"},
     "bill_of_sale_flow": {"Seller"}, "affidavit": {"Platform"}, "receipt": {"Platform"},
+    "forward_flow": {"Seller", "Buyer"},
 }  # fmt: skip
 """Who must have sealed what, by the template's name without its version."""
 
@@ -65,16 +66,25 @@ def _findings(pdf: bytes, authorities: Sequence[bytes], sale_file_sha256: str | 
     trusted = [each for pem in authorities for each in load_certs_from_pemder_data(pem)]
     signatures = list(reader.embedded_signatures)
     kind = str(facts["template"]).rsplit("_v", 1)[0]
-    missing = _FIELDS.get(kind, set()) - {each.field_name for each in signatures}
+    if kind not in _FIELDS:
+        yield Finding(False, "a document of this kind bears no seals, so nobody vouches for it")
+        return
+    missing = _FIELDS[kind] - {each.field_name for each in signatures}
     yield Finding(not missing, f"not sealed for: {', '.join(sorted(missing))}" if missing else "every seal is there")
     for number, each in enumerate(signatures, 1):
         status = validate_pdf_signature(each, ValidationContext(trust_roots=trusted, allow_fetching=False))
         yield from _of_signature(each, status, base.sha256, is_last=number == len(signatures), has_roots=bool(trusted))
     if sale_file_sha256 is not None:
-        agreed = facts["schedule"]["sale_file_sha256"]
-        ties = agreed == sale_file_sha256
-        words = "is the one" if ties else f"is not the one (SHA-256 {agreed})"
-        yield Finding(ties, f"the sale file {words} that the account schedule names")
+        yield _of_sale_file(facts, sale_file_sha256)
+
+
+def _of_sale_file(facts: dict[str, Any], sale_file_sha256: str) -> Finding:
+    if "schedule" not in facts:
+        return Finding(False, "the document is of no sale file; the agreement of each delivery names its own")
+    agreed = facts["schedule"]["sale_file_sha256"]
+    ties = agreed == sale_file_sha256
+    words = "is the one" if ties else f"is not the one (SHA-256 {agreed})"
+    return Finding(ties, f"the sale file {words} that the account schedule names")
 
 
 def _of_signature(

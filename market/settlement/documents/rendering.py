@@ -13,6 +13,7 @@ TEMPLATES = frozenset(
     {
         "psa_v1", "psa_v2", "psa_v3", "psa_v4", "psa_flow_v1", "bill_of_sale_v1", "bill_of_sale_flow_v1",
         "affidavit_v1", "receipt_v1", "statement_v1", "forward_flow_v1",
+        "forward_flow_v2",
     }
 )  # fmt: skip
 """A template is never edited once documents were made from it; a change is a new version."""

@@ -68,9 +68,21 @@ async def get_agreement(context: Here, actor: Who, flow_id: FromPath[UUID]) -> R
     """The document to accept; the ETag is its SHA-256, which the acceptance names."""
     async with context.db.begin(actor) as tx:
         document = await service.flow_document(tx, actor, flow_id)
-    name = f'attachment; filename="forward-flow-{flow_id}.pdf"'
-    headers = {"Content-Disposition": name, "ETag": f'"{document.sha256}"'}
-    return Response(document.pdf, media_type="application/pdf", headers=headers)
+    return _pdf(document.pdf, document.sha256, f"forward-flow-{flow_id}.pdf")
+
+
+@get(
+    f"{_FLOW}/sealed-agreement",
+    tags=_FLOWS,
+    summary="The forward flow agreement with its seals",
+    operation_id="getSealedFlowAgreement",
+    responses=_PDF,
+)
+async def get_sealed(context: Here, actor: Who, flow_id: FromPath[UUID]) -> Response[bytes]:
+    """Sealed for both sides (PAdES) moments after the acceptance; `market documents verify` checks it offline."""
+    async with context.db.begin(actor) as tx:
+        sealed, pdf = await service.sealed_flow(tx, actor, flow_id)
+    return _pdf(pdf, sealed.sha256, f"forward-flow-{flow_id}-sealed.pdf")
 
 
 @post(
@@ -163,8 +175,13 @@ async def deliver(
 
 
 async def _view(tx: AsyncSession, flow: Flow) -> schemas.FlowView:
-    signed = await service.flow_signatures(tx, flow.flow_id)
-    return schemas.FlowView.from_flow(flow, signed, await service.flow_periods(tx, flow.flow_id))
+    signed, periods = await service.flow_signatures(tx, flow.flow_id), await service.flow_periods(tx, flow.flow_id)
+    return schemas.FlowView.from_flow(flow, signed, periods, await service.flow_seal(tx, flow.flow_id))
+
+
+def _pdf(content: bytes, sha256: str, name: str) -> Response[bytes]:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "ETag": f'"{sha256}"'}
+    return Response(content, media_type="application/pdf", headers=headers)
 
 
 HANDLERS: list[ControllerRouterHandler] = [
@@ -172,6 +189,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     list_flows,
     get_flow,
     get_agreement,
+    get_sealed,
     accept,
     refuse,
     terminate,

@@ -26,6 +26,7 @@ from market.settlement.flows import (
 )
 from market.settlement.rules import Party
 from market.settlement.service import Proposal
+from market.settlement.store.flow_seals import SealedFlow
 
 _Cents = Annotated[int, Meta(ge=1, le=MAX_CENTS)]
 _Days = Annotated[int, Meta(ge=0, le=100_000)]
@@ -194,8 +195,24 @@ class FlowPeriodView(Struct, frozen=True, forbid_unknown_fields=True):
         )
 
 
+class FlowSealView(Struct, frozen=True, forbid_unknown_fields=True):
+    """`sha256` is of the sealed document; `level` is the one of PAdES: B-B, or B-T with times of an authority."""
+
+    sha256: str
+    level: str
+    sealed_at: datetime
+
+    @classmethod
+    def from_sealed(cls, found: SealedFlow) -> Self:
+        return cls(found.sha256, found.level, found.sealed_at)
+
+
 class FlowView(Struct, frozen=True, forbid_unknown_fields=True):
-    """An agreement; `agreement_sha256` is of the document that both sides sign. `signatures` and `periods` are null in lists."""
+    """An agreement; `agreement_sha256` is of the document that both sides sign.
+
+    `seal` is null until the worker has sealed it for both, moments after the acceptance. `signatures`, `periods` and `seal` are
+    null in lists.
+    """
 
     flow_id: UUID
     reference: str
@@ -225,10 +242,15 @@ class FlowView(Struct, frozen=True, forbid_unknown_fields=True):
     end_reason: str | None
     signatures: list[FlowSignatureView] | None = None
     periods: list[FlowPeriodView] | None = None
+    seal: FlowSealView | None = None
 
     @classmethod
     def from_flow(
-        cls, found: Flow, signed: list[FlowSignature] | None = None, periods: list[FlowPeriod] | None = None
+        cls,
+        found: Flow,
+        signed: list[FlowSignature] | None = None,
+        periods: list[FlowPeriod] | None = None,
+        sealed: SealedFlow | None = None,
     ) -> Self:
         terms = found.terms
         return cls(
@@ -241,6 +263,7 @@ class FlowView(Struct, frozen=True, forbid_unknown_fields=True):
             found.end_reason,
             None if signed is None else [FlowSignatureView.from_signature(each) for each in signed],
             None if periods is None else [FlowPeriodView.from_period(each) for each in periods],
+            None if sealed is None else FlowSealView.from_sealed(sealed),
         )  # fmt: skip
 
 

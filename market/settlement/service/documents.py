@@ -1,9 +1,11 @@
 """The delivered documents: sealed by the worker once they are due, read by the parties."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,6 +18,7 @@ from market.settlement.documents import sealing
 from market.settlement.documents.authority import Authority, from_pkcs12, local
 from market.settlement.documents.rendering import Document, canonical, render
 from market.settlement.documents.sealing import Seal
+from market.settlement.flows import FlowSignature
 from market.settlement.rules import Party
 from market.settlement.service.books import READ
 from market.settlement.service.steps import note
@@ -73,7 +76,8 @@ async def next_unsealed(tx: AsyncSession) -> Unsealed | None:
         raise AssertionError("what is signed or released has an agreement")
     facts = json.loads(agreement.facts)
     if kind is DocumentKind.AGREEMENT:
-        seals = [_signed(each, facts, agreement) for each in sorted(signed.values(), key=lambda one: one.signed_at)]
+        in_order = sorted(signed.values(), key=lambda one: one.signed_at)
+        seals = [seal_of_signature(each, facts, agreement) for each in in_order]
         return Unsealed(settlement_id, kind, agreement.facts, agreement, tuple(seals))
     closed_at = await store.released_at(tx, settlement_id)
     if closed_at is None:
@@ -99,17 +103,21 @@ def make_sealed(
 ) -> tuple[SealedDocument, bytes]:
     """The sealed document and its bytes. CPU, and the time-stamp authority's answer: call it in a thread."""
     base = unsealed.base or render(unsealed.facts)
-    seals = [
-        Seal(each.field, each.signatory, each.organisation, f"{each.reason} SHA-256 {base.sha256}", each.signed_at)
-        for each in unsealed.seals
-    ]
-    frames = sealing.SIGNATURE_PAGE if unsealed.kind is DocumentKind.AGREEMENT and _has_page(unsealed.facts) else {}
-    pdf = sealing.seal(base.pdf, seals, by, tsa_url=tsa_url, frames=frames)
-    level = "B-T" if tsa_url else "B-B"
+    pdf, level = put_seals(base, unsealed.seals, by, tsa_url=tsa_url)
     document = SealedDocument(
         unsealed.settlement_id, unsealed.kind.value, unsealed.facts, base.sha256, sealing.digest(pdf), level, now
     )
     return document, pdf
+
+
+def put_seals(base: Document, seals: Sequence[Seal], by: Authority, *, tsa_url: str | None) -> tuple[bytes, str]:
+    """A document with its seals, each of which names its digest, and the level they reach. CPU: call it in a thread."""
+    named = [
+        Seal(each.field, each.signatory, each.organisation, f"{each.reason} SHA-256 {base.sha256}", each.signed_at)
+        for each in seals
+    ]
+    frames = sealing.SIGNATURE_PAGE if _has_page(base.facts) else {}
+    return sealing.seal(base.pdf, named, by, tsa_url=tsa_url, frames=frames), "B-T" if tsa_url else "B-B"
 
 
 async def keep_sealed(tx: AsyncSession, document: SealedDocument, pdf: bytes) -> bool:
@@ -144,11 +152,13 @@ async def find_document(
 
 
 def _has_page(facts: str) -> bool:
-    """Version 1 of the agreement has no signature page."""
-    return bool(json.loads(facts)["template"] != "psa_v1")
+    """Agreements have a signature page, but for the first version of each; deeds have none."""
+    kind, _, version = str(json.loads(facts)["template"]).rpartition("_v")
+    return kind == "psa_flow" or (kind in {"psa", "forward_flow"} and version != "1")
 
 
-def _signed(signature: Signature, facts: dict[str, dict[str, str]], agreement: Document) -> Seal:
+def seal_of_signature(signature: Signature | FlowSignature, facts: dict[str, Any], agreement: Document) -> Seal:
+    """What is sealed in the name of who signed this agreement."""
     if signature.agreement_sha256 != agreement.sha256:
         raise AssertionError("a signature names the agreement that was issued")
     return Seal(
