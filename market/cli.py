@@ -15,6 +15,7 @@ from market.bidding.ceremony import ceremony
 from market.bidding.envelopes import open_all
 from market.bidding.signatures import is_signed_by
 from market.client.commands import sale
+from market.client.flow_commands import flow
 from market.compliance.commands import audit_group, rules
 from market.compliance.screening.commands import screening
 from market.db.cluster import ClusterError
@@ -192,6 +193,7 @@ def auction(arguments: tuple[str, ...]) -> None:
 
 cli.add_command(screening)
 cli.add_command(sale)
+cli.add_command(flow)
 
 
 cli.add_command(keys_group(lambda: process.opened(_settings())))
