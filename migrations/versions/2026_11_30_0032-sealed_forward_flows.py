@@ -3,7 +3,7 @@
 from migrations.guard import APP, AUDITOR, append_only, grant, run
 
 revision = "0032"
-down_revision = "0030_awards"
+down_revision = "0034"
 branch_labels = None
 depends_on = None
 
