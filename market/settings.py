@@ -125,7 +125,9 @@ class Settings:
     lane_batch_count: int = _setting(128, "bids decided in one database transaction", low=1, high=10_000)
     close_drain_ms: int = _setting(500, "wait after an auction's end for bids already received", low=0, high=10_000)
     heartbeat_s: int = _setting(5, "seconds between heartbeats on a live socket", low=1, high=60)
-    worker_poll_ms: int = _setting(250, "longest pause between two looks for work", low=10, high=60_000)
+    worker_poll_ms: int = _setting(
+        250, "pause between two looks whether anything was written that may be work", low=10, high=60_000
+    )
     seal_file: Path | None = _setting(
         None, "PKCS #12 file of the certificate that seals documents; without it a local test authority seals them"
     )

@@ -37,6 +37,9 @@ async def follow(context: Context, reader: str, act: Callable[[AsyncSession, Ent
     `act` fails, nothing of the batch is kept and the error goes to the caller.
     """
     async with context.db.begin(SYSTEM) as tx:
+        seen = await store.reader_at(tx, reader)
+        if seen is not None and not await store.read_settled(tx, after=seen, limit=1):
+            return 0  # without the lock: a look that finds nothing writes nothing
         after = await store.lock_reader(tx, reader)
         if after is None:
             return 0

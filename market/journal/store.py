@@ -62,6 +62,14 @@ async def read_settled(tx: AsyncSession, *, after: tuple[int, int], limit: int) 
     return [_entry(row) for row in found]
 
 
+async def reader_at(tx: AsyncSession, name: str) -> tuple[int, int] | None:
+    """How far the reader has come, as last committed; None if it never read."""
+    row = (
+        await tx.execute(select(JournalReaderRow.tx, JournalReaderRow.position).where(JournalReaderRow.name == name))
+    ).one_or_none()
+    return None if row is None else (row.tx, row.position)
+
+
 async def lock_reader(tx: AsyncSession, name: str) -> tuple[int, int] | None:
     """How far the reader has come; None while another process holds it. Locks the reader's row."""
     await tx.execute(insert(JournalReaderRow).values(name=name, tx=0, position=0).on_conflict_do_nothing())
