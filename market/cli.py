@@ -34,6 +34,7 @@ from market.parties import service as parties
 from market.portfolios.commands import keys_group
 from market.settings import Settings, SettingsError
 from market.settlement import commands as settlement
+from masking.__main__ import leave as masking_leave
 from masking.__main__ import main as masking_main
 
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
@@ -179,7 +180,7 @@ def check() -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def mask(arguments: tuple[str, ...]) -> None:
     """Detect, mask, measure, prove and verify files, without server or database: `market mask -h`."""
-    sys.exit(masking_main(list(arguments)))
+    masking_leave(masking_main(list(arguments)))
 
 
 @cli.command(context_settings=_PASS_ON)

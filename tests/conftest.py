@@ -15,6 +15,7 @@ import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
+from hypothesis import settings as hypothesis_settings
 from sqlalchemy.engine import make_url
 
 from market.compliance.screening import service as screening
@@ -83,6 +84,10 @@ def folder() -> Iterator[Path]:
         path = Path(name)
         path.chmod(0o711)
         yield path
+
+
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

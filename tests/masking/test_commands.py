@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -110,3 +112,14 @@ def test_the_bar_grows_to_the_end(capsys):
     drawn = capsys.readouterr().err
     assert drawn.count("\r") == 51
     assert drawn.endswith("100 %\n")
+
+
+def test_the_process_ends_without_teardown_and_loses_nothing_it_printed():
+    script = (
+        "import atexit, sys; from masking.__main__ import leave;"
+        "atexit.register(print, 'torn down'); print('x' * 200_000); leave(3)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (3, "x" * 200_000 + "\n")
