@@ -53,7 +53,7 @@ async def offer_second(
         raise NoRunnerUp("nobody bids in a forward flow; put the pool up for auction")
     found = await store.runner_up(tx, settlement.auction_id, but_org_id=settlement.buyer_org_id)
     if found is None:
-        raise NoRunnerUp("nobody else bid; list the pool again")
+        raise NoRunnerUp("no bid of another stands for this pool; list it again")
     auction = await bidding.find_auction(tx, settlement.auction_id)
     await portfolios.mark_offered(tx, actor, settlement.pool_id, settlement.auction_id, auction.circle)
     offer = SecondOffer(
