@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple, assert_never
 
-from auctions.auction import Auction, min_next
+from auctions.auction import Auction, Remembered, min_next
 from auctions.below_reserve import ask, give_up
 from auctions.increments import increment_at
 from auctions.messages import (
@@ -21,7 +21,6 @@ from auctions.messages import (
     AuctionClosed,
     AuctionFailed,
     Awarded,
-    Bid,
     BidAccepted,
     BidderCommand,
     BidKind,
@@ -45,6 +44,9 @@ from auctions.messages import (
     StrikeCommand,
 )
 from auctions.terms import EnglishTerms
+
+_REMEMBERING = 3
+"""From this version of the rules on a strike is remembered: whom the seller refused, and what was made of the lead."""
 
 
 class Lead(NamedTuple):
@@ -229,17 +231,27 @@ def _buy_now(auction: Auction, terms: EnglishTerms, command: BuyNow, now: dateti
     return Accepted((bought, closed, awarded))
 
 
+def shut_out(auction: Auction, terms: EnglishTerms) -> frozenset[str]:
+    """The bidders whom the seller has refused: none of their bids counts, and they may not bid again."""
+    return auction.refused if terms.rules >= _REMEMBERING else frozenset()
+
+
 def decide_strike(auction: Auction, terms: EnglishTerms, command: StrikeCommand, now: datetime) -> Decision:
     """Strike out one bid and let all others meet again, in their order. Takes time in proportion to their number.
 
-    The price can only fall: fewer bids never meet higher, because the ladder never shrinks.
+    If the seller refuses it, all bids of its bidder fall with it.
     """
     bid = next((b for b in auction.bids if b.seq == command.seq and isinstance(b, BidAccepted)), None)
-    if bid is None or not _counts(bid, auction.struck):
+    out = shut_out(auction, terms)
+    if bid is None or not _counts(bid, auction.struck, out):
         return Refused(Reason.NO_SUCH_BID)
-    after = lead_from(terms, auction.bids, auction.struck | {bid.seq})
-    price_cents = None if after is None else after.price_cents
     event_type = BidRefusedBySeller if isinstance(command, RefuseBid) else BidVoided
+    if event_type is BidRefusedBySeller and terms.rules >= _REMEMBERING:
+        out |= {bid.bidder}
+    after = lead_from(terms, auction.bids, auction.struck | {bid.seq}, out)
+    if after is not None and terms.rules >= _REMEMBERING:
+        after = _restored(lead_of(auction), after)
+    price_cents = None if after is None else after.price_cents
     struck = event_type(
         auction_id=auction.auction_id,
         seq=auction.seq + 1,
@@ -259,25 +271,54 @@ def decide_strike(auction: Auction, terms: EnglishTerms, command: StrikeCommand,
     return Accepted((struck,))
 
 
-def lead_from(terms: EnglishTerms, bids: Iterable[Bid], struck: frozenset[int]) -> Lead | None:
-    """Who leads when only the bids count that were not struck out. A raised ceiling falls with the bid it amends."""
+def _restored(before: Lead | None, after: Lead) -> Lead:
+    """What a strike makes of the lead. The price never rises; who comes to lead has no ceiling above it.
+
+    Bids that meet again may end higher than they did: a ceiling that was raised in silence overbids what it had only
+    fended off. And a ceiling that had been beaten is known to everybody, the seller's friends included.
+    """
+    assert before is not None, "where a bid is left, somebody led"
+    price_cents = min(after.price_cents, before.price_cents)
+    ceiling_cents = after.ceiling_cents if after.bidder == before.bidder else price_cents
+    return after._replace(price_cents=price_cents, ceiling_cents=ceiling_cents)
+
+
+def lead_from(
+    terms: EnglishTerms, bids: Iterable[Remembered], struck: frozenset[int], out: frozenset[str] = frozenset()
+) -> Lead | None:
+    """Who leads when only the bids count that were not struck out, of bidders who are not shut `out`.
+
+    A raised ceiling falls with the bid it amends. What an earlier strike made of the lead stays so.
+    """
     lead: Lead | None = None
     for bid in bids:
         match bid:
             case BidAccepted():
-                if _counts(bid, struck):
+                if _counts(bid, struck, out):
                     lead = meet(terms, lead, Offer(bid.bidder, bid.seq, bid.amount_cents, bid.bid_kind))
             case CeilingLowered():
                 if lead is not None and lead.bidder == bid.bidder:
-                    ceiling_cents = max(lead.price_cents, min(lead.ceiling_cents, bid.leader_ceiling_cents))
-                    lead = lead._replace(ceiling_cents=ceiling_cents)
+                    lead = _at_most(lead, lead.price_cents, bid.leader_ceiling_cents)
+            case BidRefusedBySeller() | BidVoided():
+                if lead is not None and lead.bidder == bid.leader and terms.rules >= _REMEMBERING:
+                    lead = _at_most(lead, bid.price_cents, bid.leader_ceiling_cents)
             case _:
                 assert_never(bid)
     return lead
 
 
-def _counts(bid: BidAccepted, struck: frozenset[int]) -> bool:
-    return bid.seq not in struck and bid.amends not in struck
+def _at_most(lead: Lead, price_cents: int | None, ceiling_cents: int | None) -> Lead:
+    """The same lead at no more than this price, and with no higher ceiling."""
+    assert price_cents is not None
+    assert ceiling_cents is not None
+    price_cents = min(lead.price_cents, price_cents)
+    return lead._replace(
+        price_cents=price_cents, ceiling_cents=max(price_cents, min(lead.ceiling_cents, ceiling_cents))
+    )
+
+
+def _counts(bid: BidAccepted, struck: frozenset[int], out: frozenset[str]) -> bool:
+    return bid.seq not in struck and bid.amends not in struck and bid.bidder not in out
 
 
 def award(auction: Auction, terms: EnglishTerms, seq: int, now: datetime) -> Awarded | AuctionFailed | AnswerAwaited:

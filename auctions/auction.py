@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from auctions.book import Book
 from auctions.increments import increment_at
-from auctions.messages import Bid
+from auctions.messages import Bid, BidStruck
 from auctions.moves import Stage
 from auctions.terms import EnglishTerms, Terms, TwoStageTerms
 
@@ -36,26 +36,30 @@ class Phase(StrEnum):
 _ENDED = frozenset({Phase.CLOSED, Phase.AWARDED, Phase.FAILED, Phase.CANCELLED})
 
 
+Remembered = Bid | BidStruck
+"""What an ascending auction keeps in order, so that its bids can meet again."""
+
+
 class BidLog:
-    """Every bid so far, oldest first. Appending makes a new log in constant time and leaves the old one as it was."""
+    """Every bid and strike so far, oldest first. Appending makes a new log in constant time and leaves the old one as it was."""
 
     __slots__ = ("_count", "_newest")
 
-    def __init__(self, newest: tuple[Bid, object] | None = None, count: int = 0) -> None:
-        self._newest = newest  # a chain of (bid, the chain before it), so that old and new logs share what they have
+    def __init__(self, newest: tuple[Remembered, object] | None = None, count: int = 0) -> None:
+        self._newest = newest  # a chain of (one, the chain before it), so that old and new logs share what they have
         self._count = count
 
-    def append(self, bid: Bid) -> "BidLog":
-        return BidLog((bid, self._newest), self._count + 1)
+    def append(self, one: Remembered) -> "BidLog":
+        return BidLog((one, self._newest), self._count + 1)
 
-    def __iter__(self) -> Iterator[Bid]:
+    def __iter__(self) -> Iterator[Remembered]:
         return reversed(list(self._newest_first()))
 
-    def _newest_first(self) -> Iterator[Bid]:
+    def _newest_first(self) -> Iterator[Remembered]:
         cell: object = self._newest
         while isinstance(cell, tuple):
-            bid, cell = cell
-            yield bid
+            one, cell = cell
+            yield one
 
     def __len__(self) -> int:
         return self._count
@@ -80,7 +84,8 @@ class Auction:
     `price_cents` and `leader` are None until there is a bid. `leader_ceiling_cents` is secret and never below the
     price; `leader_bid_seq` is the bid by which the leader leads. `closes_at` is the effective close and
     `latest_close_at` the furthest it may move; a pause moves both. `paddles` numbers bidders by their first bid.
-    `bids` keeps every accepted bid and lowered ceiling, `struck` the seqs of those that no longer count.
+    `bids` keeps every accepted bid of an ascending auction, lowered ceiling and strike, `struck` the seqs of the bids that were
+    struck out, and `refused` the bidders one of whose bids the seller struck out while the price rose.
     `bid_count` counts the bids that all could see. `phase_reason` says why it is paused, cancelled or failed.
     `answer_until` is when the seller's time to take a bid below the reserve ends, None unless it was asked.
     `book` is what the other formats remember, None in an ascending auction.
@@ -101,6 +106,7 @@ class Auction:
     bid_count: int = 0
     bids: BidLog = NO_BIDS_YET
     struck: frozenset[int] = frozenset()
+    refused: frozenset[str] = frozenset()
     paddles: Mapping[str, int]
     paused_at: datetime | None = None
     phase_reason: str | None = None

@@ -145,14 +145,23 @@ def _dispatch(auction: Auction, command: _Running, now: datetime) -> Decision:
                 return ascending.decide_strike(auction, ascent, command, now)
             return formats.strike(auction, command, now)
         case PlaceBid() | SetCeiling() | CancelCeiling() | BuyNow():
-            if command.standing.refusal is not None:
-                return Refused(command.standing.refusal, None, command.standing.detail)
+            if refused := _refuse_bidder(auction, command):
+                return refused
             if isinstance(auction.terms, EnglishTerms):
                 return ascending.decide_bid(auction, auction.terms, command, now)
         case _:
-            if isinstance(command, BidderMove) and command.standing.refusal is not None:
-                return Refused(command.standing.refusal, None, command.standing.detail)
+            if isinstance(command, BidderMove) and (refused := _refuse_bidder(auction, command)):
+                return refused
     return RULES[type(auction.terms)].decide(auction, command, now)
+
+
+def _refuse_bidder(auction: Auction, command: BidderCommand | BidderMove) -> Refused | None:
+    """Why who asks may not: the seller refused a bid of this bidder, or its standing."""
+    if (ascent := auction.ascent) is not None and command.bidder in ascending.shut_out(auction, ascent):
+        return Refused(Reason.NOT_ELIGIBLE, None, "the seller refused a bid of this bidder")
+    if command.standing.refusal is not None:
+        return Refused(command.standing.refusal, None, command.standing.detail)
+    return None
 
 
 def _is_taken(terms: Terms, command: _Running) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import assert_never
+from typing import Any, assert_never
 
 from auctions.auction import Auction, Phase
 from auctions.book import Book
@@ -131,7 +131,14 @@ def _without_bid(auction: Auction, event: BidRefusedBySeller | BidVoided, head: 
         reserve_met=event.reserve_met,
         struck=auction.struck | {event.bid_seq},
         book=auction.book and _without(auction.book, event.bid_seq),
+        **({} if auction.ascent is None else _remembered(auction, event)),
     )
+
+
+def _remembered(auction: Auction, event: BidRefusedBySeller | BidVoided) -> dict[str, Any]:
+    """What a strike leaves behind where the price rises."""
+    refused = frozenset({event.bidder}) if isinstance(event, BidRefusedBySeller) else frozenset()
+    return {"bids": auction.bids.append(event), "refused": auction.refused | refused}
 
 
 def _with_buyer(auction: Auction, event: BoughtNow, head: bytes) -> Auction:

@@ -133,7 +133,7 @@ class BuyNow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefuseBid:
-    """The seller strikes out the bid accepted as event `seq`, until the close; all are told the reason."""
+    """The seller strikes out the bid of event `seq`, until the close; where the price rises, its bidder is out with all its bids."""
 
     seq: int
     reason: str

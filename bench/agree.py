@@ -27,7 +27,8 @@ def one_auction(form, seed: int) -> int:
         nonlocal said_count
         said_count += 1
         said = "ok" if isinstance(answer, Accepted) else answer.reason.value
-        own = [event.seq for event in getattr(answer, "events", ()) if event.kind != "auction_opened"]
+        events = getattr(answer, "events", ())
+        own = [event.seq for event in events if event.kind not in {"auction_opened", "binding_explained"}]
         told = reference.say(command, at, own[0] if own else None)
         assert told == said, f"{command} at {at}: the engine says {said}, the naive rules {told}"
         shown, expected = test_formats.state_of(hall.auction), reference.state()

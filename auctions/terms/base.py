@@ -13,7 +13,7 @@ MAX_SPAN_S = 86_400
 MAX_STAGE_S = 366 * 86_400
 MAX_ANSWER_S = 30 * 86_400
 MAX_VERSION_CHARS = 128
-LATEST_RULES = 2
+LATEST_RULES = 3
 """The version of the rules that new auctions run under. An auction keeps its own for ever, and so does its log."""
 
 

@@ -44,7 +44,7 @@ def draw_terms(rng):
         below_reserve_answer_s=rng.choice((None, 1, 600)),
         tape_version="tape-1",
         face_value_cents=1_000_000,
-        rules=1 if opening == 7 else LATEST_RULES,
+        rules={7: 1, 1_000: 2}.get(opening, LATEST_RULES),
     )
 
 

@@ -96,7 +96,7 @@ class Format:
 
 
 def common(rng):
-    return COMMON | {"rules": rng.choice((1, LATEST_RULES, LATEST_RULES))}
+    return COMMON | {"rules": rng.choice((1, 2, LATEST_RULES))}
 
 
 def standing(rng, around=1_000):
@@ -356,7 +356,7 @@ def two_stage_command(rng, auction, who, cid, now):
             )
         return PlaceBid(bidder=who, cid=cid, amount_cents=cents, confirmed=confirmed, standing=standing(rng, 1_200))
     if auction.ascent is not None and what < 0.65 and auction.bids:
-        return VoidBid(seq=rng.choice([bid.seq for bid in auction.bids]), reason="because")
+        return rng.choice((VoidBid, RefuseBid))(seq=rng.choice([bid.seq for bid in auction.bids]), reason="because")
     if stage in {Stage.BINDING, Stage.FINAL} and what < 0.95:
         cents = rng.choice((cents, 1_201, 1_600, 1_700))
         reason = rng.choice(("", " ", "worse than it looked"))

@@ -97,6 +97,29 @@ def test_a_struck_bid_lets_the_others_meet_again():
     assert hall.stands == ("ada", 4_000, 4_000)
 
 
+def test_whom_the_seller_refused_in_the_open_may_not_bid_there_again():
+    hall = ascending()
+    hall.ceiling("ada", 8_000)
+    hall.bind("bob", 9_000)
+    kinds(hall.refuse(hall.auction.leader_bid_seq, hall.clock))
+    assert hall.stands == ("ada", 1_000, 1_000)
+    for again in (hall.bid("bob", 5_000), hall.bind("bob", 5_000), hall.ceiling("bob", 5_000)):
+        assert reason(again) is Reason.NOT_ELIGIBLE
+    assert verify(log_of(hall), hall.auction.head).holds
+
+
+def test_a_refused_indication_keeps_nobody_from_the_binding_part():
+    hall = sale(**ENGLISH)
+    hall.indicate("ada", 4_000)
+    kinds(hall.refuse(hall.auction.seq, hall.clock))
+    hall.indicate("ada", 4_000)
+    hall.close()
+    kinds(hall.choose("ada"))
+    hall.close()
+    assert hall.auction.refused == frozenset()
+    assert kinds(hall.bid("ada", 4_500))[-2:] == ["bid_accepted", "reserve_met"]
+
+
 def test_an_open_bid_far_below_the_own_indication_needs_a_reason_once():
     hall = ascending()
     for low in (hall.bid("ada", 3_599), hall.ceiling("ada", 3_599), hall.bind("ada", 3_599, "  ")):

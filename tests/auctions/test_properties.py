@@ -40,17 +40,50 @@ def test_the_price_never_falls_except_by_a_struck_bid(rng):
 
 
 def test_striking_out_a_bid_never_raises_the_price():
+    """Under the rules up to the second it could, in a few of 8,000 drawn auctions: seeds 3473 and 4864 are two."""
     struck = 0
-    for seed in range(1_000):
+    for seed in range(5_000):
 
-        def watch(hall, before, command, at, answer):
+        def watch(hall, before, command, at, answer, *, seed=seed):
             nonlocal struck
-            if isinstance(command, RefuseBid | VoidBid) and isinstance(answer, Accepted):
-                assert (hall.auction.price_cents or 0) <= before.price_cents
+            if _struck_out(command, answer) and before.terms.rules >= 3:
+                assert (hall.auction.price_cents or 0) <= before.price_cents, seed
                 struck += hall.auction.price_cents != before.price_cents
 
         drawn_hall(random.Random(seed), 30, watch)
-    assert struck > 100
+    assert struck > 500
+
+
+def test_no_ceiling_is_alive_above_the_price_that_a_strike_gives_back():
+    """Whoever leads by a strike had been beaten, so all know how far it would go; and whom the seller refused is gone."""
+    given_back = refused = 0
+    for seed in range(2_000):
+
+        def watch(hall, before, command, at, answer, *, seed=seed):
+            nonlocal given_back, refused
+            after = hall.auction
+            if not _struck_out(command, answer) or before.terms.rules < 3:
+                return
+            if after.leader not in {None, before.leader}:
+                assert after.leader_ceiling_cents == after.price_cents, seed
+                given_back += 1
+            if isinstance(command, RefuseBid):
+                assert after.leader not in after.refused, seed
+                assert all(_is_shut_out(after, bidder, at) for bidder in after.refused), seed
+                refused += 1
+
+        drawn_hall(random.Random(seed), 30, watch)
+    assert min(given_back, refused) > 200
+
+
+def _struck_out(command, answer):
+    return isinstance(command, RefuseBid | VoidBid) and isinstance(answer, Accepted)
+
+
+def _is_shut_out(auction, bidder, at):
+    bid = PlaceBid(bidder=bidder, cid="again", amount_cents=auction.min_next_cents)
+    answer = decide(auction, bid, at)
+    return isinstance(answer, Refused) and answer.reason in {Reason.NOT_ELIGIBLE, Reason.PAUSED}
 
 
 @given(randoms)

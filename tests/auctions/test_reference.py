@@ -46,7 +46,7 @@ def tell(reference, command, at, seq, *, is_stale):
         case BuyNow():
             reference.buy(command.bidder, at, limit=command.standing.limit_cents, barred=command.standing.refusal)
         case RefuseBid() | VoidBid():
-            reference.strike(command.seq, at)
+            reference.strike(command.seq, at, by_seller=isinstance(command, RefuseBid))
         case Open():
             reference.open(at)
         case Pause():

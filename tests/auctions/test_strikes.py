@@ -1,8 +1,11 @@
-"""Bids that the seller refuses or the operator voids: as if they had never been made."""
+"""Bids that the seller refuses or the operator voids: as if they had never been made, but for what they have shown."""
 
 import pytest
 
-from auctions.messages import Pause, Reason
+from auctions.engine import replay
+from auctions.messages import Pause, Reason, Standing
+from auctions.terms import LATEST_RULES
+from auctions.views import Audience, Role, snapshot
 from tests.auctions.samples import CLOSES_AT, US, Hall, kinds, reason, terms
 
 
@@ -18,7 +21,7 @@ def test_striking_out_the_leaders_bid_gives_the_lead_back(strike, kind):
     hall.ceiling("cy", 5_000)
     assert hall.stands == ("cy", 3_100, 5_000)
     assert kinds(getattr(hall, strike)(last_bid(hall))) == [kind]
-    assert hall.stands == ("ada", 2_100, 3_000)
+    assert hall.stands == ("ada", 2_100, 2_100)
 
 
 def test_striking_out_the_second_bid_lowers_the_price_of_the_leader():
@@ -129,10 +132,136 @@ def test_striking_out_does_not_move_the_close():
     assert hall.auction.closes_at == CLOSES_AT
 
 
-def test_a_refused_bidder_may_bid_again_unless_its_standing_says_otherwise():
+def test_the_bidder_of_a_voided_bid_may_bid_again_unless_its_standing_says_otherwise():
     hall = Hall()
     hall.bid("ada", 1_500)
-    hall.refuse(last_bid(hall))
+    hall.void(last_bid(hall))
     hall.bid("ada", 1_500)
     assert hall.stands == ("ada", 1_500, 1_500)
     assert hall.auction.paddles == {"ada": 1}
+
+
+def test_a_refused_bidder_may_say_nothing_more_in_this_auction():
+    hall = Hall(terms(buy_now_cents=50_000))
+    hall.ceiling("ada", 3_000)
+    hall.refuse(last_bid(hall))
+    uncleared = Standing(refusal=Reason.NOT_CLEARED)
+    for again in (
+        hall.bid("ada", 9_000),
+        hall.ceiling("ada", 9_000, standing=uncleared),
+        hall.lower("ada"),
+        hall.buy("ada"),
+    ):
+        assert reason(again) is Reason.NOT_ELIGIBLE
+    assert replay(hall.log).refused == {"ada"}
+
+
+def test_all_bids_of_a_refused_bidder_fall():
+    hall = Hall()
+    hall.bid("eve", 1_500)
+    first = last_bid(hall)
+    hall.ceiling("ada", 4_000)
+    hall.ceiling("eve", 3_000)
+    hall.bid("eve", 9_000)
+    hall.refuse(last_bid(hall))
+    assert hall.stands == ("ada", 1_000, 1_000)
+    assert reason(hall.refuse(first)) is Reason.NO_SUCH_BID
+    assert reason(hall.void(first)) is Reason.NO_SUCH_BID
+
+
+def test_a_ceiling_that_a_struck_bid_has_shown_is_spent():
+    """A shill overbids, all see how far ada goes, the seller refuses the shill, and a second one drives ada up to there."""
+    hall = Hall()
+    hall.ceiling("ada", 9_000)
+    hall.ceiling("shill", 50_000)
+    assert hall.auction.price_cents == 9_500
+    hall.refuse(last_bid(hall))
+    assert hall.stands == ("ada", 1_000, 1_000)
+    assert snapshot(hall.auction, Audience(Role.BIDDER, "ada"))["your_ceiling_cents"] == 1_000
+    hall.bid("friend", 8_900)
+    assert hall.stands == ("friend", 8_900, 8_900)
+
+
+def test_a_ceiling_that_a_struck_bid_beat_from_above_is_spent_too():
+    hall = Hall()
+    hall.ceiling("shill", 50_000)
+    hall.ceiling("ada", 9_000)
+    assert hall.auction.price_cents == 9_500
+    hall.refuse(3)
+    assert hall.stands == ("ada", 1_000, 1_000)
+
+
+def test_a_spent_ceiling_stays_spent_whatever_is_struck_out_later():
+    hall = Hall()
+    hall.ceiling("ada", 9_000)
+    for shill in ("s1", "s2", "s3"):
+        hall.ceiling(shill, 50_000)
+        hall.refuse(last_bid(hall))
+        assert hall.stands == ("ada", 1_000, 1_000)
+    hall.bid("bob", 1_100)
+    hall.void(last_bid(hall))
+    assert hall.stands == ("ada", 1_000, 1_000)
+    assert replay(hall.log) == hall.auction
+
+
+def test_who_leads_again_may_set_a_new_ceiling_and_keeps_it():
+    hall = Hall()
+    hall.ceiling("ada", 9_000)
+    hall.ceiling("shill", 50_000)
+    hall.refuse(last_bid(hall))
+    hall.ceiling("ada", 4_000)
+    hall.bid("bob", 2_000)
+    hall.refuse(last_bid(hall))
+    assert hall.stands == ("ada", 1_000, 4_000)
+
+
+def test_refusing_a_losing_bid_leaves_the_leader_its_ceiling():
+    """The seller learns no more of it than by letting the bid stand, and gets less."""
+    hall = Hall()
+    hall.ceiling("ada", 9_000)
+    hall.bid("shill", 5_000)
+    assert hall.stands == ("ada", 5_500, 9_000)
+    hall.refuse(last_bid(hall))
+    assert hall.stands == ("ada", 1_000, 9_000)
+
+
+def test_what_honest_rivals_bid_holds_when_a_bid_between_them_is_struck_out():
+    hall = Hall()
+    hall.ceiling("ada", 4_000)
+    hall.ceiling("bob", 3_000)
+    hall.ceiling("shill", 50_000)
+    hall.refuse(last_bid(hall))
+    assert hall.stands == ("ada", 3_100, 3_100)
+    hall.ceiling("bob", 3_500)
+    assert hall.stands == ("bob", 3_200, 3_500)
+
+
+def a_raise_that_had_only_fended_off(rules):
+    """bob raises a ceiling that had been met, in silence; without the bid it was raised from the raise comes as an overbid."""
+    hall = Hall(terms(rules=rules))
+    hall.bid("bob", 1_000)
+    hall.ceiling("bob", 3_000)
+    middle = last_bid(hall)
+    hall.ceiling("ada", 3_000)
+    hall.ceiling("bob", 3_500)
+    assert hall.stands == ("bob", 3_000, 3_500)
+    hall.void(middle)
+    return hall
+
+
+def test_a_strike_raises_no_price_although_a_raise_in_silence_meets_what_it_had_not_met():
+    assert a_raise_that_had_only_fended_off(LATEST_RULES).stands == ("bob", 3_000, 3_500)
+
+
+def test_under_the_second_rules_a_strike_could_raise_the_price():
+    assert a_raise_that_had_only_fended_off(2).stands == ("bob", 3_100, 3_500)
+
+
+def test_under_the_second_rules_a_strike_was_forgotten():
+    hall = Hall(terms(rules=2))
+    hall.ceiling("ada", 9_000)
+    hall.ceiling("shill", 50_000)
+    hall.refuse(last_bid(hall))
+    assert hall.stands == ("ada", 1_000, 9_000)
+    kinds(hall.bid("shill", 8_900))
+    assert hall.stands == ("ada", 9_000, 9_000)

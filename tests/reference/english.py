@@ -25,6 +25,7 @@ class English:
         self.why = None
         self.bought = None
         self.answer_until = None
+        self.unwanted = set()  # whom the seller refused, where that is remembered
 
     def step(self, price):
         found = None
@@ -41,6 +42,11 @@ class English:
         gone = {entry["id"] for entry in self.said if entry["struck"]}
         for entry in self.said:
             who, cents = entry["who"], entry["cents"]
+            if entry["what"] == "strike":
+                if who == leader:
+                    price = min(price, entry["price"])
+                    ceiling = max(price, min(ceiling, cents))
+                continue
             if entry["what"] == "lower":
                 if who == leader and cents < ceiling:
                     ceiling = max(price, cents)
@@ -82,10 +88,15 @@ class English:
         if now >= self.closes_at:
             raise No("TOO_LATE")
 
-    def bid(self, name, who, cents, now, *, exact, confirmed, limit, barred):
-        self.must_be_running(now)
+    def must_be_welcome(self, who, barred):
+        if who in self.unwanted:
+            raise No("NOT_ELIGIBLE")
         if barred:
             raise No(barred)
+
+    def bid(self, name, who, cents, now, *, exact, confirmed, limit, barred):
+        self.must_be_running(now)
+        self.must_be_welcome(who, barred)
         leader, price, ceiling, by = self.standing()
         least = self.least()
         floors = [least]
@@ -118,8 +129,7 @@ class English:
 
     def lower(self, who, now, *, barred):
         self.must_be_running(now)
-        if barred:
-            raise No(barred)
+        self.must_be_welcome(who, barred)
         leader, price, ceiling, _ = self.standing()
         if who != leader or ceiling <= price:
             raise No("NO_CEILING")
@@ -127,8 +137,7 @@ class English:
 
     def buy(self, who, now, *, limit, barred):
         self.must_be_running(now)
-        if barred:
-            raise No(barred)
+        self.must_be_welcome(who, barred)
         price, asked = self.standing()[1], self.terms.buy_now_cents
         if asked is None or (price or 0) >= asked:
             raise No("NO_BUY_NOW")
@@ -137,16 +146,44 @@ class English:
         self.bought = (who, asked, asked, None)
         self.phase, self.winner, self.hammer, self.met = "awarded", who, asked, True
 
-    def strike(self, name, now):
+    def strike(self, name, now, *, by_seller):
         if self.phase != "paused":
             self.must_be_running(now)
         gone = {entry["id"] for entry in self.said if entry["struck"]}
         for entry in self.said:
             if entry["id"] == name and name is not None and not gone & {name, entry["raises"]}:
+                before = self.standing()
                 entry["struck"] = True
+                if self.terms.rules > 2:
+                    self.remember(entry["who"], before, by_seller=by_seller)
                 self.met = self.reserve_is_met()
                 return
         raise No("NO_SUCH_BID")
+
+    def remember(self, who, before, *, by_seller):
+        """The price rises by no strike, a beaten ceiling is spent, and who was refused has left with all its bids."""
+        if by_seller:
+            self.unwanted.add(who)
+            for entry in self.said:
+                if entry["who"] == who and entry["id"] is not None:
+                    entry["struck"] = True
+        leader, price, ceiling, _ = self.standing()
+        if leader is None:
+            return
+        price = min(price, before[1])
+        if leader != before[0]:
+            ceiling = price
+        self.said.append(
+            {
+                "what": "strike",
+                "id": None,
+                "who": leader,
+                "cents": ceiling,
+                "price": price,
+                "raises": None,
+                "struck": False,
+            }
+        )
 
     def open(self, now):
         if self.phase not in {"open", "paused"}:

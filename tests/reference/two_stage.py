@@ -50,11 +50,23 @@ class TwoStage(Running):
         if pile.pop(command.bidder, None) is None:
             raise No("NO_SUCH_BID")
 
+    def hear(self, command, now):
+        self.must_be_running(now)
+        if self.hall and command.bidder in self.hall.unwanted:
+            raise No("NOT_ELIGIBLE")
+        super().hear(command, now)
+
+    def on_refuse_bid(self, command, now, _):
+        self.strike(command, now, by_seller=True)
+
     def on_void_bid(self, command, now, _):
+        self.strike(command, now, by_seller=False)
+
+    def strike(self, command, now, *, by_seller):
         if self.phase != "paused":
             self.must_be_running(now)
         if self.hall:
-            self.in_the_hall(lambda hall: hall.strike(command.seq, now))
+            self.in_the_hall(lambda hall: hall.strike(command.seq, now, by_seller=by_seller))
             return
         pile = {"binding": self.bids, "final": self.bids, "due diligence": {}}.get(self.part, self.said)
         for who, one in list(pile.items()):
@@ -62,8 +74,6 @@ class TwoStage(Running):
                 del pile[who]
                 return
         raise No("NO_SUCH_BID")
-
-    on_refuse_bid = on_void_bid
 
     def on_shortlist(self, command, now, _):
         self.must_be_running(now)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from auctions.messages import CancelCeiling, PlaceBid, SetCeiling
+from auctions.messages import CancelCeiling, PlaceBid, RefuseBid, SetCeiling
 from market.bidding.lane import BidOrder, Lane
 from market.kit.actor import SYSTEM
 from market.kit.errors import Forbidden, NotFound
@@ -19,22 +19,26 @@ from tests.settlement.test_guards import forge
 async def defaulted(bank, *bids):
     """(settlement in sign_default, runner-up): the runner-up bid these amounts before another bought at once.
 
-    A bid may also be a function that makes another command of the bidder's name and the command's.
+    A bid may also be a function that makes another command of the bidder's name and the command's, or a pair of somebody
+    else and what that one says.
     """
     context = bank.context
     winner, runner_up = [await factories.buyer(context, bank.officers) for _ in range(2)]
     pool_id = await factories.keyed_pool(context, bank.seller)
     terms = {"opening_cents": 10_000_00, "buy_now_cents": 90_000_00}
     auction = await factories.published_auction(context, bank.seller, pool_id=pool_id, terms=terms)
-    for party in (winner, runner_up):
+    others = [said[0] for said in bids if isinstance(said, tuple) and said[0] is not bank.seller]
+    for party in (winner, runner_up, *others):
         await factories.deposit_for(context, party, auction)
     lane = Lane(context)
     await lane.start()
     try:
-        for number, said in enumerate(bids):
-            names = {"bidder": str(runner_up.org_id), "cid": str(number)}
-            command = said(**names) if callable(said) else PlaceBid(**names, amount_cents=said, confirmed=True)
-            answer = await lane.submit(BidOrder(runner_up.actor, auction.auction_id, command, context.clock.now()))
+        for number, bid in enumerate(bids):
+            party, said = bid if isinstance(bid, tuple) else (runner_up, bid)
+            names = {"bidder": str(party.org_id), "cid": str(number)}
+            command = PlaceBid(**names, amount_cents=said, confirmed=True) if isinstance(said, int) else said
+            command = command(**names) if callable(command) else command
+            answer = await lane.submit(BidOrder(party.actor, auction.auction_id, command, context.clock.now()))
             assert answer.status == "accepted", answer
     finally:
         await lane.stop()
@@ -128,10 +132,25 @@ async def test_only_the_seller_of_a_defaulted_sale_with_another_bidder_offers_it
         assert "own bid" in await forge(context, bank.seller.actor, row, **values | wrong)
 
 
-async def test_a_ceiling_that_its_owner_lowered_is_offered_as_it_stands(bank):
-    def ceiling(cents):
-        return lambda **names: SetCeiling(**names, ceiling_cents=cents, confirmed=True)
+def ceiling(cents):
+    return lambda **names: SetCeiling(**names, ceiling_cents=cents, confirmed=True)
 
+
+async def test_whom_the_seller_refused_is_offered_nothing(bank):
+    refusal = (bank.seller, RefuseBid(seq=5, reason="not a buyer I sell to"))
+    settlement, _ = await defaulted(bank, 20_000_00, 30_000_00, refusal)
+    with pytest.raises(NoRunnerUp):
+        await offer(bank.context, bank.seller, settlement)
+
+
+async def test_a_ceiling_that_a_refused_bid_has_spent_is_not_offered_again(bank):
+    shill, refusal = bank.buyers[0], (bank.seller, RefuseBid(seq=5, reason="not a buyer I sell to"))
+    settlement, runner_up = await defaulted(bank, ceiling(50_000_00), (shill, ceiling(60_000_00)), refusal)
+    made = await offer(bank.context, bank.seller, settlement)
+    assert (made.org_id, made.amount_cents) == (runner_up.org_id, 10_000_00)
+
+
+async def test_a_ceiling_that_its_owner_lowered_is_offered_as_it_stands(bank):
     lowered, runner_up = await defaulted(bank, ceiling(50_000_00), CancelCeiling)
     made = await offer(bank.context, bank.seller, lowered)
     assert (made.org_id, made.amount_cents) == (runner_up.org_id, 10_000_00)
