@@ -3,7 +3,7 @@
 from migrations.guard import run
 
 revision = "0031"
-down_revision = "0030_awards"
+down_revision = "0033"
 branch_labels = None
 depends_on = None
 
@@ -16,7 +16,6 @@ def downgrade() -> None:
     raise RuntimeError("the history only goes forward; restore a backup instead")
 
 
-_DEFINER = "LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp"
 # A bid that seller or platform struck out; a raised ceiling falls with the bid that it amends, and from the third rules on
 # everything of a bidder one of whose open bids the seller refused.
 _STANDS = """NOT EXISTS (
@@ -44,23 +43,48 @@ _WINNERS = f"""CREATE OR REPLACE VIEW award_without_a_bid AS
                 ELSE b.amount_cents >= w.hammer_cents END
             AND {_STANDS})"""
 
-# The highest bid of another bidder as it stands: what its owner lowered is what it lowered it to, and of whom a strike made
-# the leader its ceiling is what the strike left of it.
-_RUNNER_UP = f"""CREATE OR REPLACE FUNCTION runner_up(a_auction_id uuid, a_but_org_id uuid)
-    RETURNS TABLE (org_id uuid, amount_cents bigint) {_DEFINER} AS $$
+# As before, but a ceiling is also what a strike made of it, and nothing stands of whom the seller refused while the price rose.
+_RUNNER_UP = """CREATE OR REPLACE FUNCTION runner_up(a_auction_id uuid, a_but_org_id uuid)
+    RETURNS TABLE (org_id uuid, amount_cents bigint)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     BEGIN
         IF NOT app_is_platform() AND NOT EXISTS (
             SELECT FROM auction a WHERE a.auction_id = a_auction_id AND a.org_id = app_org_id() AND a.phase = 'awarded') THEN
             RETURN;
         END IF;
-        RETURN QUERY SELECT b.org_id, least(b.amount_cents, (
-                SELECT min(c.amount_cents) FROM bid c WHERE c.auction_id = b.auction_id AND c.org_id = b.org_id
-                    AND c.kind = 'proxy_cancel' AND c.seq > b.seq), (
-                SELECT min((x.body::jsonb ->> 'leader_ceiling_cents')::bigint) FROM auction_event x
-                    WHERE x.auction_id = b.auction_id AND x.seq > b.seq AND x.body::jsonb ->> 'leader' = b.org_id::text
-                        AND x.kind IN ('bid_voided', 'bid_refused_by_seller'))) AS stands_at
-            FROM bid b
-            WHERE b.auction_id = a_auction_id AND b.org_id <> a_but_org_id AND b.amount_cents IS NOT NULL
-                AND b.kind IN ('manual', 'proxy', 'sealed') AND {_STANDS}
-            ORDER BY stands_at DESC, b.seq LIMIT 1;
+        RETURN QUERY WITH said AS MATERIALIZED (
+            SELECT e.seq, e.kind, e.body::jsonb AS body FROM auction_event e
+            WHERE e.auction_id = a_auction_id AND e.kind IN (
+                'bid_accepted', 'ceiling_lowered', 'step_armed', 'step_disarmed', 'step_accepted', 'offer_placed',
+                'offer_withdrawn', 'bids_opened', 'bid_voided', 'bid_refused_by_seller')
+        ), struck AS (
+            SELECT (body ->> 'bid_seq')::bigint AS seq FROM said WHERE kind IN ('bid_voided', 'bid_refused_by_seller')
+        ), refused AS (
+            SELECT x.body ->> 'bidder' AS bidder FROM said x
+                JOIN said y ON y.seq = (x.body ->> 'bid_seq')::bigint AND y.kind = 'bid_accepted'
+            WHERE x.kind = 'bid_refused_by_seller' AND 3 <= (SELECT coalesce((e.body::jsonb #>> '{terms,rules}')::integer, 1)
+                FROM auction_event e WHERE e.auction_id = a_auction_id AND e.seq = 1)
+        ), gone AS (
+            SELECT (body ->> 'bid_seq')::bigint AS seq FROM said WHERE kind IN ('step_disarmed', 'offer_withdrawn')
+            UNION ALL SELECT (body ->> 'replaces')::bigint FROM said
+                WHERE kind IN ('step_armed', 'offer_placed') AND body ->> 'replaces' IS NOT NULL
+        ), stands AS (
+            SELECT s.seq, (s.body ->> 'amends')::bigint AS amends, least((s.body ->> 'amount_cents')::bigint, (
+                SELECT min((c.body ->> 'leader_ceiling_cents')::bigint) FROM said c WHERE c.kind = 'ceiling_lowered'
+                    AND c.seq > s.seq AND c.body ->> 'bidder' = s.body ->> 'bidder'), (
+                SELECT min((x.body ->> 'leader_ceiling_cents')::bigint) FROM said x WHERE x.kind IN ('bid_voided', 'bid_refused_by_seller')
+                    AND x.seq > s.seq AND x.body ->> 'leader' = s.body ->> 'bidder')) AS cents
+            FROM said s WHERE s.kind = 'bid_accepted'
+            UNION ALL SELECT s.seq, NULL, coalesce(s.body ->> 'price_cents', s.body ->> 'amount_cents')::bigint
+            FROM said s WHERE s.kind IN ('step_armed', 'step_accepted', 'offer_placed')
+                AND NOT EXISTS (SELECT FROM gone g WHERE g.seq = s.seq)
+            UNION ALL SELECT (one ->> 'bid_seq')::bigint, NULL, (one ->> 'amount_cents')::bigint
+            FROM said s, jsonb_array_elements(s.body -> 'opened') AS one
+            WHERE s.kind = 'bids_opened' AND one ->> 'flaw' IS NULL AND one ->> 'amount_cents' IS NOT NULL
+        )
+        SELECT b.org_id, s.cents FROM stands s JOIN bid b ON b.auction_id = a_auction_id AND b.seq = s.seq
+        WHERE b.org_id <> a_but_org_id AND NOT EXISTS (SELECT FROM struck x WHERE x.seq IN (s.seq, s.amends))
+            AND NOT EXISTS (SELECT FROM refused r WHERE r.bidder = b.org_id::text)
+            AND NOT EXISTS (SELECT FROM settlement t WHERE t.auction_id = a_auction_id AND t.buyer_org_id = b.org_id)
+        ORDER BY s.cents DESC, s.seq LIMIT 1;
     END $$"""
