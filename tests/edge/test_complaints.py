@@ -7,6 +7,7 @@ import pytest
 from msgspec import Struct
 
 from market.edge.complaints import explained, missing_part, values_at
+from tests import factories
 
 
 @pytest.mark.parametrize(
@@ -64,3 +65,24 @@ def test_a_number_of_the_wrong_kind_is_told_what_would_do() -> None:
     field, detail = explained("Expected `int`, got `str`", "amount_cents")
     assert field == "amount_cents"
     assert "whole number" in detail
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "headers", "field"),
+    [
+        ("GET", "/v1/settlements/0192f000-0000-7000-8000-000000000000/title?row=0", {}, "row"),
+        ("GET", "/v1/settlements/0192f000-0000-7000-8000-000000000000/title?row=first", {}, "row"),
+        ("GET", "/v1/settlements/0192f000-0000-7000-8000-000000000000/title", {}, "row"),
+        ("GET", "/v1/payouts?state=gone", {}, "state"),
+        ("GET", "/v1/payouts?limit=many", {}, "limit"),
+        ("POST", "/v1/withdrawals", {"Idempotency-Key": "x" * 65}, "Idempotency-Key"),
+    ],
+)
+async def test_what_is_wrong_in_a_query_or_a_header_is_named_as_the_caller_named_it(
+    client, context, method, address, headers, field
+):
+    party = await factories.register_member(context)
+    await client.post("/v1/session", json=party.credentials)
+    body = {"json": {"currency": "USD", "amount_cents": 1}} if method == "POST" else {}
+    answer = await client.request(method, address, headers=headers, **body)
+    assert (answer.status_code, answer.json().get("field")) == (422, field), answer.text
