@@ -1,5 +1,7 @@
 """What the worker does for many, it does for each alone: a row that fails holds up no other, and is done once it can be."""
 
+from datetime import timedelta
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -82,6 +84,31 @@ async def test_a_sale_that_cannot_be_funded_holds_up_no_other(bank, poison, monk
     assert await state_of(context, sales[0]) is State.FUNDED
     assert not await jobs.apply_funds(context)
     assert await books_hold(context)
+
+
+async def test_all_orders_without_an_answer_are_doubted_at_once_however_many_they_are(bank, monkeypatch):
+    """Read in pages of 20, so that three are needed; orders sent at the same instant are in none twice and missing in none."""
+    context, party = bank.context, await factories.buyer(bank.context, bank.officers)
+    await bank.pay_in(party, 100)
+    await factories.name_bank_account(context, party)
+    now, ids = context.clock.now(), []
+    for number in range(51):
+        async with context.db.begin(party.actor) as tx:
+            ordered = await service.withdraw(tx, party.actor, "USD", 1, f"{number}", now=now)
+        async with context.db.begin(bank.cashier.actor) as tx:
+            sent_at = now + timedelta(seconds=number // 30)
+            await service.send_payout(tx, bank.cashier.actor, ordered.payout_id, now=sent_at)
+        ids.append(ordered.payout_id)
+    monkeypatch.setattr(bank_store, "_BATCH", 20)
+    late = bank.later(days=9)
+    async with late.db.begin(SYSTEM) as tx:
+        due = await service.unanswered_payouts(tx, now=late.clock.now())
+        assert await service.unanswered_payouts(tx, now=now + timedelta(days=2)) == []
+    assert sorted(set(due) & set(ids)) == sorted(ids)
+    assert len(due) == len(set(due))
+    assert await jobs.doubt_payouts(late)
+    async with context.db.begin(SYSTEM) as tx:
+        assert {(await bank_store.find_payout(tx, each)).state for each in ids} == {PayoutState.UNKNOWN}
 
 
 async def test_an_order_that_cannot_be_doubted_holds_up_no_other(bank, poison, monkeypatch):

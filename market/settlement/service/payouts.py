@@ -1,7 +1,7 @@
 """Money leaves: ordered with a release or by its owner, sent by an operator, confirmed by the bank's statement alone."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -198,7 +198,8 @@ async def take_back(tx: AsyncSession, actor: Actor, payout: Payout, entry: BankE
 
 async def unanswered_payouts(tx: AsyncSession, *, now: datetime) -> list[UUID]:
     """Payouts whose order the bank has not answered in three business days, the longest first; nothing moves yet."""
-    return [payout.payout_id for payout in await store.sent_payouts(tx) if _is_unanswered(payout, now)]
+    long_ago = now - timedelta(days=PAYOUT_BUSINESS_DAYS - 1)  # so many business days take longer than that
+    return [payout.payout_id async for payout in store.sent_payouts(tx, long_ago) if _is_unanswered(payout, now)]
 
 
 async def doubt_payout(tx: AsyncSession, payout_id: UUID, *, now: datetime) -> bool:

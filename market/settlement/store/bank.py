@@ -1,11 +1,11 @@
 """All SQL of bank accounts, statements and payouts."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import exists, func, select, text, update
+from sqlalchemy import exists, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -23,6 +23,7 @@ from market.settlement.rules import PayoutState
 _IS_OPEN = ~exists().where(
     SuspenseDecisionRow.entry_id == BankEntryRow.entry_id, SuspenseDecisionRow.outcome == "confirmed"
 )
+_BATCH = 1000
 _IMPORT_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('debtmarket bank statements'))")
 
 
@@ -265,15 +266,20 @@ async def settlements_of_payouts(tx: AsyncSession, references: Collection[str]) 
     return [settlement_id for settlement_id in found if settlement_id is not None]
 
 
-async def sent_payouts(tx: AsyncSession) -> list[Payout]:
-    """Payouts that await the bank's answer, the longest first, 50 at most."""
-    found = await tx.scalars(
+async def sent_payouts(tx: AsyncSession, before: datetime) -> AsyncIterator[Payout]:
+    """All payouts sent before an instant that await the bank's answer, the longest first; read by pages, nothing is locked."""
+    place = tuple_(PayoutRow.sent_at, PayoutRow.payout_id)
+    query = (
         select(PayoutRow)
-        .where(PayoutRow.state == PayoutState.SENT.value)
+        .where(PayoutRow.state == PayoutState.SENT.value, PayoutRow.sent_at < before)
         .order_by(PayoutRow.sent_at, PayoutRow.payout_id)
-        .limit(50)
+        .limit(_BATCH)
     )
-    return [_payout(row) for row in found]
+    page = (await tx.scalars(query)).all()
+    while page:
+        for row in page:
+            yield _payout(row)
+        page = (await tx.scalars(query.where(place > (page[-1].sent_at, page[-1].payout_id)))).all()
 
 
 async def move_payout(
