@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from masking import forms
+from masking import codes, forms
 from masking.fields import FIELDS, Field, FieldClass, Kind
-from masking.forms import share
 from masking.guessing import CODES, DOUBT, GUESS, LIKELY, Guess, births, by_values, is_day
 from masking.people import FIRM, LENDER, is_full_name, is_known_name
+from masking.shares import share
 
 FEW = 5
 """Fewer cells than this contradict no header."""
@@ -59,7 +59,7 @@ def _no_amount(cells: Sequence[str]) -> Guess | None:
         return _other_kind(cells)
     if len(cells) >= FEW and share(cells, lambda cell: len(cell) == 8 and forms.is_date(cell)) >= 0.95:
         return _other_kind(cells)
-    if _filed_under(cells) or forms.led_by_zeros(cells) or _evenly_spread(cells):
+    if _filed_under(cells) or codes.led_by_zeros(cells) or _evenly_spread(cells):
         return CODES, GUESS, "the values are numbers that something is filed under", "I"
     return None
 
@@ -90,7 +90,7 @@ def _category_header_holds(entry: Field, cells: Sequence[str]) -> bool:
         return False
     if share(cells, is_known_name) >= 0.6 or share(cells, is_full_name) >= 0.3:
         return False
-    return len(set(cells)) < 0.95 * len(cells) or not (forms.looks_like_codes(cells) or share(cells, _is_long) >= 0.5)
+    return len(set(cells)) < 0.95 * len(cells) or not (codes.looks_like_codes(cells) or share(cells, _is_long) >= 0.5)
 
 
 def _names_alone(cells: Sequence[str]) -> bool:

@@ -13,13 +13,14 @@ from masking import forms, npl
 from masking.columns import one
 from masking.contradicting import FEW, contradicted
 from masking.fields import FACE_FIELDS, FIELDS, FORBIDDEN_HEADERS, Kind, reduce
-from masking.forms import is_card_number, share
+from masking.forms import is_card_number
 from masking.guessing import CODES, DOUBT, GUESS, LIKELY, SURE, UNKNOWN, Guess, by_values
 from masking.headers import by_header
 from masking.limits import IntakeError, TapeInfo
 from masking.nationals import national_scheme
 from masking.people import is_full_name
 from masking.policy import Mapping, Stage, default_policy
+from masking.shares import share
 from masking.values import minor_units, one_date
 
 CARD_SHARE = 0.05
@@ -242,8 +243,12 @@ _PARTNER = re.compile(
 )
 
 
+def _is_word(cell: str) -> bool:
+    return len(cell) <= 40 and " " not in cell
+
+
 def _is_code(cell: str) -> bool:
-    return len(cell) <= 40 and " " not in cell and any(map(str.isdigit, cell))
+    return any(map(str.isdigit, cell)) or not (cell.istitle() or cell.islower() or cell.isupper())
 
 
 def _by_hint(column: str, cells: list[str]) -> Guess | None:
@@ -251,7 +256,7 @@ def _by_hint(column: str, cells: list[str]) -> Guess | None:
     words = re.sub(r"\W+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", column)).lower()
     filed = len(cells) >= FEW and bool(_ID_WORD.search(words)) and len(set(cells)) >= 0.9 * len(cells)
     measured = share(cells, forms.has_decimals) >= 0.5 or share(cells, forms.is_date) >= 0.5
-    if filed and not measured and share(cells, _is_code) >= LIKELY:
+    if filed and not measured and share(cells, _is_word) >= SURE and share(cells, _is_code) >= GUESS:
         return CODES, GUESS, "a header of numbers, and values that are nearly all different", "I"
     if _PARTNER.search(words) and share(cells, is_full_name) < 0.3 and not forms.strong_form(cells):
         return None, 0.0, "a header of business partners: dropped until mapped", "A"
@@ -267,16 +272,34 @@ def _clean(finding: Finding, cells: list[str]) -> Finding:
     if finding.cls != "A" or not cells:
         return finding
     entry = FIELDS[finding.field] if finding.field else None
-    if (entry and entry.kind is Kind.AMOUNT) or (not entry and share(_drawn(cells), forms.is_amount) >= LIKELY):
+    if (entry and entry.kind is Kind.AMOUNT) or (not entry and share(_drawn(cells), _is_sum) >= LIKELY):
         strays = _strays_among_amounts(cells)
     elif (entry and entry.kind is Kind.DATE) or (not entry and share(_drawn(cells), forms.is_date) >= LIKELY):
         strays = sum(forms.stray(cell) for cell in set(cells) if not _LIKE_DAY.match(cell))
     else:
-        strays = sum(count for cell, count in Counter(cells).items() if count < SHARED_BY and forms.stray(cell))
+        strays = _strays_among_words(finding, Counter(cells))
     if not strays:
         return finding
     why = f"{finding.why}; {strays} of {len(cells)} cells looked at hold a number, name or address of somebody: clean the column"
     return Finding(finding.column, None, DOUBT, why, "I")
+
+
+def _is_sum(cell: str) -> bool:
+    return forms.is_amount(cell) or forms.is_fraction(cell)
+
+
+def _strays_among_words(finding: Finding, cells: Counter[str]) -> int:
+    """Cells that few share and that quote an identifier; in a category, those too that look like a name and share no word with it."""
+    rare = [cell for cell, count in cells.items() if count < SHARED_BY]
+    common = [cell for cell, count in cells.items() if count >= SHARED_BY]
+    told = {word for cell in common for word in re.findall(r"[^\W\d_]+", cell.casefold())}
+    crowded = finding.field != "original_creditor" and sum(cells[cell] for cell in common) >= 0.9 * cells.total()
+    return sum(
+        cells[cell]
+        for cell in rare
+        if forms.stray(cell)
+        or (crowded and forms.could_be_name(cell) and told.isdisjoint(re.findall(r"[^\W\d_]+", cell.casefold())))
+    )
 
 
 def _strays_among_amounts(cells: list[str]) -> int:
@@ -287,7 +310,7 @@ def _strays_among_amounts(cells: list[str]) -> int:
     for cell in set(cells):
         if forms.is_amount(cell):
             found += cell.isdigit() and len(cell) >= 9 and (pointed or len(cell) >= usual + 3)
-        else:
+        elif not forms.is_fraction(cell):
             found += forms.stray(cell)
     return found
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from masking import forms
+from masking import codes, forms
 from masking.fields import FIELDS
-from masking.forms import share
 from masking.people import is_known_name
+from masking.scripts import lettered
+from masking.shares import share
 
 CODES = "identity_document"
 """What a column of codes is called until the seller says whose they are: it is dropped at every stage."""
@@ -27,6 +28,7 @@ def is_day(cell: str) -> bool:
 def by_values(cells: Sequence[str]) -> Guess:
     if not cells:
         return None, 0.0, "unknown header and no values: dropped until mapped", UNKNOWN
+    cells = [lettered(cell) for cell in cells]
     if name := forms.strong_form(cells):
         return name, LIKELY, "form and check digits of the values", FIELDS[name].cls.value
     if len(set(cells)) > 1 and share(cells, STATES.__contains__) >= SURE:
@@ -42,18 +44,20 @@ def _by_figures(cells: Sequence[str]) -> Guess | None:
         if births(forms.years_of(cells)):
             return "date_of_birth", GUESS, "days as those of births", "Q"
         return None, 0.0, "days, but of what: dropped until mapped", "A"
-    if share(cells, forms.has_decimals) >= LIKELY:
+    if forms.are_months(cells):
+        return None, 0.0, "months, but of what: dropped until mapped", "A"
+    if share(cells, forms.is_fraction) >= LIKELY:
         return None, 0.0, "amounts, but of what: dropped until mapped", "A"
     return None
 
 
 def _by_words(cells: Sequence[str]) -> Guess:
     """Codes and names, and what is neither."""
-    if forms.looks_like_running_numbers(cells):
+    if codes.looks_like_running_numbers(cells):
         return CODES, GUESS, "running numbers", "I"
-    if forms.looks_like_postal_codes(cells):
+    if codes.looks_like_postal_codes(cells):
         return "postal_code", GUESS, "form of postal codes", "Q"
-    if forms.looks_like_codes(cells):
+    if codes.looks_like_codes(cells):
         return CODES, GUESS, "codes that are nearly all different", "I"
     if forms.looks_like_names(cells):
         return "debtor_name", GUESS, "words as names have", "I"

@@ -3,11 +3,15 @@
 Compiled by hand from general knowledge, Latin letters without accents; a name that is missing costs nothing but certainty.
 """
 
+# ruff: noqa: RUF001  # letters of Greek and Cyrillic are meant
+
 import re
 import unicodedata
 from functools import lru_cache
 
 from anyascii import anyascii
+
+from masking.scripts import lettered
 
 _GIVEN = """
 james mary robert patricia john jennifer michael linda david elizabeth william barbara richard susan joseph jessica thomas karen
@@ -125,16 +129,37 @@ ionescu popa shevchenko kovalenko yilmaz kaya demir celik sahin khan hussain sin
 wang li zhang liu chen yang huang zhao wu zhou xu sun ma zhu tanaka sato suzuki takahashi watanabe ito yamamoto nakamura
 park choi jung kang cho tran le pham hoang vu okafor okeke adeyemi mensah owusu dlamini nkosi mwangi
 """
+FAMILY_ENDING = re.compile(
+    r"\w{2,}(?:ovic|evic|enko|chuk|shvili|opoulos|opoulou|idis|akis|oglu|escu|eanu|sdottir|sson|czyk|owski|owska|ewski|ewska|inski|inska|"
+    r"ovsky|ovska|ikova|adze|yevich|ovich|ovna|evna|ainen|onen|aitis|auskas|iene|zade|zadeh|pour|yan|ian|gaard|strom|qvist|ovych|uk|ova)"
+)
+"""What family names of many languages end with, in plain letters."""
+
 GIVEN = frozenset(_GIVEN.split())
 FAMILY = frozenset(_FAMILY.split())
 NAMES = GIVEN | FAMILY
 
 FIRM = re.compile(
     r"\b(?:inc|llc|l\.l\.c|ltd|limited|corp|corporation|company|co\.|plc|llp|pty|gmbh|ag|kg|ug|ohg|gbr|mbh|e\.?k|sarl|s\.a\.r\.l|sas|sa|"
-    r"s\.a|spa|s\.p\.a|srl|s\.r\.l|sl|s\.l|sp\. ?z ?o\. ?o|s\.c|bv|b\.v|nv|oy|oyj|ab|aps|a/s|s\.r\.o|kft|d\.o\.o|ood|lda|ltda|& sons?|"
+    r"s\.a|spa|s\.p\.a|srl|s\.r\.l|sl|s\.l|sp\. ?z ?o\. ?o|s\.c|bv|b\.v|nv|oy|oyj|ab|aps|a/s|s\.r\.o|kft|d\.o\.o|ood|lda|ltda|(?:&|and) sons?|"
     r"enterprises?|holdings?|trading|industries|logistics|solutions|partners|associates|group|realty|restaurant|construction)\b\.?",
     re.IGNORECASE,
 )
+FIRM_ABROAD = re.compile(
+    lettered(
+        r"\b(?:(?-i:PT|UD|CV|PD|AS|ASA|HB|KB|Ky|Bt|SIA|UAB|OÜ|SC|SE|VOF|DA|ANS|ENK|SAC|SAS|SLU|EI|AB|ME|MMC|ASC|QSC|OOO|OAO|ZAO|ИП|АО|ПАО|ПП|АД|АЕ|ΑΕ|ΟΕ|ΕΕ)"
+        r"|a\.?s|a\.? ?ş|tbk|perum|persero|zrt|nyrt|rt|spol|v\.?o\.?s|k\.?s|kgaa|e\.? ?v|e\.? ?g|stiftung|& co|y asociados|e hijos|"
+        r"[ei] figli|e filhos|fils|hermanos|fratelli|irmãos|associados|asociados|brothers|bros|sons|s\.?n\.?c|s\.?a\.?s|s\.?c\.?s|eurl|sci|scop|"
+        r"eireli|s/a|de c\.?v|d\.? ?d|j\.? ?d\.? ?o\.? ?o|d\.? ?n\.? ?o|k\.? ?d|s\.? ?p|obrt|vennootschap|agency|services|consulting|şti|"
+        r"ооо|оао|зао|тов|тзов|фоп|дооел|доо|еоод|оод|επε|ՍՊԸ|ՓԲԸ|ԲԲԸ|công ty|tnhh|tập đoàn|doanh nghiệp|hợp tác xã|"
+        r"شركة|شرکت|مؤسسة|گروه|בע[\"״]מ|लिमिटेड|कंपनी|कम्पनी|লিমিটেড)(?!\w)"
+        r"|株式会社|有限会社|合同会社|合資会社|合名会社|株式會社|\((?:株|有|주|유|합)\)|주식회사|유한회사|합자회사|합명회사|公司|集团|集團|"
+        r"บริษัท|จำกัด|บมจ|บจก|ห้างหุ้นส่วน|შპს"
+    ),
+    re.IGNORECASE,
+)
+"""What firms call themselves beyond the languages of `FIRM`, without marks; looked for in whole columns only."""
+
 LENDER = re.compile(
     r"\b(?:bank\w*|banca|banco|banque|sparkasse|volksbank|credit\w*|kredit\w*|financ\w*|lending|lender|capital|funding|mortgage|leasing|"
     r"union|fcu|natl|national|trust|savings|card|visa|mastercard|amex|telecom|wireless|energy|utilit\w*|hospital|medical|"
@@ -153,10 +178,22 @@ def plain(text: str) -> str:
     return anyascii(stripped).lower()
 
 
+def is_firm(cell: str) -> bool:
+    """Whether a cell says that it is a firm."""
+    return bool(FIRM.search(cell) or FIRM_ABROAD.search(lettered(cell)))
+
+
 def is_known_name(cell: str) -> bool:
     """Whether one of up to five words is a common name."""
     words = re.findall(r"[a-z]+(?:-[a-z]+)?", plain(cell))
     return 0 < len(words) <= 5 and any(word in NAMES or word.split("-")[0] in GIVEN for word in words)
+
+
+def could_be_somebody(cell: str) -> bool:
+    """Whether one of up to five words is a common name or ends as family names do; for whole columns, as `Canadian` ends so too."""
+    return is_known_name(cell) or (
+        len(cell.split()) <= 5 and any(map(FAMILY_ENDING.fullmatch, re.findall(r"[a-z]+", plain(cell))))
+    )
 
 
 def is_full_name(cell: str) -> bool:
