@@ -60,6 +60,22 @@ def _are_filed_under(cells: Sequence[str]) -> bool:
     return False
 
 
+def look_like_histories(cells: Sequence[str]) -> bool:
+    """A letter or digit for every month, as `CCC123CC`: few different letters, whose places differ from cell to cell."""
+    lengths, letters = {len(cell) for cell in cells}, {char for cell in cells for char in cell if char.isalpha()}
+    if (
+        len(lengths) > 1
+        or max(lengths, default=0) < 6
+        or not 1 <= len(letters) <= 6
+        or not all(map(str.isalnum, cells))
+    ):
+        return False
+    return (
+        len({re.sub(r"[^\W\d_]", "A", re.sub(r"\d", "9", cell)) for cell in cells}) > 0.2 * len(cells)
+        and len(cells) >= 5
+    )
+
+
 def _are_sums(cells: Sequence[str]) -> bool:
     """Whole sums of money: of several sizes, and twice as often begun by 1 or 2 as numbers drawn by lot (Benford's law)."""
     return len({len(cell) for cell in cells}) > 1 and share(cells, lambda cell: cell[0] in "12") >= 0.4

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from masking import forms, npl
+from masking import codes, forms, npl
 from masking.columns import one
 from masking.contradicting import FEW, contradicted
 from masking.fields import FACE_FIELDS, FIELDS, FORBIDDEN_HEADERS, Kind, reduce
@@ -269,7 +269,7 @@ def _finding(column: str, guess: Guess) -> Finding:
 
 def _clean(finding: Finding, cells: list[str]) -> Finding:
     """The finding, unless a column that would be kept holds identifiers of somebody here and there."""
-    if finding.cls != "A" or not cells:
+    if finding.cls != "A" or not cells or codes.look_like_histories(cells):
         return finding
     entry = FIELDS[finding.field] if finding.field else None
     if (entry and entry.kind is Kind.AMOUNT) or (not entry and share(_drawn(cells), _is_sum) >= LIKELY):

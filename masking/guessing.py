@@ -29,6 +29,8 @@ def by_values(cells: Sequence[str]) -> Guess:
     if not cells:
         return None, 0.0, "unknown header and no values: dropped until mapped", UNKNOWN
     cells = [lettered(cell) for cell in cells]
+    if codes.look_like_histories(cells):
+        return None, 0.0, "a sign for every month, but of what: dropped until mapped", "A"
     if name := forms.strong_form(cells):
         return name, LIKELY, "form and check digits of the values", FIELDS[name].cls.value
     if len(set(cells)) > 1 and share(cells, STATES.__contains__) >= SURE:

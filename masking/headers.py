@@ -16,7 +16,7 @@ PREFIXES = frozenset(
 BESIDE = frozenset({"current", "debt", "debtor", "off", "original"})
 """Concepts that may stand in a header beside those that a rule needs."""
 
-SUFFIXES = frozenset("usd eur gbp code text value field".split())
+SUFFIXES = frozenset("usd eur gbp code text value field nm nbr cd tx txt".split())
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 

@@ -215,13 +215,16 @@ def _batches(
 
 def _from_rows(columns: tuple[str, ...], rows: list[list[object]], numbers: list[int]) -> pa.Table:
     cells = [pa.array(workbook.as_texts(column), pa.string()) for column in zip(*rows, strict=True)]
-    if any(UNWANTED[text_parts(column)[2]].any() for column in cells):
-        marked = [pc.match_substring_regex(column, r"[\x00\x1f]") for column in cells]
-        raise IntakeError(
-            "control_character",
-            row=min(numbers[pc.index(each, True).as_py()] for each in marked if pc.any(each).as_py()),
-        )
-    return pa.table([*cells, pa.array(numbers, pa.int64())], names=[*columns, ROW])
+    return _table(columns, cells, pa.array(numbers, pa.int64()))
+
+
+def _table(columns: tuple[str, ...], cells: list[pa.Array], numbers: pa.Array) -> pa.Table:
+    """A chunk of text cells; raises IntakeError("control_character") for what would part cells where none ends."""
+    suspect = [column for column in cells if UNWANTED[text_parts(column)[2]].any()]
+    marked = [pc.index(pc.match_substring_regex(column, r"[\x00\x1f]"), True).as_py() for column in suspect]
+    if places := [place for place in marked if place >= 0]:
+        raise IntakeError("control_character", row=numbers[min(places)].as_py())
+    return pa.table([*cells, numbers], names=[*columns, ROW])
 
 
 # --- Parquet
@@ -250,8 +253,10 @@ def _read_parquet(file: BinaryIO, info: TapeInfo, chunk_rows: int) -> Iterator[p
     try:
         for batch in pa.parquet.ParquetFile(file).iter_batches(batch_size=chunk_rows):
             cells = [column.cast(pa.string()).fill_null("") for column in batch.columns]
+            for column in cells:
+                column.validate(full=True)  # the format says that texts are UTF-8, a file need not
             numbers = pa.array(np.arange(first, first + batch.num_rows))
             first += batch.num_rows
-            yield pa.table([*cells, numbers], names=[*info.columns, ROW])
+            yield _table(info.columns, cells, numbers)
     except (pa.ArrowException, OSError):
         raise IntakeError("malformed") from None

@@ -59,7 +59,7 @@ ANALYTIC_WORDS = tuple(
         "type typ= typo tipo rodzaj categ kateg segment rating score status stat= count cnt= class klasse klasa risk grade tier group since tenure "
         "consent optin opt= valid verified avail indicator ind= flag flg= source channel frequency term= rate= ratio percent pct number_of bal "
         "amt amount saldo solde zadluz balance encours betrag kwota importe importo montant limit paid payment pmt interest fee currency ccy "
-        "age= months days years bucket stage language lang= product prod= portfolio creditor glaubiger wierzyciel creancier acreedor lender bank= "
+        "age= months days years bucket stage language lang= product prod= portfolio creditor cred= glaubiger wierzyciel creancier acreedor lender bank= "
         "open close closed charge chg= writeoff default delinq due= past= ltv dti apr= purpose collateral quality role count state= country "
         "exposure sector industry cedent cedant size= legal= relationship deceased opened utilization utilisation -type -status -code plan= pool= tranche agency region dealer vendor file= franchise brand merchant store= retailer program facility hospital fac= servicer branch bankname industr -amount -balance -date -saldo -betrag"
     ).split()
@@ -80,7 +80,7 @@ invoice | invoice, inv=, rechnung, rg=, rgbetrag, rgdatum, rgdat, re=, facture, 
 interest | ods=, -zinsen, ranta, rantebel, faiz, juros, urok, dobanda, korko, interest, int=, zins, interet, interes, odsetk, rente=, juros
 principal | principal, prin, kapital, capital, upb=, hauptforderung, hauptsumme, capitale
 fees | -kosten, -gebuhr, fee, fees, gebuhr, frais, comision, gastos, oplat, spese, cost, costs, charges=, nebenkosten
-creditor | bankname, iss=, alacakli, borgenar, langivare, kredietverstrekker, credor, veritel, velkoja, kreditor, banka, lending, lender, creditor, glaubiger, altglaubiger, forderungsinhaber, creancier, acreedor, wierzyciel, creditore, lender, preteur, cedant, prestamista, cedente, cedent, originator, issuer, grantor, kreditgeber, bank=, banca=, banco=, entidad, schuldeiser
+creditor | bankname, cred=, iss=, alacakli, borgenar, langivare, kredietverstrekker, credor, veritel, velkoja, kreditor, banka, lending, lender, creditor, glaubiger, altglaubiger, forderungsinhaber, creancier, acreedor, wierzyciel, creditore, lender, preteur, cedant, prestamista, cedente, cedent, originator, issuer, grantor, kreditgeber, bank=, banca=, banco=, entidad, schuldeiser
 type | soort, typ=, turu, modalidade, druh, tyyppi, laji, type, typ=, art=, tipo, rodzaj, kateg, categ, nature, natura, clase, class, kind, segment, produktart, subtype, kreditart, forderungsart
 product | product, prod=, produkt, produit, producto, prodotto
 debt | krediet, lening, lan=, lantyp, fordran, divida, kredi=, borc, uver, datorii, laina, debt, loan, credit=, account, acct, asset, forderung, forderungsart, kredit, kreditart, dette, creance, pret, deuda, prestamo, dlug, kredyt, wierzytel, debito, credito, portfolio, portf

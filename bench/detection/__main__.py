@@ -12,8 +12,9 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bench.detection import locales, real, world
-from bench.detection.sealed import SEALED
+from bench.detection import invented, real, world
+from bench.detection.locales import OPEN
+from bench.detection.opened import OPENED
 from bench.detection.tapes import Label, Tape, half_of
 from masking import detect
 
@@ -34,10 +35,12 @@ def line(what: str, hits: int, count: int) -> str:
 
 
 def tapes_of(half: str) -> list[Tape]:
-    """Every tape of one half. What was once sealed and has been looked at since belongs to the open half."""
-    if half == "dev":
-        return [*half_of("dev"), *half_of("sealed"), *world.tapes_of("dev", locales.OPEN), *real.tapes_of("dev")]
-    return [*world.tapes_of("sealed", SEALED, each=8), *real.tapes_of("sealed")]
+    """Every tape of one half. What was once sealed and has been measured since belongs to the open half."""
+    read = [*invented.tapes_of(half), *real.tapes_of(half)]
+    if half == "sealed":
+        return read
+    generated = [*half_of("dev"), *half_of("sealed"), *world.tapes_of("dev", OPEN)]
+    return [*generated, *world.tapes_of("sealed", OPENED, each=8), *read]
 
 
 @dataclass(frozen=True)

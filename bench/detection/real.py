@@ -10,9 +10,15 @@ HERE = Path(__file__).parent / "real"
 SBA = Path(__file__).parents[2] / "tests" / "data" / "sba_chargeoffs_ca.csv"
 SBA_LABELS = dict(zip("LoanNr_ChkDgt Name City State Zip Bank BankState NAICS ApprovalDate DisbursementDate DisbursementGross Term NoEmp ChgOffDate ChgOffPrinGr GrAppv SBA_Appv".split(), "IIQQQAAAAAAAAAAAA", strict=True))  # fmt: skip
 FILES = {
-    "dev": ("febrl_1", "opennpl_loan", "opennpl_propertycollateral", "opennpl_forbearance", "ofac_individuals", "ofac_aliases"),
-    "sealed": ("febrl_3", "opennpl_counterparty", "opennpl_nonpropertycollateral", "opennpl_enforcement", "opennpl_externalcollection", "ofac_entities", "ofac_addresses", "un_individuals"),
+    "dev": (
+        "febrl_1", "febrl_3", "opennpl_loan", "opennpl_propertycollateral", "opennpl_forbearance", "opennpl_counterparty",
+        "opennpl_nonpropertycollateral", "opennpl_enforcement", "opennpl_externalcollection", "ofac_individuals", "ofac_aliases",
+        "ofac_entities", "ofac_addresses", "un_individuals",
+    ),
+    "sealed": ("febrl_2", "opennpl_historicalrepayment", "cons_names", "cons_aliases", "cons_addresses", "un_entities"),
 }  # fmt: skip
+"""Of the open half, the second febrl file, four of openNPL, two of OFAC and the persons of the United Nations were sealed once."""
+
 MEANINGLESS = "opennpl_"
 """Tables whose text cells are random letters: without headers nobody could tell them."""
 

@@ -300,6 +300,24 @@ def test_parquet_is_read_as_text():
     assert cells == {"Acct No": ["01", ""], "Bal": ["1.5", "2"], "N": ["1", "2"], ROW: [2, 3]}
 
 
+def test_a_control_character_in_parquet_is_refused_by_row():
+    """Cells are joined by the byte 1F where a tape is committed to: with one inside, two rows could pass for each other."""
+    for mark in ("\0", "\x1f"):
+        out = io.BytesIO()
+        pa.parquet.write_table(pa.table({"Acct No": ["01", "02", f"0{mark}3"], "Note": ["", "", ""]}), out)
+        with pytest.raises(IntakeError) as caught:
+            read(out.getvalue())
+        assert (caught.value.code, caught.value.row) == ("control_character", 4)
+
+
+def test_parquet_with_texts_that_are_no_utf_8_is_refused():
+    out = io.BytesIO()
+    cells = pa.array([b"caf\x80e"]).view(pa.string())
+    pa.parquet.write_table(pa.table({"Acct No": cells}), out)
+    with pytest.raises(IntakeError, match="cannot be read"):
+        read(out.getvalue())
+
+
 def test_parquet_with_lists_is_refused():
     out = io.BytesIO()
     pa.parquet.write_table(pa.table({"a": [[1]]}), out)

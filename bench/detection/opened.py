@@ -1,4 +1,4 @@
-"""Countries of the sealed half: written when detection was finished, and used for the final figure alone."""
+"""Countries of the first sealed half: open since the second was sealed, and still the same tapes."""
 
 import random
 
@@ -39,7 +39,7 @@ def curp(rng: random.Random) -> str:
     return head + str(-total % 10)
 
 
-SEALED: dict[str, Locale] = {
+OPENED: dict[str, Locale] = {
     "cz": Locale(
         "Jiří Jana Tomáš Lucie Pavel Veronika Martin Kateřina Ondřej Barbora Lukáš Michaela Zdeněk Šárka Radek Iveta Miloš Dagmar Libor Renáta".split(),
         "Novák,Svobodová,Dvořák,Černá,Procházka,Kučerová,Veselý,Horáková,Němec,Pospíšil,Havlíček,Šimková,Beneš,Urban,Zeman,Vlček".split(
