@@ -2,6 +2,7 @@
 
 import asyncio
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -18,9 +19,11 @@ from market.settlement.rules import (
     TransferConflict,
     TwoPeople,
     WrongState,
+    reference,
 )
 from market.settlement.service.bankfiles import NothingToPay
 from market.settlement.store import bank as bank_store
+from market.settlement.store import ledger
 from tests import factories
 from tests.settlement.books import balance, books_hold
 from tests.settlement.test_guards import forge, paid
@@ -190,11 +193,44 @@ async def test_who_imported_an_organisations_money_does_not_send_its_withdrawal_
     assert await books_hold(context)
 
 
-async def test_a_withdrawal_of_an_organisation_that_was_never_cleared_needs_another_person_whoever_sends_it(bank):
+async def order_by_hand(context, party, cents):
+    """What `withdraw` writes, without its questions."""
+    payout_id, now = context.chance.new_id(), context.clock.now()
+    async with context.db.begin(party.actor) as tx:
+        account = await bank_store.newest_bank_account(tx, party.org_id)
+        payout = bank_store.Payout(
+            payout_id=payout_id, settlement_id=None, org_id=party.org_id, bank_account_id=account.bank_account_id,
+            reference=reference("PAYOUT", payout_id), amount_cents=cents, currency="USD", state=PayoutState.ORDERED,
+            ordered_at=now, sent_at=None, confirmed_at=None, confirmed_entry_id=None,
+        )  # fmt: skip
+        pending = moves.withdrawal_pending(payout_id, org_id=party.org_id, currency="USD", amount_cents=cents)
+        await ledger.apply(tx, pending)
+        await bank_store.add_payout(tx, payout)
+    return payout
+
+
+async def test_an_organisation_that_was_never_cleared_orders_no_withdrawal_and_is_told_why(bank, doors):  # noqa: F811
     context, stranger = bank.context, await factories.register_member(bank.context)
     await bank.pay_in(stranger, 9_00)
     await factories.name_bank_account(context, stranger)
-    payout = await withdraw(context, stranger, 9_00)
+    door, body = await doors.as_(stranger), {"currency": "USD", "amount_cents": 9_00}
+    answer = await door.post("/v1/withdrawals", json=body, headers={"Idempotency-Key": "1"})
+    told = problem(answer, 403, "not-cleared")
+    assert "never cleared it for anything; open a case at POST /v1/cases" in told["detail"]
+    with pytest.raises(DBAPIError, match="never cleared orders no withdrawal"):
+        await order_by_hand(context, stranger, 9_00)
+    assert await balance(context, moves.cash(stranger.org_id)) == (9_00, 9_00)
+
+
+async def test_what_such_an_organisation_ordered_before_needs_another_person_whoever_sends_it(bank):
+    context, stranger = bank.context, await factories.register_member(bank.context)
+    await bank.pay_in(stranger, 9_00)
+    await factories.name_bank_account(context, stranger)
+    owner = await asyncpg.connect(bank.urls.migrator)
+    await owner.execute("ALTER TABLE payout DISABLE TRIGGER withdrawal_of_cleared")
+    payout = await order_by_hand(context, stranger, 9_00)
+    await owner.execute("ALTER TABLE payout ENABLE TRIGGER withdrawal_of_cleared")
+    await owner.close()
     for who in (bank.operator, bank.cashier):
         with pytest.raises(TwoPeople, match="never cleared"):
             await send(bank, who, payout)

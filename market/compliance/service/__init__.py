@@ -18,6 +18,7 @@ from market.compliance.service.clearances import (
     end_clearance,
     list_clearances,
     require_clearance,
+    require_ever_cleared,
 )
 from market.compliance.service.exporting import export_case
 from market.compliance.service.keeping import retention_report
@@ -76,6 +77,7 @@ __all__ = [
     "read_pack",
     "request_information",
     "require_clearance",
+    "require_ever_cleared",
     "retention_report",
     "review_again",
     "send_back",

@@ -80,6 +80,14 @@ async def current_clearance(
     return min((found for found in alive if found.valid_from <= now), key=lacks, default=None)
 
 
+async def require_ever_cleared(tx: AsyncSession, org_id: UUID, what: str) -> None:
+    """Raises `NotCleared` for an organisation that compliance has never cleared for anything; `what` is what it may not do."""
+    if not await store.had_clearance(tx, org_id):
+        raise rules.NotCleared(
+            f"your organisation may not {what}: compliance has never cleared it for anything; open a case at POST /v1/cases"
+        )
+
+
 async def require_clearance(
     tx: AsyncSession,
     org_id: UUID,

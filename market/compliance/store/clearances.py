@@ -81,13 +81,12 @@ async def live_clearances(tx: AsyncSession, org_id: UUID, capability: Capability
     return [_clearance(row, end) for row, end in (await tx.execute(ordered))]
 
 
-async def had_clearance(tx: AsyncSession, org_id: UUID, capability: Capability) -> bool:
-    found = await tx.scalar(
-        select(func.count())
-        .select_from(ClearanceRow)
-        .where(ClearanceRow.org_id == org_id, ClearanceRow.capability == capability.value)
-    )
-    return bool(found)
+async def had_clearance(tx: AsyncSession, org_id: UUID, capability: Capability | None = None) -> bool:
+    """Whether it ever was cleared, for a capability or for any."""
+    query = select(func.count()).select_from(ClearanceRow).where(ClearanceRow.org_id == org_id)
+    if capability is not None:
+        query = query.where(ClearanceRow.capability == capability.value)
+    return bool(await tx.scalar(query))
 
 
 async def ending_before(tx: AsyncSession, now: datetime, until: datetime, limit: int) -> list[Clearance]:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from market.compliance import service as compliance
 from market.journal import service as journal
 from market.kit.actor import SYSTEM, Actor, Role
 from market.kit.errors import Malformed, NotFound
@@ -81,8 +82,8 @@ async def withdraw(
 ) -> Payout:
     """An organisation has free cash paid out to its bank account. The same key again answers the same.
 
-    Raises `Malformed` for a key or an amount that is none, `NoBankAccount`, `InsufficientFunds` with what is free. Locks
-    the cash account.
+    Raises `Malformed` for a key or an amount that is none, `NotCleared` for who never was, `NoBankAccount`,
+    `InsufficientFunds` with what is free. Locks the cash account.
     """
     require(actor, role=Role.MEMBER, scope=WRITE)
     require_person(actor)
@@ -96,6 +97,7 @@ async def withdraw(
         if (before.currency, before.amount_cents) != (currency, amount_cents):
             raise TransferConflict("this key was used for another withdrawal")
         return before
+    await compliance.require_ever_cleared(tx, actor.org_id, "withdraw money")
     account = await usable_bank_account(tx, actor.org_id, now)
     await _require_free(tx, actor.org_id, currency, amount_cents)
     payout = Payout(
