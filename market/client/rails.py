@@ -123,6 +123,31 @@ class SealedDocuments(Struct, frozen=True):
     items: tuple[SealedDocument, ...]
 
 
+class NoticePart(Struct, frozen=True):
+    amount_cents: int
+    texts: str
+    name: str
+
+
+class Notice(Struct, frozen=True):
+    """What a camt.054 told of a batch booking; `outcome` is None while its file awaits a second person."""
+
+    file_sha256: str
+    bank_account: str
+    entry_ref: str
+    currency: str
+    direction: str
+    amount_cents: int
+    parts: tuple[NoticePart, ...]
+    imported_by: UUID
+    imported_at: datetime
+    outcome: str | None = None
+
+
+class NoticeList(Struct, frozen=True):
+    items: tuple[Notice, ...]
+
+
 class ReportLine(Struct, frozen=True):
     on: date | None
     what: str
@@ -171,6 +196,18 @@ class RailsClient(Caller):
     async def reject_match(self, proposal_id: UUID) -> Match:
         """The entry waits on."""
         return await self._call("POST", f"/v1/matches/{proposal_id}/rejection", Match)
+
+    async def bank_notices(self) -> NoticeList:
+        """Notices that await a second person."""
+        return await self._call("GET", "/v1/bank-notices", NoticeList)
+
+    async def confirm_bank_notices(self, file_sha256: str) -> Notice:
+        """As officer or operator who did not import the file, after a fresh proof: it is the bank's."""
+        return await self._call("POST", f"/v1/bank-notices/{file_sha256}/confirmation", Notice)
+
+    async def reject_bank_notices(self, file_sha256: str) -> Notice:
+        """Its batches are booked as the statement has them."""
+        return await self._call("POST", f"/v1/bank-notices/{file_sha256}/rejection", Notice)
 
     async def propose_sweep(self, source: str, *, currency: str, amount_cents: int, org_id: UUID, reason: str) -> Sweep:
         """As operator, ask for `commission` or `tax` to be paid to an organisation's bank account; another person confirms."""

@@ -140,6 +140,10 @@ class StatementUnreadable(Malformed):
     slug, title = "statement-unreadable", "The bank statement cannot be used"
 
 
+class NoticeUndecided(Conflict):
+    slug, title = "notice-undecided", "A notice of a batch awaits a second person"
+
+
 class StatementOutOfOrder(Conflict):
     slug, title = "statement-out-of-order", "The bank statement does not follow the last one"
 

@@ -18,9 +18,12 @@ from market.kit.pages import PageRequest
 from market.parties import service as parties
 from market.parties.rules import KeyOrder
 from market.settlement import jobs as settlement_jobs
+from market.settlement import service as settlements
+from market.settlement.statement import read_file
 from tests import factories
 from tests.factories import CHEAP, Party
 from tests.settlement import flowing
+from tests.settlement.test_rails_in import notice
 
 NOBODY = "nobody"
 PEOPLE = ("stranger", "buyer", "seller", "operator", "officer")
@@ -71,6 +74,9 @@ async def open_market(context: Context) -> MarketDay:
     sale = await factories.settlement_in(context, "signing", sold)
     flow = await flowing.active(context, seller, buyer)
     await settlement_jobs.seal_flows(context)
+    told = read_file(notice(300, 700))
+    async with context.db.begin(spare.actor) as tx:
+        await settlements.keep_notices(tx, spare.actor, told, "a" * 64, now=context.clock.now())
     async with context.db.begin(SYSTEM) as tx:
         cases = await compliance.list_cases(tx, officers[0].actor, PageRequest(200))
         own = next(case for case in cases.items if case.org_id == seller.org_id)
@@ -85,7 +91,7 @@ async def open_market(context: Context) -> MarketDay:
         "user_id": spare.user_id, "key_id": UUID(key[3:35]), "case_id": own.case_id, "evidence_id": paper.evidence_id,
         "clearance_id": seller.clearances[Capability.LIST.value], "portfolio_id": pool.portfolio_id,
         "pool_id": pool.pool_id, "auction_id": auction.auction_id, "settlement_id": sale.settlement_id,
-        "kind": "agreement", "org_id": seller.org_id, "flow_id": flow.flow_id,
+        "kind": "agreement", "org_id": seller.org_id, "flow_id": flow.flow_id, "file_sha256": "a" * 64,
     }  # fmt: skip
     day.ids = {name: str(value) for name, value in ids.items()}
     return day

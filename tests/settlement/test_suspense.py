@@ -12,13 +12,14 @@ from market.kit.actor import SYSTEM
 from market.kit.errors import Forbidden, Malformed, NotFound
 from market.kit.pages import PageRequest
 from market.settlement import moves, service
-from market.settlement.rules import InsufficientFunds, TransferConflict, TwoPeople, reference
+from market.settlement.rules import InsufficientFunds, NoticeUndecided, TransferConflict, TwoPeople, reference
 from market.settlement.service.suspense import EntryMatched, ProposalDecided
-from market.settlement.statement import read_file
+from market.settlement.statement import digest, read_file
 from market.settlement.store import bank as bank_store
 from market.settlement.store import ledger
 from tests import factories
 from tests.settlement.books import apply, balance, books_hold, member, move, organisation
+from tests.settlement.test_guards import forge
 from tests.settlement.test_http import doors, problem  # noqa: F401 - a fixture
 from tests.settlement.test_putbacks import in_window
 from tests.settlement.test_rails_in import notice
@@ -189,11 +190,59 @@ async def test_a_notice_names_the_payers_of_a_batch_that_the_statement_books_as_
     for new_count in (1, 0):
         answer = await operator.post("/v1/bank-statements", content=told, headers={"Content-Type": "application/xml"})
         assert (answer.status_code, answer.json()) == (201, {"statements": [], "notice_count": new_count})
+    # One person's word about whose the parts are moves nothing: the statement waits for a second one.
+    with pytest.raises(NoticeUndecided):
+        await factories.import_wires(bank.context, bank.operator, Wire(1000, "", ref=ref))
+    officer, shown = await doors.as_(bank.officers[0]), (await operator.get("/v1/bank-notices")).json()["items"]
+    (mine,) = [each for each in shown if each["entry_ref"] == ref]
+    assert [each["amount_cents"] for each in mine["parts"]] == [300, 700]
+    assert pay_with in mine["parts"][0]["texts"]
+    door = f"/v1/bank-notices/{mine['file_sha256']}"
+    problem(await operator.post(f"{door}/confirmation"), 403, "two-people")
+    problem(await (await doors.as_(party)).post(f"{door}/confirmation"), 403, "forbidden")
+    problem(await officer.post(f"/v1/bank-notices/{'0' * 64}/confirmation"), 404, "not-found")
+    assert (await officer.post(f"{door}/confirmation")).json() == mine | {"outcome": "confirmed"}
+    problem(await officer.post(f"{door}/rejection"), 409, "proposal-decided")
+    assert ref not in {each["entry_ref"] for each in (await officer.get("/v1/bank-notices")).json()["items"]}
     imported = await factories.import_wires(bank.context, bank.operator, Wire(1000, "", ref=ref))
     assert (imported.matched_count, imported.suspense) == (2, [])
     assert await cash(bank, party.org_id) == 1000
     other = await factories.import_wires(bank.context, bank.operator, Wire(999, "", ref=f"{ref}-OTHER"))
     assert len(other.suspense) == 1
+
+
+async def test_a_batch_whose_notice_was_rejected_is_booked_as_the_statement_has_it(bank, doors):  # noqa: F811
+    operator, ref = await doors.as_(bank.operator), f"BATCH-{uuid4().hex[:8]}"
+    content = notice(300, 700, ref=ref)
+    await operator.post("/v1/bank-statements", content=content, headers={"Content-Type": "application/xml"})
+    rejected = await operator.post(f"/v1/bank-notices/{digest(content)}/rejection")
+    assert (rejected.status_code, rejected.json()["outcome"]) == (200, "rejected")
+    imported = await factories.import_wires(bank.context, bank.operator, Wire(1000, "", ref=ref))
+    assert [entry.amount_cents for entry in imported.suspense] == [1000]
+
+
+async def test_the_database_lets_no_one_person_say_whose_a_part_of_a_batch_is(bank):
+    context, ref, sha = bank.context, f"BATCH-{uuid4().hex[:8]}", uuid4().hex * 2
+    told = read_file(notice(300, 700, ref=ref))
+    async with context.db.begin(bank.operator.actor) as tx:
+        await service.keep_notices(tx, bank.operator.actor, told, sha, now=context.clock.now())
+    part = """INSERT INTO bank_entry (entry_id, statement_id, bank_account, entry_ref, direction, amount_cents, currency,
+            remittance, outcome, told_by)
+        SELECT gen_random_uuid(), (SELECT statement_id FROM bank_statement WHERE currency = n.currency LIMIT 1),
+            n.bank_account, p ->> 'entry_ref', n.direction, (p ->> 'amount_cents')::bigint + :more, n.currency, p ->> 'texts',
+            'suspense', n.file_sha256 FROM bank_notice n, jsonb_array_elements(n.parts) p WHERE n.file_sha256 = :sha"""
+    decided = "INSERT INTO bank_notice_decision VALUES (:sha, 'confirmed', :by, clock_timestamp())"
+    assert "no two people" in await forge(context, bank.operator.actor, part, sha=sha, more=0)
+    by = {"sha": sha, "by": bank.operator.actor.user_id}
+    assert "who imported notices" in await forge(context, bank.operator.actor, decided, **by)
+    assert "own name" in await forge(context, bank.operator.actor, decided, **by | {"by": bank.cashier.actor.user_id})
+    assert "no notices came" in await forge(context, bank.cashier.actor, decided, sha="1" * 64, by=bank.cashier.user_id)
+    async with context.db.begin(bank.cashier.actor) as tx:
+        await service.confirm_notices(tx, bank.cashier.actor, sha, now=context.clock.now())
+    assert "no two people" in await forge(context, bank.operator.actor, part, sha=sha, more=1)
+    more = "INSERT INTO bank_notice SELECT bank_account, entry_ref || 'x', notice_ref, currency, direction, amount_cents, parts,"
+    more += " file_sha256, :by, imported_at FROM bank_notice WHERE file_sha256 = :sha"
+    assert "were decided" in await forge(context, bank.operator.actor, more, **by)
 
 
 async def test_a_notice_that_does_not_fit_the_booking_is_not_believed(bank, doors):  # noqa: F811
@@ -233,8 +282,11 @@ async def test_who_told_of_a_batch_does_not_send_a_withdrawal_of_it(bank):
         pay_with = await service.keep_reference(tx, party.org_id)
     ref = f"BATCH-{uuid4().hex[:8]}"
     told = read_file(notice(300, 700, ref=ref).replace(reference("DEP", UUID(int=7)).encode(), pay_with.encode()))
+    sha = uuid4().hex * 2
     async with bank.context.db.begin(bank.cashier.actor) as tx:
-        await service.keep_notices(tx, bank.cashier.actor, told, "0" * 64, now=bank.context.clock.now())
+        await service.keep_notices(tx, bank.cashier.actor, told, sha, now=bank.context.clock.now())
+    async with bank.context.db.begin(bank.officers[0].actor) as tx:
+        await service.confirm_notices(tx, bank.officers[0].actor, sha, now=bank.context.clock.now())
     await factories.import_wires(bank.context, bank.operator, Wire(1000, "", ref=ref))
     async with bank.context.db.begin(party.actor) as tx:
         payout = await service.withdraw(tx, party.actor, "USD", 1000, "1", now=bank.context.clock.now())

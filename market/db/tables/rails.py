@@ -167,9 +167,20 @@ class BankNoticeRow(Base):
     direction: Mapped[str]
     amount_cents: Mapped[int]
     parts: Mapped[list[Any]]
-    file_sha256: Mapped[str]
+    file_sha256: Mapped[str] = mapped_column(index=True)
     imported_by: Mapped[UUID] = mapped_column(ForeignKey(_PERSON), index=True)
     imported_at: Mapped[datetime]
+
+
+class BankNoticeDecisionRow(Base):
+    """A second person's word on a file of notices. Append-only."""
+
+    __tablename__ = "bank_notice_decision"
+
+    file_sha256: Mapped[str] = mapped_column(primary_key=True)
+    outcome: Mapped[str]
+    decided_by: Mapped[UUID] = mapped_column(ForeignKey(_PERSON), index=True)
+    at: Mapped[datetime]
 
 
 class ProviderEventRow(Base):

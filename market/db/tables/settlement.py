@@ -96,7 +96,7 @@ class BankAccountRow(Base):
 class BankEntryRow(Base):
     """One booked movement of a statement. An entry in suspense names nobody; it is listed all the same.
 
-    `corrects_entry_id` names the unmatched debit that a credit makes good.
+    `corrects_entry_id` names the unmatched debit that a credit makes good; `told_by` the file of notices that told of this part.
     """
 
     __tablename__ = "bank_entry"
@@ -114,6 +114,7 @@ class BankEntryRow(Base):
     reference: Mapped[str | None]
     org_id: Mapped[UUID | None] = mapped_column(ForeignKey(_ORG), index=True)
     corrects_entry_id: Mapped[UUID | None] = mapped_column(ForeignKey("bank_entry.entry_id"), unique=True)
+    told_by: Mapped[str | None]
 
     __table_args__ = (
         UniqueConstraint("bank_account", "entry_ref"),

@@ -19,7 +19,8 @@ _MAX_REMITTANCE = 500
 class Line:
     """One booked movement. `texts` hold what the payer wrote; `reversal` undoes an earlier movement.
 
-    `name` is who paid, as the payer's bank has it; empty where the format or the bank does not say.
+    `name` is who paid, as the payer's bank has it; empty where the format or the bank does not say. `told_by` is the SHA-256 of
+    the notice that told of this part of a batch; None for what the statement itself says.
     """
 
     entry_ref: str
@@ -29,6 +30,7 @@ class Line:
     texts: str
     reversal: bool
     name: str = ""
+    told_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class _StatementOperation(Operation):
 )
 async def import_statement(request: Request[Any, Any, Any], context: Here, actor: Who) -> schemas.ImportsView:
     """For operators: camt.053, camt.054, MT940 or BAI2, told apart by content. All statements of the file are applied, or
-    none; none is applied twice. The notices of a camt.054 are kept for the statement that books them.
+    none; none is applied twice. The notices of a camt.054 are kept for the statement that books them, until another person confirms.
     """
     service.require_importer(actor)
     content = await request.body()

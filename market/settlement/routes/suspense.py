@@ -69,4 +69,51 @@ async def reject_match(context: Here, actor: Who, proposal_id: FromPath[UUID]) -
         )
 
 
-HANDLERS: list[ControllerRouterHandler] = [propose_match, list_matches, confirm_match, reject_match]
+@get("/v1/bank-notices", tags=MONEY, summary="Notices that await a second person", operation_id="listBankNotices")
+async def list_notices(context: Here, actor: Who) -> schemas.NoticeList:
+    """For the platform's people. A statement that books such a batch is refused until one of them has decided."""
+    async with context.db.begin(actor) as tx:
+        found = await service.list_notices_undecided(tx, actor)
+    return schemas.NoticeList([schemas.NoticeView.from_kept(each) for each in found])
+
+
+@post(
+    "/v1/bank-notices/{file_sha256:str}/confirmation",
+    status_code=200,
+    tags=MONEY,
+    summary="Confirm a file of notices",
+    operation_id="confirmBankNotices",
+    opt=STEP_UP,
+)
+async def confirm_notices(context: Here, actor: Who, file_sha256: FromPath[str]) -> schemas.NoticeView:
+    """By an officer or operator who did not import it: the file is the bank's. One notice of it is answered."""
+    async with context.db.begin(actor) as tx:
+        return schemas.NoticeView.from_kept(
+            await service.confirm_notices(tx, actor, file_sha256, now=context.clock.now())
+        )
+
+
+@post(
+    "/v1/bank-notices/{file_sha256:str}/rejection",
+    status_code=200,
+    tags=MONEY,
+    summary="Reject a file of notices",
+    operation_id="rejectBankNotices",
+)
+async def reject_notices(context: Here, actor: Who, file_sha256: FromPath[str]) -> schemas.NoticeView:
+    """Its batches are booked as the statement has them. Who imported it may reject it as well."""
+    async with context.db.begin(actor) as tx:
+        return schemas.NoticeView.from_kept(
+            await service.reject_notices(tx, actor, file_sha256, now=context.clock.now())
+        )
+
+
+HANDLERS: list[ControllerRouterHandler] = [
+    propose_match,
+    list_matches,
+    confirm_match,
+    reject_match,
+    list_notices,
+    confirm_notices,
+    reject_notices,
+]

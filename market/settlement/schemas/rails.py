@@ -12,6 +12,7 @@ from market.settlement.rules import PayoutState
 from market.settlement.service import FileOrder, Imported
 from market.settlement.store.bank import BankAccount, BankEntry, KeptStatement, Payout
 from market.settlement.store.bankfiles import BankFile
+from market.settlement.store.notices import KeptNotice
 from market.settlement.store.suspense import Proposal
 
 
@@ -126,6 +127,47 @@ class MatchPage(Struct, frozen=True, forbid_unknown_fields=True):
     @classmethod
     def from_page(cls, page: Page[Proposal]) -> Self:
         return cls([MatchView.from_proposal(found) for found in page.items], page.next_cursor)
+
+
+class NoticePart(Struct, frozen=True, forbid_unknown_fields=True):
+    amount_cents: int
+    texts: str
+    name: str
+
+
+class NoticeView(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a camt.054 told of one batch booking. The word of a second person is about its whole file, by `file_sha256`.
+
+    `outcome` is confirmed or rejected; null while it awaits that word.
+    """
+
+    file_sha256: str
+    bank_account: str
+    entry_ref: str
+    notice_ref: str
+    currency: str
+    direction: str
+    amount_cents: int
+    parts: list[NoticePart]
+    imported_by: UUID
+    imported_at: datetime
+    outcome: str | None
+
+    @classmethod
+    def from_kept(cls, found: KeptNotice) -> Self:
+        told = found.notice
+        return cls(
+            found.file_sha256, told.bank_account, told.entry_ref, told.notice_ref, told.currency,
+            "credit" if told.credit else "debit", told.amount_cents,
+            [NoticePart(each.amount_cents, each.texts, each.name) for each in told.parts],
+            found.imported_by, found.imported_at, found.outcome,
+        )  # fmt: skip
+
+
+class NoticeList(Struct, frozen=True, forbid_unknown_fields=True):
+    """The first imported first, 200 at most."""
+
+    items: list[NoticeView]
 
 
 class PayoutView(Struct, frozen=True, forbid_unknown_fields=True):

@@ -80,6 +80,7 @@ from market.settlement.service.media import (
     refuse_media,
     take_media,
 )
+from market.settlement.service.notices import confirm_notices, keep_notices, list_notices_undecided, reject_notices
 from market.settlement.service.payouts import (
     doubt_payout,
     list_payouts,
@@ -134,7 +135,6 @@ from market.settlement.service.statements import (
 )
 from market.settlement.service.suspense import (
     confirm_match,
-    keep_notices,
     list_proposals,
     propose_match,
     reject_match,
@@ -173,6 +173,7 @@ __all__ = [
     "close_due",
     "confirm_match",
     "confirm_notice",
+    "confirm_notices",
     "confirm_sweep",
     "decide_put_back",
     "declare_resale",
@@ -216,6 +217,7 @@ __all__ = [
     "list_flows",
     "list_media",
     "list_notices",
+    "list_notices_undecided",
     "list_payouts",
     "list_proposals",
     "list_put_backs",
@@ -265,6 +267,7 @@ __all__ = [
     "refuse_flow",
     "refuse_media",
     "reject_match",
+    "reject_notices",
     "reject_sweep",
     "remake_bank_file",
     "require_importer",

@@ -22,6 +22,7 @@ from market.parties.rules import require, require_person
 from market.settlement import moves
 from market.settlement.rules import (
     BANK_CHANGE_COOLING,
+    NoticeUndecided,
     Settlement,
     StatementOutOfOrder,
     StatementRepeated,
@@ -34,7 +35,7 @@ from market.settlement.service.payouts import confirm, take_back
 from market.settlement.service.sale import WRITE, apply_funds
 from market.settlement.statement import Line, Statement
 from market.settlement.store import bank as store
-from market.settlement.store import ledger, settlements, suspense
+from market.settlement.store import ledger, notices, settlements
 from market.settlement.store.bank import BankAccount, BankEntry, KeptStatement
 
 
@@ -203,16 +204,27 @@ async def _next_in_chain(tx: AsyncSession, statement: Statement) -> int:
 async def _with_notices(tx: AsyncSession, statement: Statement) -> Statement:
     """The statement with the parts of batch bookings that notices told, where they fit in direction and amount.
 
-    A line that names its payer is no batch: no notice says otherwise than the bank's own statement.
+    A line that names its payer is no batch: no notice says otherwise than the bank's own statement. Raises `NoticeUndecided`
+    while nobody but its importer has said that such a notice is the bank's.
     """
-    told = await suspense.notices_of(tx, statement.bank_account, [line.entry_ref for line in statement.lines])
+    told = await notices.notices_of(tx, statement.bank_account, [line.entry_ref for line in statement.lines])
 
     def parts(line: Line) -> Sequence[Line]:
-        notice = None if find_references(line.texts) or line.name else told.get(line.entry_ref)
-        fits = notice is not None and (notice.currency, notice.credit, notice.amount_cents) == (
+        kept = None if find_references(line.texts) or line.name else told.get(line.entry_ref)
+        if kept is None or kept.outcome == "rejected":
+            return (line,)
+        notice = kept.notice
+        if (notice.currency, notice.credit, notice.amount_cents) != (
             statement.currency, line.credit, line.amount_cents,
-        )  # fmt: skip
-        return notice.parts if notice is not None and fits else (line,)
+        ):  # fmt: skip
+            return (line,)
+        if kept.outcome is None:
+            raise NoticeUndecided(
+                f"a notice says who paid the parts of {line.entry_ref}; another person than its importer must confirm or reject "
+                "it first (GET /v1/bank-notices)",
+                file_sha256=kept.file_sha256,
+            )
+        return tuple(replace(part, told_by=kept.file_sha256) for part in notice.parts)
 
     return replace(statement, lines=tuple(part for line in statement.lines for part in parts(line)))
 

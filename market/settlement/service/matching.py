@@ -130,5 +130,5 @@ def _entry(
     return BankEntry(
         entry_id, kept.statement_id, kept.bank_account, line.entry_ref, "credit" if line.credit else "debit",
         line.amount_cents, kept.currency, line.booked_on, line.texts, outcome, named[0] if named else None,
-        named[1] if named else None, corrects.entry_id if corrects else None,
+        named[1] if named else None, corrects.entry_id if corrects else None, line.told_by,
     )  # fmt: skip

@@ -1,6 +1,5 @@
 """Money that nobody was found for: one person says whose it is, another confirms, and only then it moves."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -14,9 +13,7 @@ from market.kit.pages import Page, PageRequest
 from market.parties import service as parties
 from market.parties.rules import require, require_person
 from market.settlement import moves
-from market.settlement.rails.lines import Notice
 from market.settlement.rules import TwoPeople
-from market.settlement.service.banking import require_importer
 from market.settlement.service.books import READ, STAFF
 from market.settlement.service.sale import WRITE
 from market.settlement.store import bank, ledger
@@ -49,7 +46,7 @@ async def propose_match(
 
     `org_id` None means the platform's own, for debits such as a bank's charge. Raises `NotFound`, `EntryMatched`, `Malformed`.
     """
-    user_id = _matcher(actor)
+    user_id = matcher(actor)
     if not 1 <= len(reason.strip()) <= 500 or "\0" in reason:
         raise Malformed("a reason has 1 to 500 characters", field="reason")
     entry = await _open_entry(tx, entry_id)
@@ -76,7 +73,7 @@ async def confirm_match(tx: AsyncSession, actor: Actor, proposal_id: UUID, *, no
     A sale that this pays is funded by the worker. Raises `TwoPeople`, `EntryMatched`, `ProposalDecided`, `InsufficientFunds`.
     Locks out imports, then the ledger's accounts.
     """
-    user_id = _matcher(actor)
+    user_id = matcher(actor)
     await bank.lock_imports(tx)
     proposal = await _open_proposal(tx, proposal_id)
     if proposal.proposed_by == user_id:
@@ -91,7 +88,7 @@ async def confirm_match(tx: AsyncSession, actor: Actor, proposal_id: UUID, *, no
 
 async def reject_match(tx: AsyncSession, actor: Actor, proposal_id: UUID, *, now: datetime) -> Proposal:
     """It is somebody else's, or the proposer thinks better of it; the entry waits on."""
-    user_id = _matcher(actor)
+    user_id = matcher(actor)
     await bank.lock_imports(tx)
     proposal = await _open_proposal(tx, proposal_id)
     await store.add_decision(tx, proposal, outcome="rejected", decided_by=user_id, now=now)
@@ -101,15 +98,8 @@ async def reject_match(tx: AsyncSession, actor: Actor, proposal_id: UUID, *, now
     return proposal
 
 
-async def keep_notices(
-    tx: AsyncSession, actor: Actor, notices: Sequence[Notice], file_sha256: str, *, now: datetime
-) -> int:
-    """Remember what a camt.054 told of batch bookings, for the statement that books them; returns how many are new."""
-    imported_by = require_importer(actor)
-    return await store.add_notices(tx, notices, file_sha256, imported_by=imported_by, now=now)
-
-
-def _matcher(actor: Actor) -> UUID:
+def matcher(actor: Actor) -> UUID:
+    """Which of the platform's people it is that says whose money is. Raises `Forbidden` for everybody else."""
     require(actor, role=_MATCHERS, scope=WRITE)
     require_person(actor)
     if actor.user_id is None:

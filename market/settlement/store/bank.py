@@ -75,6 +75,8 @@ class BankEntry:
     org_id: UUID | None
     corrects_entry_id: UUID | None = None
     """The unmatched debit that this credit makes good; neither is in the ledger."""
+    told_by: str | None = None
+    """SHA-256 of the file of notices that told of this part of a batch; None for what the statement itself says."""
 
 
 @dataclass(frozen=True, slots=True)

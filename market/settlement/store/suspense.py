@@ -1,19 +1,15 @@
-"""All SQL of matching by two people, and of notices of batch bookings."""
+"""All SQL of matching by two people."""
 
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import exists, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from market.db.tables.rails import BankNoticeRow, SuspenseDecisionRow, SuspenseProposalRow
+from market.db.tables.rails import SuspenseDecisionRow, SuspenseProposalRow
 from market.db.tables.settlement import BankEntryRow
 from market.kit.pages import PageRequest
-from market.settlement.rails.lines import Line, Notice
 from market.settlement.store.bank import BankEntry
 
 
@@ -88,74 +84,5 @@ async def add_decision(tx: AsyncSession, proposal: Proposal, *, outcome: str, de
     await tx.flush()
 
 
-async def add_notices(
-    tx: AsyncSession, notices: Sequence[Notice], file_sha256: str, *, imported_by: UUID, now: datetime
-) -> int:
-    """Keep what is new; returns how many. Of one booking the first notice counts."""
-    rows = [
-        {
-            "bank_account": each.bank_account,
-            "entry_ref": each.entry_ref,
-            "notice_ref": each.notice_ref,
-            "currency": each.currency,
-            "direction": "credit" if each.credit else "debit",
-            "amount_cents": each.amount_cents,
-            "parts": [_to_json(part) for part in each.parts],
-            "file_sha256": file_sha256,
-            "imported_by": imported_by,
-            "imported_at": now,
-        }
-        for each in notices
-    ]
-    added = 0
-    for start in range(0, len(rows), 1000):
-        done = await tx.execute(
-            insert(BankNoticeRow)
-            .values(rows[start : start + 1000])
-            .on_conflict_do_nothing(index_elements=["bank_account", "entry_ref"])
-            .returning(BankNoticeRow.entry_ref)
-        )
-        added += len(done.all())
-    return added
-
-
-async def notices_of(tx: AsyncSession, bank_account: str, refs: Collection[str]) -> dict[str, Notice]:
-    """What was told about these bookings."""
-    found = await tx.scalars(
-        select(BankNoticeRow).where(
-            BankNoticeRow.bank_account == bank_account, BankNoticeRow.entry_ref == func.any(list(refs))
-        )
-    )
-    return {row.entry_ref: _notice(row) for row in found}
-
-
 def _proposal(row: SuspenseProposalRow) -> Proposal:
     return Proposal(*(getattr(row, name) for name in Proposal.__slots__))
-
-
-def _to_json(part: Line) -> dict[str, Any]:
-    return {
-        "entry_ref": part.entry_ref,
-        "credit": part.credit,
-        "amount_cents": part.amount_cents,
-        "booked_on": part.booked_on.isoformat() if part.booked_on else None,
-        "texts": part.texts,
-        "reversal": part.reversal,
-        "name": part.name,
-    }
-
-
-def _notice(row: BankNoticeRow) -> Notice:
-    parts = tuple(
-        Line(**{**each, "booked_on": date.fromisoformat(each["booked_on"]) if each["booked_on"] else None})
-        for each in row.parts
-    )
-    return Notice(
-        row.bank_account,
-        row.notice_ref,
-        row.entry_ref,
-        row.currency,
-        row.direction == "credit",
-        row.amount_cents,
-        parts,
-    )
