@@ -8,7 +8,7 @@ from pathlib import Path
 
 from auctions.auction import Auction
 from auctions.engine import evolve
-from auctions.proof import GENESIS, LogError, Verdict, chain, read, verify
+from auctions.proof import GENESIS, CutOffError, LogError, Verdict, chain, read, verify
 from auctions.receipts import CheckSignature, flaw_in
 from auctions.sealed import OpenAll
 from auctions.simulate import read_script, read_terms, simulate
@@ -106,12 +106,12 @@ def _replay(log: Path) -> int:
                 event, event_bytes = read(log_line, seq, GENESIS if auction is None else auction.head)
                 auction = evolve(auction, event, event_bytes)
             except LogError as error:
-                return _complain(error.seq, error.problem)
+                return _complain(error.seq, error.problem, is_cut_off=isinstance(error, CutOffError))
             except OverflowError:
                 return _complain(seq, "an instant that follows from it is out of range")
             _say(json.dumps(project(event, OFFICER)))
     if auction is None:
-        return _complain(1, "the event is missing")
+        return _complain(1, "the next one is missing", is_cut_off=True)
     _say(json.dumps(snapshot(auction, OFFICER)))
     return 0
 
@@ -120,7 +120,7 @@ def _verify(log: Path, head: bytes | None, open_all: OpenAll | None, show: Calla
     with log.open("rb") as lines:
         verdict = verify(lines, head, open_all=open_all)
     if verdict.wrong_seq is not None:
-        return _complain(verdict.wrong_seq, verdict.problem)
+        return _complain(verdict.wrong_seq, verdict.problem, is_cut_off=verdict.is_cut_off)
     _say(_summary(verdict, show))
     return 0
 
@@ -136,8 +136,9 @@ def _summary(verdict: Verdict, show: Callable[[int, str], str]) -> str:
     return f"{auction.auction_id}: {auction.seq} events hold, head {auction.head.hex()}\n{end}"
 
 
-def _complain(seq: int, problem: str | None) -> int:
-    sys.stderr.write(f"event {seq} is wrong: {problem}\n")
+def _complain(seq: int, problem: str | None, *, is_cut_off: bool = False) -> int:
+    last = f"event {seq - 1} is the last whole one" if seq > 1 else "it has no whole event"
+    sys.stderr.write(f"the log is cut off: {last}; {problem}\n" if is_cut_off else f"event {seq} is wrong: {problem}\n")
     return 1
 
 

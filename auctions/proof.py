@@ -60,9 +60,10 @@ from auctions.record import GENESIS, chain, decode, encode
 from auctions.sealed import OpenAll
 from auctions.terms import SealedTerms, Sealing
 
-__all__ = ["GENESIS", "LogError", "Verdict", "chain", "decode", "encode", "line", "read", "verify"]
+__all__ = ["GENESIS", "CutOffError", "LogError", "Verdict", "chain", "decode", "encode", "line", "read", "verify"]
 
 
+_BEGINNING = b'{"event":{'
 _OUT_OF_RANGE = "an instant that follows from it is out of range"
 
 
@@ -75,16 +76,22 @@ class LogError(ValueError):
         self.problem = problem
 
 
+class CutOffError(LogError):
+    """A log whose end is missing: all events before `seq` are whole and hold."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What `verify` found: the state that the sound part of the log adds up to, and the first thing wrong with it.
 
     `problem` is None for a sound log. `wrong_seq` is the first event that is wrong or missing; None if none is.
+    `is_cut_off`: nothing is wrong with what there is, but the log goes no further.
     """
 
     auction: Auction | None
     wrong_seq: int | None = None
     problem: str | None = None
+    is_cut_off: bool = False
 
     @property
     def holds(self) -> bool:
@@ -103,12 +110,25 @@ def read(log_line: bytes, seq: int, head: bytes) -> tuple[Event, bytes]:
         event = decode(json.dumps(json.loads(text)["event"]))
         event_bytes = encode(event)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        if _breaks_off(log_line):
+            raise CutOffError(seq, "the line of the next one breaks off") from None
         raise LogError(seq, "the line holds no event") from None
     if event.seq != seq:
         raise LogError(seq, f"the line holds event {event.seq} instead")
     if text != line(event_bytes, chain(head, event_bytes)):
         raise LogError(seq, "the line was changed, or the one before it: its hash does not follow")
     return event, event_bytes
+
+
+def _breaks_off(log_line: bytes) -> bool:
+    """Whether the line begins as one does and has no end: of a file only the last line can be so."""
+    if log_line.endswith(b"\n") or not _BEGINNING.startswith(log_line[: len(_BEGINNING)]):
+        return False
+    try:
+        json.loads(log_line)
+    except ValueError:
+        return True
+    return False
 
 
 def verify(
@@ -135,7 +155,7 @@ def verify(
             auction = engine.evolve(auction, event, event_bytes)
         _check_end(auction, due, expected_head)
     except LogError as error:
-        return Verdict(auction, error.seq, error.problem)
+        return Verdict(auction, error.seq, error.problem, isinstance(error, CutOffError))
     except OverflowError:
         return Verdict(auction, 1 if auction is None else auction.seq + 1, _OUT_OF_RANGE)
     return Verdict(auction)
@@ -159,11 +179,11 @@ def _check_opened(openings: list[tuple[Auction, BidsOpened]], open_all: OpenAll 
 def _check_end(auction: Auction | None, due: deque[Event], expected_head: bytes | None) -> None:
     next_seq = 1 if auction is None else auction.seq + 1
     if auction is None or due:
-        raise LogError(next_seq, "the event is missing")
+        raise CutOffError(next_seq, "the next one is missing")
     if expected_head is not None and auction.head != expected_head:
         raise LogError(next_seq, "the log does not end at the expected head")
     if expected_head is None and not auction.phase.has_ended:
-        raise LogError(next_seq, "the log stops before the auction ended, and no head was given to compare with")
+        raise CutOffError(next_seq, "the auction had not ended there, and no head was given to compare with")
 
 
 def _expected(auction: Auction | None, event: Event) -> tuple[Event, ...]:

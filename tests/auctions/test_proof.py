@@ -125,6 +125,39 @@ def test_a_log_cut_off_while_the_auction_ran_needs_a_head_to_compare_with(hall, 
     assert verify(log[:4], replay(hall.log[:4]).head).holds
 
 
+def test_a_file_that_was_cut_off_anywhere_is_said_to_be_and_its_last_whole_event_named(log, tmp_path, capsys):
+    whole, path = b"".join(log), tmp_path / "auction.jsonl"
+    for place in range(len(whole) - 1):
+        path.write_bytes(whole[:place])
+        last = whole[:place].count(b"\n") + whole.startswith((b"\n"), place)  # without its line feed it is still whole
+        assert main(["verify", str(path)]) == 1
+        said = capsys.readouterr().err
+        named = f"event {last} is the last whole one" if last else "it has no whole event"
+        assert said.startswith(f"the log is cut off: {named}; "), (place, said)
+
+
+def test_a_line_that_was_changed_is_not_taken_for_a_cut_off_log(log, tmp_path, capsys):
+    path = tmp_path / "auction.jsonl"
+    for place, wrong in (
+        (2, b'{"event":{\n'),
+        (len(log) - 1, b'{"event":{\n'),
+        (len(log) - 1, b"x"),
+        (len(log) - 1, b"{}"),
+    ):
+        path.write_bytes(b"".join([*log[:place], wrong, *log[place + 1 :]]))
+        assert main(["verify", str(path)]) == 1
+        assert capsys.readouterr().err == f"event {place + 1} is wrong: the line holds no event\n"
+
+
+def test_replaying_a_cut_off_file_shows_what_is_whole_and_says_so(log, tmp_path, capsys):
+    path = tmp_path / "auction.jsonl"
+    path.write_bytes(b"".join(log[:3]) + log[3][:40])
+    assert main(["replay", str(path)]) == 1
+    shown = capsys.readouterr()
+    assert len(shown.out.splitlines()) == 3
+    assert shown.err.startswith("the log is cut off: event 3 is the last whole one; ")
+
+
 def test_a_log_cut_off_in_the_midst_of_what_one_command_led_to_does_not_hold(hall, log):
     place = next(place for place, event in enumerate(hall.log) if event.kind == "reserve_met")
     assert verify(log[:place], replay(hall.log[:place]).head).wrong_seq == place + 1
