@@ -28,16 +28,28 @@ from auctions.messages import (
     Open,
     PlaceBid,
     Reason,
+    RefuseBid,
     Refused,
     SetCeiling,
     Standing,
+    StrikeCommand,
     TakeHighest,
+    VoidBid,
 )
 from auctions.moves import BidSealed, Countered, OpenBids, PoolsAwarded, Shortlisted, StageBegan, Tick
 from auctions.record import encode
 from auctions.terms import SealedTerms, Sealing
-from market.bidding.content import BID_EVENTS, BIDDER_ORDERS, BidderOrder, Content, content_of, stake_of
+from market.bidding.content import (
+    BID_EVENTS,
+    BIDDER_ORDERS,
+    BidderOrder,
+    Content,
+    content_of,
+    content_of_strike,
+    stake_of,
+)
 from market.bidding.envelopes import open_all
+from market.bidding.lines import BidLine, EventLine, RefusalLine, StrikeLine
 from market.bidding.orders import Answer, BidOrder, Committed, Status
 from market.bidding.rules import NOBODY, BidderFacts, LockedAuction, may_command, standing
 from market.bidding.states import Folded
@@ -45,7 +57,7 @@ from market.bidding.timing import instant_of
 from market.kit.actor import Actor
 
 Key = tuple[UUID, UUID, str]
-"""Auction, organisation, cid: what a bidder's decision is kept under."""
+"""Auction, organisation, cid: what a bidder's decision is kept under; or auction, who strikes a bid out, and its key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,48 +86,6 @@ class Seen:
     """When an order arrived, on the database's clock."""
 
 
-class EventLine(NamedTuple):
-    auction_id: UUID
-    seq: int
-    at: datetime
-    kind: str
-    body: str
-    hash: bytes
-
-
-class BidLine(NamedTuple):
-    auction_id: UUID
-    org_id: UUID
-    cid: str
-    seq: int
-    kind: str
-    amount_cents: int | None
-    confirmed: bool
-    asked: str
-    clearance_id: UUID
-    placed_by: UUID
-    notice: str | None
-    min_next_cents: int
-    received_at: datetime
-    decided_at: datetime
-
-
-class RefusalLine(NamedTuple):
-    auction_id: UUID
-    org_id: UUID
-    cid: str
-    kind: str
-    amount_cents: int | None
-    confirmed: bool
-    asked: str
-    placed_by: UUID
-    code: str
-    detail: str
-    min_next_cents: int | None
-    received_at: datetime
-    decided_at: datetime
-
-
 class News(NamedTuple):
     """What others must hear of through the journal, with the one who did it."""
 
@@ -132,6 +102,7 @@ class Draft:
     events: list[EventLine] = field(default_factory=list)
     bids: list[BidLine] = field(default_factory=list)
     refusals: list[RefusalLine] = field(default_factory=list)
+    strikes: list[StrikeLine] = field(default_factory=list)
     news: list[News] = field(default_factory=list)
     folded: dict[UUID, Folded] = field(default_factory=dict)
     committed: dict[UUID, Committed] = field(default_factory=dict)
@@ -240,6 +211,9 @@ class _Batch:
         if not may_command(order.actor, auction.seller_org_id, order.command):
             return self._rejected(received_at, Reason.NOT_ELIGIBLE, None, "not yours to do in this auction")
         command = order.command
+        if (key := order.strike_key) is not None:
+            assert isinstance(command, RefuseBid | VoidBid)
+            return self._strike(order, key, command, auction, received_at)
         if isinstance(command, TakeHighest):
             command = replace(command, standing=self._standing_of_leader(auction))
         if isinstance(command, OpenBids) and (read := self._opened(command, auction)) is not command:
@@ -247,6 +221,27 @@ class _Batch:
                 return self._rejected(received_at, Reason.MALFORMED, None, "this key does not open this auction's bids")
             command = read
         return self._decide(order.actor, command, auction, received_at)
+
+    def _strike(
+        self, order: BidOrder, key: Key, command: StrikeCommand, auction: LockedAuction, received_at: datetime
+    ) -> Answer:
+        """A strike under a key is decided once, as a bid is."""
+        content = content_of_strike(command)
+        if before := self._decided.get(key):
+            return self._repeated(before, content, received_at)
+        answer = self._decide(order.actor, command, auction, received_at)
+        self._decided[key] = Decided(
+            content, answer.seq, answer.code, answer.detail, answer.min_next_cents, received_at, answer.decided_at
+        )
+        who, code = order.actor.user_id, None if answer.holds else answer.code
+        assert who is not None
+        self._draft.strikes.append(
+            StrikeLine(
+                *key, content.kind, content.asked, who, answer.seq, code and code.value, answer.detail, received_at,
+                answer.decided_at,
+            )
+        )  # fmt: skip
+        return answer
 
     def _opened(self, command: OpenBids, auction: LockedAuction) -> OpenBids | None:
         """What the market itself reads with the key, whatever the command says; None if the key is not the auction's."""

@@ -12,7 +12,9 @@ from auctions.messages import (
     CancelCeiling,
     CeilingLowered,
     PlaceBid,
+    RefuseBid,
     SetCeiling,
+    StrikeCommand,
 )
 from auctions.moves import (
     AcceptCounter,
@@ -84,6 +86,12 @@ def content_of(command: BidderOrder) -> Content:  # noqa: C901  # one flat match
         case PlacePackageBid():
             pools = _digest(*sorted(command.pools))
             return Content("package", command.amount_cents, confirmed=False, asked=pools)
+
+
+def content_of_strike(command: StrikeCommand) -> Content:
+    """What a strike asks for."""
+    kind = "refuse" if isinstance(command, RefuseBid) else "void"
+    return Content(kind, None, confirmed=False, asked=_digest(command.seq, command.reason))
 
 
 def _digest(*values: str | int) -> str:

@@ -26,6 +26,16 @@ Key = Annotated[
     ),
 ]
 
+StrikeKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        pattern=r"^[ -~]{1,64}$",
+        description="your own key of this strike, unique per seller (or person of the platform) and auction for ever; a"
+        " repeat is answered with what was decided the first time, also if that was no",
+    ),
+]
+
 
 async def bid(context: Context, lane: Lane, actor: Actor, auction_id: UUID, command: BidderOrder) -> schemas.AnswerView:
     """A bidder's command, received now; raises the problem of its refusal."""
@@ -43,11 +53,12 @@ async def rule(
     command: Command | Move,
     *,
     role: Role | tuple[Role, ...] = (Role.MEMBER, Role.OPERATOR),
+    key: str | None = None,
 ) -> schemas.AnswerView:
-    """A command of the seller or the platform, received now; raises the problem of its refusal."""
+    """A command of the seller or the platform, received now; raises the problem of its refusal. A strike may have a `key`."""
     received_at = context.clock.now()
     require(actor, role=role, scope="auctions:write")
-    return await _say(context, lane, BidOrder(actor, auction_id, command, received_at))
+    return await _say(context, lane, BidOrder(actor, auction_id, command, received_at, key))
 
 
 async def _say(context: Context, lane: Lane, order: BidOrder) -> schemas.AnswerView:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from auctions.auction import Auction
-from auctions.messages import Command, Event, Move, Reason
+from auctions.messages import Command, Event, Move, Reason, RefuseBid, VoidBid
 from market.kit.actor import Actor
 from market.kit.errors import Transient
 
@@ -17,13 +17,23 @@ class BidOrder:
     """One command to one auction.
 
     A bidder's command names the actor's own organisation (`bidder=str(actor.org_id)`) and leaves `standing` alone: the
-    lane finds it out under the locks. `received_at` is the node's clock when the command arrived.
+    lane finds it out under the locks. `received_at` is the node's clock when the command arrived. `key` is what the seller
+    or the operator calls a strike, so that its repeat is told the same.
     """
 
     actor: Actor
     auction_id: UUID
     command: Command | Move
     received_at: datetime
+    key: str | None = None
+
+    @property
+    def strike_key(self) -> tuple[UUID, UUID, str] | None:
+        """What the decision on a strike is kept under: auction, who says it (organisation or person), and its key."""
+        by_id = self.actor.org_id or self.actor.user_id
+        if self.key is None or by_id is None or not isinstance(self.command, RefuseBid | VoidBid):
+            return None
+        return self.auction_id, by_id, self.key
 
     @property
     def cid(self) -> str | None:

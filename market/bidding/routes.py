@@ -27,7 +27,7 @@ from auctions.presets import FORMATS
 from market.bidding import schemas, service
 from market.bidding.admission_routes import HANDLERS as ADMISSION
 from market.bidding.content import BidderOrder
-from market.bidding.door import Key, bid, rule
+from market.bidding.door import Key, StrikeKey, bid, rule
 from market.bidding.lane import Lane
 from market.bidding.move_routes import HANDLERS as MOVES
 from market.db.context import Context
@@ -220,9 +220,11 @@ async def refuse_bid(
     lane: NamedDependency[Lane],
     auction_id: FromPath[UUID],
     data: JSONBody[schemas.StrikeBody],
+    idempotency_key: StrikeKey = None,
 ) -> schemas.AnswerView:
-    """The seller strikes out a bid with a reason, until the close; all who watch are told."""
-    return await rule(context, lane, actor, auction_id, RefuseBid(seq=data.seq, reason=data.reason))
+    """The seller strikes out a bid with a reason, until the close; all who watch are told. Where the price rises, its bidder is out."""
+    command = RefuseBid(seq=data.seq, reason=data.reason)
+    return await rule(context, lane, actor, auction_id, command, key=idempotency_key)
 
 
 @post("/v1/auctions/{auction_id:uuid}/voids", tags=_AUCTIONS, summary="Void a bid", operation_id="void_bid")
@@ -232,9 +234,11 @@ async def void_bid(
     lane: NamedDependency[Lane],
     auction_id: FromPath[UUID],
     data: JSONBody[schemas.StrikeBody],
+    idempotency_key: StrikeKey = None,
 ) -> schemas.AnswerView:
     """The operator strikes out a bid with a reason, until the close; all who watch are told."""
-    return await rule(context, lane, actor, auction_id, VoidBid(seq=data.seq, reason=data.reason))
+    command = VoidBid(seq=data.seq, reason=data.reason)
+    return await rule(context, lane, actor, auction_id, command, key=idempotency_key)
 
 
 @post("/v1/auctions/{auction_id:uuid}/cancellation", tags=_AUCTIONS, summary="Cancel", operation_id="cancel_auction")

@@ -111,6 +111,7 @@ class Writer:
             async with asyncio.timeout(_BATCH_LIMIT_S):
                 await connection.execute("BEGIN")
                 touched = {line.auction_id for line in draft.events} | {line.auction_id for line in draft.refusals}
+                touched |= {line.auction_id for line in draft.strikes}
                 await store.lock_auctions(connection, touched)
                 kept = await store.was_written(connection, draft)
                 await connection.execute("ROLLBACK")
@@ -188,6 +189,8 @@ class Writer:
             (o.auction_id, o.actor.org_id, o.cid) for o in orders if o.cid is not None and o.actor.org_id is not None
         }
         decided = await store.decided_before(connection, keys) if keys else {}
+        if strikes := {key for order in orders if (key := order.strike_key) is not None}:
+            decided |= await store.struck_before(connection, strikes)
         before = self._context.clock.now()
         bidders, decided_at = await store.bidder_facts(
             connection, {(auction_id, org_id) for auction_id, org_id, _ in keys} | _leaders(orders, folded)

@@ -168,15 +168,15 @@ class AuctionsClient(Caller):
         """Lower the own ceiling to the present price."""
         return await self._call("DELETE", f"/v1/auctions/{auction_id}/ceiling", Answer, headers=_keyed(key))
 
-    async def refuse_bid(self, auction_id: UUID, *, seq: int, reason: str) -> Answer:
-        """As the seller, strike out the bid accepted as event `seq`."""
-        body = {"seq": seq, "reason": reason}
-        return await self._call("POST", f"/v1/auctions/{auction_id}/refusals", Answer, body=body)
+    async def refuse_bid(self, auction_id: UUID, *, seq: int, reason: str, key: str | None = None) -> Answer:
+        """As the seller, strike out the bid accepted as event `seq`. Under one `key` it is decided once."""
+        body, headers = {"seq": seq, "reason": reason}, {} if key is None else _keyed(key)
+        return await self._call("POST", f"/v1/auctions/{auction_id}/refusals", Answer, body=body, headers=headers)
 
-    async def void_bid(self, auction_id: UUID, *, seq: int, reason: str) -> Answer:
-        """As the operator, strike out the bid accepted as event `seq`."""
-        body = {"seq": seq, "reason": reason}
-        return await self._call("POST", f"/v1/auctions/{auction_id}/voids", Answer, body=body)
+    async def void_bid(self, auction_id: UUID, *, seq: int, reason: str, key: str | None = None) -> Answer:
+        """As the operator, strike out the bid accepted as event `seq`. Under one `key` it is decided once."""
+        body, headers = {"seq": seq, "reason": reason}, {} if key is None else _keyed(key)
+        return await self._call("POST", f"/v1/auctions/{auction_id}/voids", Answer, body=body, headers=headers)
 
     async def cancel_auction(self, auction_id: UUID, *, reason: str) -> Answer:
         """End the auction without a winner."""

@@ -119,7 +119,9 @@ class Desk:
         command, actor = asked.command, asked.actor
         try:
             _require(actor, command)
-            order = BidOrder(actor, command.auction, engine_command(command, str(actor.org_id)), asked.received_at)
+            order = BidOrder(
+                actor, command.auction, engine_command(command, str(actor.org_id)), asked.received_at, command.cid
+            )
             self._lane.offer(order, asked)
         except Exception as error:  # noqa: BLE001 - told to whom it concerns; the socket goes on
             asked.fail(error)

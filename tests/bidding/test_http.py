@@ -308,6 +308,20 @@ async def test_bids_are_idempotent_by_their_key(hall, web):
     assert (other.status_code, other.json()["code"]) == (409, "DUPLICATE_CID")
 
 
+async def test_strikes_are_idempotent_by_their_key_if_they_have_one(hall, web):
+    room = await hall.room(buyer_count=1)
+    seq = (await web.bid(room.buyers[0], room, {"kind": "manual", "amount_cents": 100_000})).json()["seq"]
+    body, key = {"seq": seq, "reason": "we do not sell to resellers"}, {"Idempotency-Key": "k1"}
+    for party, door, status in ((hall.operator, "voids", 201), (hall.seller, "refusals", 404)):
+        at = f"/auctions/{room.auction_id}/{door}"
+        first, again = [await web(party, "POST", at, json=body, headers=key) for _ in range(2)]
+        assert first.status_code == again.status_code == status
+        assert first.json()["decided_at"] == again.json()["decided_at"]
+        other = await web(party, "POST", at, json=body | {"seq": seq + 1}, headers=key)
+        assert (other.status_code, other.json()["code"]) == (409, "DUPLICATE_CID")
+        assert (await web(party, "POST", at, json=body, headers={"Idempotency-Key": "x" * 65})).status_code == 422
+
+
 async def test_a_bid_needs_a_key(hall, web):
     room = await hall.room(buyer_count=1)
     body = {"kind": "manual", "amount_cents": 100_000}

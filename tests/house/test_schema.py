@@ -101,7 +101,7 @@ async def test_every_foreign_key_has_an_index_to_stand_on(urls: RoleUrls) -> Non
     assert missing == []
 
 
-HOT = ("auction", "auction_event", "bid", "bid_refusal", "registration", "auction_checkpoint")
+HOT = ("auction", "auction_event", "bid", "bid_refusal", "strike", "registration", "auction_checkpoint")
 """The tables that every bid or every close reads or writes. A database that shards by auction needs what is asked below."""
 
 

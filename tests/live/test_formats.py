@@ -239,7 +239,9 @@ async def test_the_seller_counters_refuses_and_takes_offers_with_open_eyes(stage
     better = await bob.bid(auction, 6_000)
     stale = await seller.award(auction, bid_seq=first.seq, seq_seen=first.seq)
     assert said(stale) == ("rejected", "STALE")
-    assert said(await seller.refuse(auction, better.seq, "not at this price")) == YES
+    assert said(await seller.refuse(auction, better.seq, "not at this price", cid="no")) == YES
+    assert said(await seller.refuse(auction, better.seq, "not at this price", cid="no")) == ("duplicate", None)
+    assert said(await seller.refuse(auction, first.seq, "not at this price", cid="no")) == ("rejected", "DUPLICATE_CID")
     until = stage.context.clock.now() + timedelta(minutes=5)
     countered = await seller.counter(auction, bid_seq=first.seq, price_cents=5_500, valid_until=until)
     assert said(countered) == YES

@@ -14,8 +14,8 @@ from auctions.engine import evolve, schedule
 from auctions.presets import fill
 from auctions.record import encode
 from auctions.terms import LATEST_RULES, PackageTerms, Terms, TermsError, terms_from_json
-from market.bidding.batch import EventLine
 from market.bidding.commission import Schedule
+from market.bidding.lines import EventLine
 from market.bidding.rules import PSA_VERSION, Auction, BadTerms
 from market.bidding.sale_terms import SaleTerms
 from market.bidding.store import auctions as store

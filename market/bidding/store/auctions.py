@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Select, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from market.bidding.batch import EventLine
+from market.bidding.lines import EventLine
 from market.bidding.orders import PUBLISHED_CHANNEL
 from market.bidding.rules import Auction, Award, Registration
 from market.db.tables.bidding import (

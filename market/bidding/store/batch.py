@@ -24,7 +24,7 @@ Connection = Any
 
 _EVENTS_AT_ONCE = 1000
 _REFUSALS_KEPT = 5_000
-"""So many refusals of one bidder in one auction are kept, at least; the repeat of a later one is decided anew."""
+"""So many refusals of one bidder in one auction are kept, at least; the repeat of a later one is decided anew. So are strikes."""
 _AUCTIONS_A_NOTE = 100
 """An id and a seq are at most 60 bytes, and a notification holds less than 8000."""
 
@@ -119,6 +119,22 @@ async def decided_before(connection: Connection, keys: Collection[Key]) -> dict[
     }
 
 
+async def struck_before(connection: Connection, keys: Collection[Key]) -> dict[Key, Decided]:
+    """The decisions on strikes that are kept under these keys."""
+    rows = await connection.fetch(
+        """SELECT w.*, s.kind, s.asked, s.seq, s.code, s.detail, s.received_at, s.decided_at
+            FROM unnest($1::text::uuid[], $2::text::uuid[], $3::text[]) AS w (auction_id, by_id, cid)
+            JOIN strike s USING (auction_id, by_id, cid)""",
+        *_columns(list(keys), "__t"),
+    )
+    return {
+        (r[0], r[1], r[2]): Decided(
+            Content(r[3], None, confirmed=False, asked=r[4]), r[5], r[6] and Reason(r[6]), r[7], None, r[8], r[9]
+        )
+        for r in rows
+    }
+
+
 _WRITE = """
 WITH event AS (
     INSERT INTO auction_event (auction_id, seq, at, kind, body, hash)
@@ -160,8 +176,16 @@ UPDATE registration r SET refusal_count = refusal_count + k.count
 FROM (SELECT auction_id, org_id, count(*) FROM refused GROUP BY 1, 2) AS k
 WHERE r.auction_id = k.auction_id AND r.org_id = k.org_id
 """
+_STRIKE = """
+INSERT INTO strike (auction_id, by_id, cid, kind, asked, placed_by, seq, code, detail, received_at, decided_at)
+SELECT n.* FROM unnest($1::text::uuid[], $2::text::uuid[], $3::text[], $4::text[], $5::text[], $6::text::uuid[],
+    $7::text::bigint[], $8::text[], $9::text[], $10::text::timestamptz[], $11::text::timestamptz[])
+    AS n (auction_id, by_id, cid, kind, asked, placed_by, seq, code, detail, received_at, decided_at)
+WHERE (SELECT count(*) FROM strike s WHERE s.auction_id = n.auction_id AND s.by_id = n.by_id) < $12
+"""
 # One letter a column: `t` for texts and `b` for bytes, which the driver takes as arrays; `_` for all other types.
 _EVENTS, _BIDS, _REFUSALS, _MOVES = "___ttb", "__t_t__t__t___", "__tt__t_tt___", "__t_b_____"
+_STRIKES = "__ttt__tt__"
 
 
 async def write(connection: Connection, draft: Draft, *, hint: bool) -> None:
@@ -171,6 +195,8 @@ async def write(connection: Connection, draft: Draft, *, hint: bool) -> None:
     """
     if draft.refusals:
         await connection.execute(_REFUSE, *_columns(draft.refusals, _REFUSALS), _REFUSALS_KEPT)
+    if draft.strikes:
+        await connection.execute(_STRIKE, *_columns(draft.strikes, _STRIKES), _REFUSALS_KEPT)
     if not draft.committed:
         return
     moves = [_move(auction_id, committed.events[0][0].seq, draft) for auction_id, committed in draft.committed.items()]
@@ -260,6 +286,15 @@ async def was_written(connection: Connection, draft: Draft) -> bool:
             refusal.org_id,
             refusal.cid,
             refusal.decided_at,
+        )
+    elif draft.strikes:
+        strike = draft.strikes[0]
+        found = await connection.fetchval(
+            "SELECT 1 FROM strike WHERE auction_id = $1 AND by_id = $2 AND cid = $3 AND decided_at = $4",
+            strike.auction_id,
+            strike.by_id,
+            strike.cid,
+            strike.decided_at,
         )
     else:
         return True

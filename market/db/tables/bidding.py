@@ -146,6 +146,27 @@ class BidRefusalRow(Base):
     decided_at: Mapped[datetime]
 
 
+class StrikeRow(Base):
+    """What was decided on a strike of the seller or the operator, kept so that its repeat gets the same answer.
+
+    `by_id` is the organisation that sells, or the person of the platform. `seq` is the event, `code` the refusal.
+    """
+
+    __tablename__ = "strike"
+
+    auction_id: Mapped[UUID] = mapped_column(primary_key=True)
+    by_id: Mapped[UUID] = mapped_column(primary_key=True)
+    cid: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    asked: Mapped[str]
+    placed_by: Mapped[UUID]
+    seq: Mapped[int | None]
+    code: Mapped[str | None]
+    detail: Mapped[str]
+    received_at: Mapped[datetime]
+    decided_at: Mapped[datetime]
+
+
 class RegistrationRow(Base):
     """An organisation that may bid in an auction, under the clearance that it showed when it registered.
 
