@@ -3,7 +3,7 @@
 from migrations.guard import append_only, grant, own_rows_only, run
 
 revision = "0031_strikes"
-down_revision = "0031"
+down_revision = "0033_notices"
 branch_labels = None
 depends_on = None
 
