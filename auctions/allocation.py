@@ -9,7 +9,7 @@ decided one after the other, each goes to one of the bids that begin with it or 
 the better one is kept. Prices of things, high enough that no bid offers more than its things cost, say how much a way can
 bring at most: what cannot catch up with the best that is known is dropped. The search is narrow first, to find something
 good, and then wider until nothing was left out but what cannot win: so the result is exact, or there is none. Parts of
-the board that have nothing in common are searched one by one.
+the board that have nothing in common are searched one by one. Prices and search have one bound of work together.
 """
 
 from collections import Counter
@@ -20,6 +20,8 @@ MAX_POOL_COUNT = 60
 """What a command for all of them needs fits a frame. How hard a board is lies in its bids, not in its pools."""
 MAX_STEP_COUNT = 200_000
 """So much work one allocation may take, a third of a second or so. Counted, not timed: it is the same everywhere."""
+PRICING_STEPS = 4
+"""So many steps the prices count for, for each thing of each bid: 0.3 s at most where they use up the whole allowance."""
 _WIDTHS = (32, 256, 2_048, 16_384, MAX_STEP_COUNT)
 _SCALE = 5_040
 """Prices are in parts of a cent, so that a bid is divided among its pools without rounding."""
@@ -87,10 +89,18 @@ class _Way(NamedTuple):
     lost: tuple[int, int]
 
 
-def allocate(bids: Iterable[Package], *, exclusive: bool, most_steps: int = MAX_STEP_COUNT) -> Allocation:
-    """The best set of bids. Raises ValueError beyond MAX_POOL_COUNT pools, TooHardError beyond `most_steps`."""
-    found, steps_left = Allocation((), NOTHING), most_steps
-    for part in _apart(_lines(list(bids), exclusive=exclusive)):
+def allocate(
+    bids: Iterable[Package], *, exclusive: bool, most_steps: int = MAX_STEP_COUNT, pricing_steps: int = PRICING_STEPS
+) -> Allocation:
+    """The best set of bids. Raises ValueError beyond MAX_POOL_COUNT pools, TooHardError beyond `most_steps`.
+
+    `pricing_steps` is what the prices count for, for each thing of each bid.
+    """
+    lines = _lines(list(bids), exclusive=exclusive)
+    found, steps_left = Allocation((), NOTHING), most_steps - pricing_steps * sum(len(line.things) for line in lines)
+    if steps_left < 0:
+        raise TooHardError("too many bids for too many pools")
+    for part in _apart(lines):
         search = _Search(part, steps_left)
         found, steps_left = found.with_part(search.run()), search.steps_left
     return found
@@ -230,13 +240,14 @@ _Prices = dict[int, int]
 def _fair_prices(lines: Sequence[_Line]) -> _Prices:
     """Every bid divided evenly among its things; then each price sinks slowly as far as the others let it."""
     prices = _shares(lines, lambda line: line.things)
-    with_thing = _by_thing(lines)
+    with_thing, above = _by_thing(lines), _above(prices, lines)
     things = sorted(prices)
     for number in range(_FAIR_ROUNDS):
         for thing in things if number % 2 == 0 else reversed(things):
-            least = _least(prices, thing, with_thing[thing])
+            least = _least(prices, thing, with_thing[thing], above)
             is_last = number >= _FAIR_ROUNDS - 2
-            prices[thing] = least if is_last else prices[thing] - (prices[thing] - least) // 4
+            price = least if is_last else prices[thing] - (prices[thing] - least) // 4
+            _reprice(prices, thing, price, with_thing[thing], above)
     return prices
 
 
@@ -260,22 +271,36 @@ def _tight_prices(lines: Sequence[_Line], known_cents: int) -> _Prices:
     return _made_sound(best, lines, with_thing)
 
 
-def _made_sound(prices: _Prices, lines: Sequence[_Line], with_thing: Mapping[int, Sequence[_Line]]) -> _Prices:
+def _made_sound(prices: _Prices, lines: Sequence[_Line], with_thing: Mapping[int, Sequence[int]]) -> _Prices:
     """The prices raised until no bid offers more than its things cost, then lowered as far as that allows."""
     sound = dict(prices)
     for line in lines:
-        above = line.bid.amount_cents * _SCALE - sum(sound[thing] for thing in line.things)
-        for thing in line.things if above > 0 else ():
-            sound[thing] += -(-above // len(line.things))
+        more = line.bid.amount_cents * _SCALE - sum(sound[thing] for thing in line.things)
+        for thing in line.things if more > 0 else ():
+            sound[thing] += -(-more // len(line.things))
+    above = _above(sound, lines)
     for thing in (*sorted(sound), *sorted(sound, reverse=True)):
-        sound[thing] = _least(sound, thing, with_thing[thing])
+        _reprice(sound, thing, _least(sound, thing, with_thing[thing], above), with_thing[thing], above)
     return sound
 
 
-def _least(prices: _Prices, thing: int, lines: Sequence[_Line]) -> int:
+def _above(prices: _Prices, lines: Sequence[_Line]) -> list[int]:
+    """By how much each bid offers more than its things cost. Kept up to date, so that no price is added up twice."""
+    return [line.bid.amount_cents * _SCALE - sum(prices[thing] for thing in line.things) for line in lines]
+
+
+def _least(prices: _Prices, thing: int, places: Sequence[int], above: Sequence[int]) -> int:
     """The least price of the thing at which no bid for it offers more than its things cost, all others unchanged."""
-    rest = (line.bid.amount_cents * _SCALE - sum(prices[other] for other in line.things) for line in lines)
-    return max(0, prices[thing] + max(rest))
+    return max(0, prices[thing] + max(above[place] for place in places))
+
+
+def _reprice(prices: _Prices, thing: int, price: int, places: Sequence[int], above: list[int]) -> None:
+    """Give the thing another price, and the bids for it (at these places) what that changes for them."""
+    change = price - prices[thing]
+    if change:
+        prices[thing] = price
+        for place in places:
+            above[place] -= change
 
 
 def _shares(lines: Sequence[_Line], among: Callable[[_Line], tuple[int, ...]]) -> _Prices:
@@ -288,19 +313,28 @@ def _shares(lines: Sequence[_Line], among: Callable[[_Line], tuple[int, ...]]) -
     return shares
 
 
-def _by_thing(lines: Sequence[_Line]) -> Mapping[int, list[_Line]]:
-    found: dict[int, list[_Line]] = {}
-    for line in lines:
+def _by_thing(lines: Sequence[_Line]) -> Mapping[int, list[int]]:
+    """Thing to the places of the bids that take it."""
+    found: dict[int, list[int]] = {}
+    for place, line in enumerate(lines):
         for thing in line.things:
-            found.setdefault(thing, []).append(line)
+            found.setdefault(thing, []).append(place)
     return found
 
 
-def needed_cents(bids: Sequence[Package], bidder: str, pools: frozenset[int], *, exclusive: bool) -> int:
+def needed_cents(
+    bids: Sequence[Package],
+    bidder: str,
+    pools: frozenset[int],
+    *,
+    exclusive: bool,
+    pricing_steps: int = PRICING_STEPS,
+) -> int:
     """The least amount with which a new bid of `bidder` for `pools` surely wins, all other bids unchanged.
 
     Raises TooHardError.
     """
-    now = allocate(bids, exclusive=exclusive).worth.revenue_cents
+    now = allocate(bids, exclusive=exclusive, pricing_steps=pricing_steps).worth.revenue_cents
     rivals = [bid for bid in bids if not (exclusive and bid.bidder == bidder) and pools.isdisjoint(bid.pools)]
-    return now - allocate(rivals, exclusive=exclusive).worth.revenue_cents + 1
+    without = allocate(rivals, exclusive=exclusive, pricing_steps=pricing_steps).worth.revenue_cents
+    return now - without + 1

@@ -7,7 +7,7 @@ and written into its event; a bid that changes it extends the whole board.
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from auctions.allocation import MAX_STEP_COUNT, Allocation, Package, TooHardError, allocate, needed_cents
+from auctions.allocation import MAX_STEP_COUNT, PRICING_STEPS, Allocation, Package, TooHardError, allocate, needed_cents
 from auctions.auction import Auction
 from auctions.messages import (
     Accepted,
@@ -130,7 +130,8 @@ def needed(auction: Auction, bidder: str, pools: Iterable[str]) -> int:
     own = _own(auction, terms, bidder, names)
     bids = [_package_of(terms, bid) for bid in _bids(auction) if bid is not own]
     exclusive = terms.packaging is Packaging.XOR_PACKAGES
-    cents = needed_cents(bids, bidder, terms.numbers_of(names), exclusive=exclusive)
+    numbers, pricing_steps = terms.numbers_of(names), _pricing_steps(terms)
+    cents = needed_cents(bids, bidder, numbers, exclusive=exclusive, pricing_steps=pricing_steps)
     better_cents = 0 if before is None else before.amount_cents + terms.increment_cents
     return max(cents, better_cents, terms.least_for(names))
 
@@ -171,7 +172,13 @@ def _extension(auction: Auction, terms: PackageTerms, now: datetime) -> tuple[Ev
 
 
 def _allocate(terms: PackageTerms, bids: Iterable[Package], most_steps: int) -> Allocation:
-    return allocate(bids, exclusive=terms.packaging is Packaging.XOR_PACKAGES, most_steps=most_steps)
+    exclusive, pricing_steps = terms.packaging is Packaging.XOR_PACKAGES, _pricing_steps(terms)
+    return allocate(bids, exclusive=exclusive, most_steps=most_steps, pricing_steps=pricing_steps)
+
+
+def _pricing_steps(terms: PackageTerms) -> int:
+    """Under the first two rules prices counted for nothing."""
+    return PRICING_STEPS if terms.rules > 2 else 0
 
 
 def _bids(auction: Auction) -> list[PackageBid]:

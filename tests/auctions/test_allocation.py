@@ -6,7 +6,7 @@ from itertools import combinations
 
 import pytest
 
-from auctions.allocation import NOTHING, Package, TooHardError, allocate, needed_cents
+from auctions.allocation import MAX_STEP_COUNT, NOTHING, PRICING_STEPS, Package, TooHardError, allocate, needed_cents
 
 
 def everything(bids, *, exclusive):
@@ -190,3 +190,29 @@ def test_the_work_that_an_allocation_takes_does_not_change_what_it_finds():
 def test_more_pools_than_can_be_allocated_exactly_are_refused():
     with pytest.raises(ValueError, match="60 pools"):
         allocate([Package(3, "ada", frozenset(range(61)), 1)], exclusive=True)
+
+
+def test_the_work_of_finding_prices_counts_before_it_is_done(monkeypatch):
+    """A thousand bids for most of sixty pools: the prices alone would hold up the lane, whatever the search does then."""
+    rng = random.Random(3)
+    pools = [frozenset(rng.sample(range(60), 58)) for _ in range(1_000)]
+    bids = [Package(seq, f"b{seq // 4}", taken, 1_000 + seq) for seq, taken in enumerate(pools)]
+    assert PRICING_STEPS * 1_000 * 59 > MAX_STEP_COUNT
+    monkeypatch.setattr("auctions.allocation._Search", None)
+    with pytest.raises(TooHardError):
+        allocate(bids, exclusive=True)
+
+
+def test_prices_and_search_have_one_bound_together():
+    bids = [Package(1, "ada", frozenset({1, 2}), 300), Package(2, "bob", frozenset({2, 3}), 200)]
+    searched = next(most for most in range(100) if _is_proven(bids, most, pricing_steps=0))
+    together = next(most for most in range(100) if _is_proven(bids, most, pricing_steps=PRICING_STEPS))
+    assert together == searched + 4 * PRICING_STEPS > searched
+
+
+def _is_proven(bids, most_steps, pricing_steps):
+    try:
+        allocate(bids, exclusive=True, most_steps=most_steps, pricing_steps=pricing_steps)
+    except TooHardError:
+        return False
+    return True

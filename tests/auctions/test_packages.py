@@ -5,10 +5,12 @@ from itertools import combinations
 
 import pytest
 
+from auctions.allocation import PRICING_STEPS
+from auctions.engine import Accepted
 from auctions.messages import Pause, Reason, Standing, VoidBid
 from auctions.moves import PlacePackageBid
 from auctions.packages import needed
-from auctions.terms import PackageTerms, Packaging, PoolOffer, TermsError
+from auctions.terms import LATEST_RULES, PackageTerms, Packaging, PoolOffer, TermsError
 from auctions.views import OBSERVER, PUBLIC, snapshot
 from tests.auctions.formats import COMMON
 from tests.auctions.samples import CLOSES_AT, LATEST_CLOSE_AT, OPENS_AT, US, Hall, kinds, reason
@@ -125,6 +127,10 @@ def test_a_bid_whose_consequences_cannot_be_proven_is_refused_and_so_is_such_a_s
     before = hall.auction
     monkeypatch.setattr("auctions.packages.MOST_STEPS", 2)
     assert reason(hall.offer("bob", "p", 160)) is Reason.LIMIT
+    monkeypatch.setattr(
+        "auctions.packages.MOST_STEPS", 3 * PRICING_STEPS
+    )  # enough for the prices, not for the search too
+    assert reason(hall.offer("bob", "p", 160)) is Reason.LIMIT
     monkeypatch.undo()
     hall.offer("bob", "p", 160)
     monkeypatch.setattr("auctions.packages.MOST_STEPS", 0)
@@ -132,6 +138,14 @@ def test_a_bid_whose_consequences_cannot_be_proven_is_refused_and_so_is_such_a_s
     assert (before.seq, hall.auction.seq, hall.winning) == (3, 4, (3,))
     assert kinds(hall.say(VoidBid(seq=4, reason="x"))) == ["bid_voided", "board_changed"]  # it wins nothing: no work
     assert hall.winning == (3,)
+
+
+@pytest.mark.parametrize(("rules", "holds"), [(2, True), (LATEST_RULES, False)])
+def test_finding_prices_counts_as_work_since_the_third_rules(monkeypatch, rules, holds):
+    hall = board(rules=rules)
+    hall.offer("ada", "pq", 300)
+    monkeypatch.setattr("auctions.packages.MOST_STEPS", 3 * PRICING_STEPS)
+    assert isinstance(hall.offer("bob", "p", 160), Accepted) == holds
 
 
 def test_a_bid_that_changes_the_allocation_extends_the_whole_board_and_another_does_not():
