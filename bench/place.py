@@ -24,6 +24,7 @@ from market.bidding.writer import Writer
 from market.db.context import Context
 from market.kit.actor import SYSTEM
 from market.kit.errors import Transient
+from market.kit.log import configure
 from market.live.hub import Limits, Live
 from market.parties import service as parties
 from market.parties.rules import KeyOrder
@@ -249,6 +250,7 @@ def main() -> None:
     elif how == "plain":  # frames go by the framework's own send
         process.Wire = "websockets-sansio"
     app.Live = partial(Live, limits=Limits(sockets_per_user=10**6))
+    configure("error", as_json=False)
     uvloop.run(process.serve(Settings.from_environment(), with_worker=False))
 
 

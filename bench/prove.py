@@ -32,6 +32,7 @@ from market.client.live import LiveClient
 from market.client.messages import LiveClosed, LiveError, OutcomeUnknown
 from market.kit.actor import SYSTEM
 from market.kit.errors import Transient
+from market.kit.log import configure
 from tests import factories
 from tests.running import free_port
 
@@ -249,6 +250,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=100, help="of each kind")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    configure("critical", as_json=False)
     sys.exit(0 if uvloop.run(prove(options.trials, options.seed)) else 1)
 
 

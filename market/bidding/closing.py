@@ -14,6 +14,7 @@ from market.bidding.orders import Answer, BidOrder
 from market.bidding.store import auctions as store
 from market.db.context import Context
 from market.kit.actor import SYSTEM
+from market.kit.errors import Transient
 
 _log = structlog.get_logger()
 _LONGEST_SLEEP_S = 5.0
@@ -66,6 +67,9 @@ class Closer:
             self._sooner.clear()
             try:
                 wait_s = await self.close_due()
+            except Transient:
+                _log.warning("closing waits for the database")
+                wait_s = _RETRY_S
             except Exception as error:  # noqa: BLE001 - auctions must close, whatever happened to the last attempt
                 _log.error("closing failed; trying again", exc_info=error)
                 wait_s = _RETRY_S
