@@ -46,6 +46,8 @@ def is_ascii(values: pa.Array) -> bool:
 def trimmed(values: pa.Array) -> pa.Array:
     """Without blanks at both ends, as `str.strip` would leave it; the same column if no value may have any."""
     starts, lengths, data = text_parts(values)
+    if not values.null_count and all_among(data, INK):
+        return values
     ends = data[np.maximum(starts + lengths - 1, 0)]
     if (
         not values.null_count
@@ -73,8 +75,20 @@ def byte_table(marked: bytes) -> Flags:
     return table
 
 
+def all_among(data: Bytes, table: Flags) -> bool:
+    """Whether every byte is one that the table marks. The least and the greatest tell it if at most two between are unmarked."""
+    least, most = int(data.min()), int(data.max())
+    if not (table[least] and table[most]):
+        return False
+    unmarked = np.flatnonzero(~table[least:most])
+    if len(unmarked) > 2:
+        return bool(table[data].all())
+    return not any((data == least + gap).any() for gap in unmarked)
+
+
 BLANKS = byte_table(bytes(range(33)) + bytes(range(127, 256)))
 """What may begin or end a blank, in any script."""
+INK = ~BLANKS
 
 
 def flags(mask: pa.Array | Flags) -> Flags:

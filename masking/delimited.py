@@ -15,7 +15,7 @@ import pyarrow.csv
 from masking.encodings import is_guessed, likely, telling_words
 from masking.limits import MIB, ROW, Headless, IntakeError, Limits, RefusedRow, TapeInfo, check_headers, numbered
 
-BLOCK_BYTES = 3 * MIB
+BLOCK_BYTES = 6 * MIB
 NEWLINE = ord("\n")
 TELLING_BYTES = 64 << 10  # of lines that are not ASCII, from which an encoding is told
 DELIMITERS = (",", ";", "\t", "|")
@@ -293,7 +293,9 @@ def _open_csv(
                 delimiter=info.delimiter, newlines_in_values=info.quoted, invalid_row_handler=on_ragged
             ),
             convert_options=pa.csv.ConvertOptions(
-                column_types=dict.fromkeys(info.columns, pa.string()), strings_can_be_null=False
+                column_types=dict.fromkeys(info.columns, pa.string()),
+                strings_can_be_null=False,
+                check_utf8=False,  # `_Utf8` has decoded it
             ),
         ) as reader:
             yield reader

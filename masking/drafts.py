@@ -4,7 +4,7 @@ A draft is made once while the tape is read; both stages are then made from draf
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from masking import treatments
 from masking.accounts import FACE
-from masking.columns import coded, one, whole
+from masking.columns import coded, flags, one, whole
 from masking.fields import Field, FieldClass, Kind
 from masking.granularity import ClassCounts
 from masking.policy import Mapping, Policy, Stage, Treatment
@@ -81,8 +81,8 @@ class Survey:
         names = [
             entry.name for entry in mapping.fields() if entry.kind is Kind.FLAG and entry.name in rows.column_names
         ]
-        for flagged, count in _groups(rows, tuple(names)):
-            self.flags[frozenset(name for name, value in zip(names, flagged, strict=True) if value == "True")] += count
+        for flagged, count in _combinations(rows, names):
+            self.flags[flagged] += count
 
     def flag_count(self, names: frozenset[str]) -> int:
         """How many rows have at least one of these flags."""
@@ -96,11 +96,11 @@ def counted(values: pa.ChunkedArray) -> Iterator[tuple[str, int]]:
     return zip(column.dictionary.to_pylist(), counts.tolist(), strict=True)
 
 
-def _groups(rows: pa.Table, names: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
-    """Each combination of the columns' values as text, with its count; a column that is not there counts as empty."""
-    present = [name for name in names if name in rows.column_names]
-    if not present:
-        yield tuple("" for _ in names), rows.num_rows
-        return
-    for row in rows.select(present).group_by(present).aggregate([([], "count_all")]).to_pylist():
-        yield tuple(str(row.get(name, "")) for name in names), row["count_all"]
+def _combinations(rows: pa.Table, names: Sequence[str]) -> Iterator[tuple[frozenset[str], int]]:
+    """Each set of flags that some row has, with the count of rows that have just these."""
+    marks = np.zeros(rows.num_rows, np.int64)
+    for place, name in enumerate(names):
+        marks |= flags(rows.column(name)).astype(np.int64) << place
+    for mark, count in enumerate(np.bincount(marks).tolist()):
+        if count:
+            yield frozenset(name for place, name in enumerate(names) if mark >> place & 1), count

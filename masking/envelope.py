@@ -145,19 +145,23 @@ class Sealer:
         rest = memoryview(data)
         while len(self._pending) + len(rest) > SEGMENT_BYTES:
             fits = SEGMENT_BYTES - len(self._pending)
-            self._segment(bytes(self._pending + rest[:fits]) if self._pending else rest[:fits], last=False)
-            self._pending.clear()
+            if self._pending:
+                self._pending += rest[:fits]
+                self._segment(self._pending, last=False)
+                self._pending.clear()
+            else:
+                self._segment(rest[:fits], last=False)
             rest = rest[fits:]
         self._pending += rest
         return len(data)
 
     def finish(self) -> SealedInfo:
         """Seal what is left as the last segment."""
-        self._segment(bytes(self._pending), last=True)
+        self._segment(self._pending, last=True)
         self._pending.clear()
         return SealedInfo(self._plain_bytes, self._plain.hexdigest(), self._sealed_bytes)
 
-    def _segment(self, data: bytes | memoryview, *, last: bool) -> None:
+    def _segment(self, data: bytearray | memoryview, *, last: bool) -> None:
         self._put(self._aead.encrypt(_nonce(self._prefix, self._counter, last=last), data, self._header))
         self._counter += 1
 

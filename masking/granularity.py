@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 import pyarrow as pa
 
-from masking.columns import Flags, blank, coded, nothing, pc, recoded, spelt
+from masking.columns import Flags, Whole, blank, coded, nothing, pc, recoded, spelt
 from masking.treatments import OTHER
 
 QUASI_COLUMNS = ("age_band", "state", "zip3", "country")
@@ -77,6 +77,10 @@ class Granularity:
         return OTHER if state in self.merged_states else state
 
 
+TABLED = 1 << 20
+"""So many classes at most are looked up in a table of them all; more are searched for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """The chosen level, the classes that are still below k and are left out, how many rows those are, and what is left."""
@@ -94,6 +98,10 @@ class Choice:
             known = pc.fill_null(pc.index_in(column.dictionary, words), len(words)).to_numpy()
             rows = rows * (len(words) + 1) + known[column.indices.to_numpy()]
             left_out = left_out * (len(words) + 1) + pc.index_in(pa.array(quasi, pa.string()), words).to_numpy()
+        if (space := prod(len(set(quasi)) + 1 for quasi in zip(*self.suppressed, strict=True))) <= TABLED:
+            table = np.zeros(space, np.bool_)
+            table[left_out] = True
+            return table[rows]
         left_out = np.sort(left_out)
         met: Flags = left_out[np.minimum(np.searchsorted(left_out, rows), len(left_out) - 1)] == rows
         return met
@@ -161,7 +169,7 @@ class ClassCounts:
         places = _ZERO
         for column, size in zip(columns, sizes, strict=True):
             places = places * size + column.indices.to_numpy()
-        met, counts = np.unique(places, return_counts=True)
+        met, counts = _tallied(places, prod(sizes))
         words = []
         for column, size in zip(reversed(columns), reversed(sizes), strict=True):
             words.append(column.dictionary.take(pa.array(met % size)))
@@ -183,6 +191,15 @@ class ClassCounts:
     def distribution(self, *, k: int) -> "Distribution":
         """The sizes so far."""
         return Distribution.of(self.table().column(COUNT).to_pylist(), k=k)
+
+
+def _tallied(places: Whole, space: int) -> tuple[Whole, Whole]:
+    """(which numbers below `space` occur, in order; how often each)."""
+    if space > TABLED:
+        return np.unique(places, return_counts=True)
+    counts = np.bincount(places)
+    met = np.flatnonzero(counts)
+    return met, counts[met]
 
 
 def _levels(rare: frozenset[str], scarce: frozenset[str]) -> Iterable[Granularity]:

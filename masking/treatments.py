@@ -10,8 +10,10 @@ import pyarrow as pa
 
 from masking.columns import (
     BLANKS,
+    INK,
     Flags,
     Whole,
+    all_among,
     byte_table,
     coded,
     flags,
@@ -50,9 +52,10 @@ def presence(columns: Sequence[pa.Array]) -> pa.Array:
 
 def _filled(column: pa.Array) -> Flags:
     """Which cells hold more than blanks."""
-    if starts_with_one_of(column, BLANKS).any():
-        column = trimmed(column)
-    return text_parts(column)[1] > 0
+    _, lengths, data = text_parts(column)
+    if not all_among(data, INK) and starts_with_one_of(column, BLANKS).any():
+        lengths = text_parts(trimmed(column))[1]
+    return lengths > 0
 
 
 def yes_no_text(flag: pa.Array | Flags) -> pa.Array:
@@ -167,7 +170,7 @@ def zip_prefix(codes: pa.Array) -> pa.Array:
     """The first three characters of a postal code; a US code that lost its leading zero gets it back first."""
     code = one(codes)
     starts, lengths, data = text_parts(code)
-    if len(lengths) and (lengths == 5).all() and DIGITS[data].all():
+    if len(lengths) and (lengths == 5).all() and all_among(data, DIGITS):
         first, second, third = (data[starts + place].astype(np.int16) - ord("0") for place in range(3))
         return pa.DictionaryArray.from_arrays(pa.array(first * 100 + second * 10 + third), PREFIXES)
     written = coded(code)

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 import numpy as np
 import pyarrow as pa
 
-from masking.columns import Bytes, Flags, Whole, byte_table, flags, one, pc, text_parts, trimmed
+from masking.columns import Bytes, Flags, Whole, all_among, byte_table, flags, one, pc, text_parts, trimmed
 
 EXPONENTS = {
     **dict.fromkeys(["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV"], 0),
@@ -73,7 +73,7 @@ def cents(column: pa.Array, *, exponent: int, decimal_mark: str = ".") -> tuple[
 def _plain_cents(text: pa.Array, exponent: int) -> pa.Array | None:
     """The minor units of a column in which every cell is plain digits with a point, as in most tapes; else None."""
     starts, lengths, data = text_parts(text)
-    if not len(lengths) or lengths.min() == 0 or text.offset or not AMOUNT_BYTES[data].all():
+    if not len(lengths) or lengths.min() == 0 or text.offset or not all_among(data, AMOUNT_BYTES):
         return None
     if (numbers := _pointed_cents(text, exponent, starts + lengths, lengths, data)) is not None:
         return pa.array(numbers)
