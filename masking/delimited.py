@@ -15,7 +15,7 @@ import pyarrow.csv
 from masking.encodings import is_guessed, likely, telling_words
 from masking.limits import MIB, ROW, Headless, IntakeError, Limits, RefusedRow, TapeInfo, check_headers, numbered
 
-BLOCK_BYTES = 6 * MIB
+BLOCK_BYTES = 4 * MIB
 NEWLINE = ord("\n")
 TELLING_BYTES = 64 << 10  # of lines that are not ASCII, from which an encoding is told
 DELIMITERS = (",", ";", "\t", "|")
