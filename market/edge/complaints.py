@@ -1,7 +1,7 @@
 """What is wrong with an input, said so that the caller can mend it: the field by the caller's own name, and no value."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import inspect
@@ -34,6 +34,14 @@ def explained(message: str, place: str = "", values: Sequence[str] = ()) -> tupl
     detail = _QUOTED_ENUM.sub(f"is none of the values that this field takes{listed}", message)
     detail = _EXPECTED_INT.sub(lambda said: f"{said[0]}: send a whole number, without quotes or a fraction", detail)
     return place or None, detail
+
+
+def parameter(parameters: Mapping[str, Any], key: str) -> tuple[str, list[str]]:
+    """(the caller's own name, the values that are taken if they are few) of a parameter that a route's function calls `key`."""
+    found = parameters.get(key)
+    if found is None:
+        return key, []
+    return getattr(found.kwarg_definition, "name", None) or key, values_at(found.annotation, "")
 
 
 _STEP = re.compile(r"\.(\w+)|\[[^\]]*\]")

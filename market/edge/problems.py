@@ -7,7 +7,7 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
-from market.edge.complaints import explained, missing_part
+from market.edge.complaints import explained, missing_part, parameter
 from market.kit.errors import MarketError
 
 _log = structlog.get_logger()
@@ -44,7 +44,7 @@ def rendered(error: MarketError) -> Response[dict[str, Any]]:
 def http_refusal(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, Any]]:
     """Handler of what the framework itself refuses: no route, a wrong method, a body that does not decode."""
     if isinstance(error, ValidationException):
-        field, detail = _first_complaint(error, _sent_as(request))
+        field, detail = _first_complaint(error, _parameters(request))
         return problem(422, "malformed", "The request is not well formed", detail, field=field)
     if error.status_code == 400:
         return problem(422, "malformed", "The request is not well formed", _UNREADABLE)
@@ -73,24 +73,24 @@ _HTTP_DETAILS = {
 }
 
 
-def _sent_as(request: Request[Any, Any, Any]) -> dict[str, str]:
-    """What a caller calls the handler's parameters, where a query or a header has another name."""
+def _parameters(request: Request[Any, Any, Any]) -> Mapping[str, Any]:
+    """What the route takes, by the names of its function."""
     handler = request.scope.get("route_handler")
-    parameters = {} if handler is None else handler.parsed_fn_signature.parameters
-    return {name: alias for name, of in parameters.items() if (alias := getattr(of.kwarg_definition, "name", None))}
+    return {} if handler is None else handler.parsed_fn_signature.parameters
 
 
-def _first_complaint(error: ValidationException, sent_as: Mapping[str, str]) -> tuple[str | None, str]:
-    """The field at fault, as the caller named it, and what is wrong with it. Messages of the decoder name types and bounds, never values."""
+def _first_complaint(error: ValidationException, parameters: Mapping[str, Any]) -> tuple[str | None, str]:
+    """The field at fault and what is wrong with it. Messages of the decoder name types and bounds, never values."""
     missing = missing_part(error.detail)
     if missing is not None:
         return missing
     complaints = error.extra if isinstance(error.extra, list) else []
     for complaint in complaints:
         if isinstance(complaint, dict):
-            name = str(complaint.get("key") or "")
-            name = name if complaint.get("source") == "body" else sent_as.get(name, name)
-            return explained(str(complaint.get("message", "is not well formed")), name)
+            name, values = str(complaint.get("key") or ""), list[str]()
+            if complaint.get("source") != "body":
+                name, values = parameter(parameters, name)
+            return explained(str(complaint.get("message", "is not well formed")), name, values)
     return None, "the request does not match its schema; compare it with /schema"
 
 
