@@ -52,6 +52,7 @@ class Case(Struct, frozen=True):
     due_at: datetime | None = None
     assigned_to: UUID | None = None
     decision_reason: str | None = None
+    resells: bool = False
 
 
 class BeneficialOwner(Struct, frozen=True):
@@ -61,6 +62,8 @@ class BeneficialOwner(Struct, frozen=True):
     share_bps: int
     must_be_identified: bool = False
     controls: bool = False
+    signs: bool = False
+    directs: bool = False
     birth_date: date | None = None
 
     def __repr__(self) -> str:
@@ -147,13 +150,15 @@ class ComplianceClient(Caller):
         max_bid_cents: int,
         currency: str,
         beneficial_owners: Sequence[Mapping[str, Any]],
+        resells: bool = False,
     ) -> CaseFile:
         """Ask to be cleared to `list` or `bid`, for debtor states (`*`: all) and up to an amount.
 
-        Each owner is a mapping of name, country, share_bps, controls (true for the person in control) and, if known,
-        birth_date (ISO 8601).
+        Each owner is a mapping of name, country, share_bps, controls (true for the person in control), signs, directs and, if
+        known, birth_date (ISO 8601). `resells`: the organisation sells debts that others originated.
         """
-        body = {**_asked(capabilities, states, max_bid_cents, currency), "beneficial_owners": list(beneficial_owners)}
+        asked = _asked(capabilities, states, max_bid_cents, currency)
+        body = {**asked, "beneficial_owners": list(beneficial_owners), "resells": resells}
         return await self._call("POST", "/v1/cases", CaseFile, body=body)
 
     async def cases(self, *, state: str | None = None, limit: int = 50, cursor: str | None = None) -> CasePage:

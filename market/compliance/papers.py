@@ -129,13 +129,23 @@ class Shortfall:
 
 
 def shortfalls(
-    grant: Grant, owners: Sequence[Owner], papers: Sequence[Evidence], *, pack: Pack, today: date
+    grant: Grant,
+    owners: Sequence[Owner],
+    papers: Sequence[Evidence],
+    *,
+    pack: Pack,
+    today: date,
+    of_reseller: bool = False,
 ) -> list[Shortfall]:
-    """Everything that this grant needs and that the papers do not carry yet: by type, by owner, by debtor state."""
+    """Everything that this grant needs and that the papers do not carry yet: by type, by owner, by debtor state.
+
+    `of_reseller`: the party sells what others originated.
+    """
     found = []
-    unlicensed = unlicensed_states(grant, papers, pack, today)
-    for needed in needed_types(grant.capabilities):
-        if needed is EvidenceType.DEBT_LICENCE and not _states_to_license(grant, pack, today):
+    to_license = _states_to_license(grant, pack, today, of_reseller=of_reseller)
+    licensed = licensed_states(papers, today)
+    for needed in needed_types(grant.capabilities, of_reseller=of_reseller):
+        if needed is EvidenceType.DEBT_LICENCE and not to_license:
             continue
         of_type = [paper for paper in papers if paper.described.type is needed]
         why = _flaw(of_type, today)
@@ -144,7 +154,7 @@ def shortfalls(
         elif why is not None:
             found.append(Shortfall(needed, why))
         elif needed is EvidenceType.DEBT_LICENCE:
-            found += [Shortfall(needed, "missing", state=state) for state in unlicensed]
+            found += [Shortfall(needed, "missing", state=state) for state in to_license if state not in licensed]
     return found
 
 
@@ -166,29 +176,28 @@ def _flaw(brought: Sequence[Evidence], today: date) -> str | None:
     return None if any(paper.verified_by for paper in counting) else "unverified"
 
 
-def _states_to_license(grant: Grant, pack: Pack, today: date) -> list[str]:
-    if Capability.BID not in grant.capabilities:
+def _states_to_license(grant: Grant, pack: Pack, today: date, *, of_reseller: bool) -> list[str]:
+    if Capability.BID not in grant.capabilities and not of_reseller:
         return []
     if EVERY_STATE in grant.states:
         return pack.licensed_states(today)
     return [state for state in grant.states if pack.needs_licence(state, today)]
 
 
-def unlicensed_states(grant: Grant, papers: Sequence[Evidence], pack: Pack, today: date) -> list[str]:
-    """The states of the grant that need a licence which neither the organisation nor its named servicer has shown.
+def licensed_states(papers: Sequence[Evidence], today: date) -> set[str]:
+    """The states for which the organisation or its named servicer has shown a licence.
 
     A servicer's licence counts with a verified agreement that names the same servicer.
     """
     carrying = [paper for paper in papers if paper.carries_on(today)]
     servicers = {p.described.held_by for p in carrying if p.described.type is EvidenceType.SERVICING_AGREEMENT}
-    licensed = {
+    return {
         state
         for paper in carrying
         if paper.described.type is EvidenceType.DEBT_LICENCE
         and (paper.described.held_by is None or paper.described.held_by in servicers)
         for state in paper.described.states
     }
-    return [state for state in _states_to_license(grant, pack, today) if state not in licensed]
 
 
 def latest_end(papers: Sequence[Evidence], now: datetime, risk: Risk = Risk.STANDARD) -> datetime:

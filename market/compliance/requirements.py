@@ -50,6 +50,7 @@ class Requirement:
 
     `has_term`: the paper itself says when it ends, and that must be stated. What has neither counts until replaced.
     `has_amount`: it says an amount, and that must be stated too (the net worth of a financial statement).
+    `of_resellers`: who sells what others originated brings it too, whatever it asks for.
     """
 
     type: EvidenceType
@@ -58,6 +59,7 @@ class Requirement:
     fresh_days: int | None = None
     has_term: bool = False
     has_amount: bool = False
+    of_resellers: bool = False
 
 
 _NOBODY: frozenset[Capability] = frozenset()
@@ -77,13 +79,13 @@ REQUIREMENTS: dict[EvidenceType, Requirement] = {
         Requirement(_T.COMPLAINTS_AND_LITIGATION, _BOTH, life_days=183),
         Requirement(_T.BANK_ACCOUNT_OWNERSHIP, _BOTH),
         Requirement(_T.SIGNING_AUTHORITY, _BOTH, life_days=365),
-        Requirement(_T.DEBT_LICENCE, _BUYERS, has_term=True),
+        Requirement(_T.DEBT_LICENCE, _BUYERS, has_term=True, of_resellers=True),
+        Requirement(_T.SURETY_BOND, _BUYERS, has_term=True),
         Requirement(_T.INSURANCE, _BUYERS, has_term=True),
         # 12 CFR 1006 (Regulation F, 2021-11-30): the collector's written policies.
-        Requirement(_T.REG_F_POLICY, _BUYERS, life_days=365),
+        Requirement(_T.REG_F_POLICY, _BUYERS, life_days=365, of_resellers=True),
         # 16 CFR 314 (Safeguards Rule, 2023-06-09): the written information security programme.
-        Requirement(_T.DATA_SECURITY_PROGRAMME, _BUYERS, life_days=365),
-        Requirement(_T.SURETY_BOND, _NOBODY, has_term=True),
+        Requirement(_T.DATA_SECURITY_PROGRAMME, _BUYERS, life_days=365, of_resellers=True),
         Requirement(_T.RMAI_CERTIFICATE, _NOBODY, has_term=True),
         Requirement(_T.SANCTIONS_SCREENING, _NOBODY, life_days=1),
         Requirement(_T.CHAIN_OF_TITLE, _NOBODY),
@@ -94,6 +96,10 @@ REQUIREMENTS: dict[EvidenceType, Requirement] = {
 }
 
 
-def needed_types(capabilities: frozenset[Capability]) -> list[EvidenceType]:
-    """The papers that these capabilities need, in a fixed order."""
-    return [found.type for found in REQUIREMENTS.values() if found.needed_for & capabilities]
+def needed_types(capabilities: frozenset[Capability], *, of_reseller: bool = False) -> list[EvidenceType]:
+    """The papers that these capabilities need, in a fixed order; `of_reseller`: of who sells what others originated."""
+    return [
+        found.type
+        for found in REQUIREMENTS.values()
+        if found.needed_for & capabilities or (of_reseller and found.of_resellers)
+    ]

@@ -198,7 +198,10 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Owner:
-    """A beneficial owner or the person in control (whose share may be 0 basis points)."""
+    """A person whom a case names: a beneficial owner, who controls, signs for or directs the organisation.
+
+    Without a share `share_bps` is 0 basis points.
+    """
 
     name: str
     birth_date: date | None
@@ -206,10 +209,12 @@ class Owner:
     share_bps: int
     controls: bool = False
     owner_id: UUID | None = None
+    signs: bool = False
+    directs: bool = False
 
     @property
     def must_be_identified(self) -> bool:
-        return self.controls or self.share_bps >= OWNER_SHARE_BPS
+        return self.controls or self.signs or self.share_bps >= OWNER_SHARE_BPS
 
 
 def checked_owners(owners: Sequence[Owner], today: date) -> list[Owner]:
@@ -263,6 +268,7 @@ class Case:
     due_at: datetime | None = None
     assigned_to: UUID | None = None
     decision_reason: str | None = None
+    resells: bool = False
 
     @property
     def may_open_again_at(self) -> datetime | None:

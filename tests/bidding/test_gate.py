@@ -236,6 +236,27 @@ async def test_an_organisation_writes_and_reads_its_own_rows_only(hall, lane):
         await refuses(app.fetch("SELECT * FROM bidder_facts($1, $2)", [room.auction_id], [one.org_id]), "lane's own")
 
 
+async def test_officers_and_operators_read_no_bid_before_the_end(hall, lane):
+    room = await hall.room(buyer_count=1)
+    bidder = room.buyers[0]
+    assert (await lane.submit(bid(hall.context, bidder, room.auction_id, 100_000))).holds
+    assert not (await lane.submit(bid(hall.context, bidder, room.auction_id, 1))).holds
+
+    async def counts(role):
+        async with as_app(hall, role=role) as app:
+            return [
+                await app.fetchval(f"SELECT count(*) FROM {table} WHERE auction_id = $1", room.auction_id)
+                for table in ("bid", "bid_refusal", "auction_event")
+            ]
+
+    assert min(await counts("system")) > 0
+    for role in ("officer", "operator"):
+        assert await counts(role) == [0, 0, 0]
+    await award_past_all_code(hall, room, bidder, 100_000)
+    for role in ("officer", "operator"):
+        assert await counts(role) == await counts("system")
+
+
 async def test_a_closed_circle_is_hidden_from_everybody_else(hall, lane):
     invited, uninvited = hall.buyers[:2]
     auction = await factories.published_auction(hall.context, hall.seller, invited=[invited])

@@ -1,5 +1,8 @@
 """Licence-aware bidding: who is not licensed is told where, how many accounts and what face value, before any bid."""
 
+import asyncio
+
+import asyncpg
 import httpx
 import pytest
 from hypothesis import given
@@ -14,6 +17,7 @@ from market.compliance.requirements import EvidenceType
 from market.compliance.rules import UNKNOWN_STATE, NotCleared
 from market.db.cluster import RoleUrls
 from market.db.context import Context
+from market.kit.actor import SYSTEM
 from market.kit.errors import Malformed
 from market.portfolios import service as portfolios
 from market.portfolios.nda import NDA_VERSION
@@ -103,6 +107,61 @@ async def test_accounts_without_a_state_are_bid_on_only_by_who_is_cleared_for_al
     await factories.register_for(context, await factories.buyer(context, officers), auction)
     with pytest.raises(Malformed, match="is no state"):
         factories.a_grant(("bid",), (UNKNOWN_STATE,)).checked()
+
+
+async def test_a_seller_lists_accounts_only_of_states_that_it_is_cleared_for(context: Context) -> None:
+    officers = await factories.two_officers(context)
+    local = await factories.cleared_organisation(context, ("list",), ("CA", "NY"), officers=officers)
+    assert await factories.published_auction(context, local, debtor_states=("CA",))
+    with pytest.raises(NotCleared, match="in TX, ZZ") as refusal:
+        await factories.published_auction(context, local, debtor_states=("CA", "TX", UNKNOWN_STATE))
+    assert refusal.value.members["states"] == ["TX", UNKNOWN_STATE]
+    anywhere = await factories.cleared_organisation(context, ("list",), officers=officers)
+    assert await factories.published_auction(context, anywhere, debtor_states=("CA", "TX", UNKNOWN_STATE))
+
+
+async def test_no_auction_enters_without_a_clearance_to_list_whoever_writes_it(
+    context: Context, urls: RoleUrls
+) -> None:
+    officers = await factories.two_officers(context)
+    seller = await factories.cleared_organisation(context, ("list",), ("CA",), officers=officers)
+    suspended = await factories.cleared_organisation(context, ("list",), officers=officers)
+    stranger, buyer = await factories.register_member(context), await factories.buyer(context, officers)
+    async with context.db.begin_as_officer(officers[0].actor) as tx:
+        now = context.clock.now()
+        await compliance.end_clearance(tx, officers[0].actor, suspended.clearances["list"], "a lapse", now)
+    model = await factories.published_auction(context, seller, debtor_states=("CA",))
+    copied = (
+        "INSERT INTO auction SELECT (jsonb_populate_record(a, jsonb_build_object('auction_id', gen_random_uuid(), 'org_id', $2::uuid,"
+        " 'pool_id', $3::uuid, 'published_by', $4::uuid, 'debtor_states', $5::text[]))).* FROM auction a WHERE auction_id = $1"
+    )
+    for party, states, is_let_in in (
+        (seller, ["CA"], True), (seller, ["CA", "NY"], False), (suspended, ["CA"], False), (stranger, ["CA"], False),
+        (buyer, ["CA"], False),
+    ):  # fmt: skip
+        pool_id = await factories.bare_pool(context, party)
+        for actor in (party.actor, SYSTEM):
+            async with acting(urls.app, actor) as connection:
+                values = (copied, model.auction_id, party.org_id, pool_id, party.user_id, states)
+                if is_let_in:
+                    assert await connection.execute(*values) == "INSERT 0 1"
+                else:
+                    with pytest.raises(asyncpg.CheckViolationError, match="clearance to list"):
+                        await connection.execute(*values)
+
+
+async def test_a_listing_that_waited_for_an_end_of_its_clearance_is_refused(context: Context, urls: RoleUrls) -> None:
+    officers = await factories.two_officers(context)
+    seller = await factories.seller(context, officers)
+    now, officer = context.clock.now(), officers[0].actor
+    async with context.db.begin_as_officer(officer) as tx:
+        await compliance.end_clearance(tx, officer, seller.clearances["list"], "a lapse", now)
+        listing = asyncio.create_task(factories.published_auction(context, seller))
+        async with acting(urls.app) as watching:
+            while not await watching.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                assert not listing.done()
+    with pytest.raises(NotCleared, match="at this moment"):
+        await listing
 
 
 async def test_a_clearance_in_a_second_currency_closes_no_door_in_the_first(context: Context) -> None:

@@ -21,6 +21,7 @@ from market.compliance.rules import (
     Risk,
     SealedAgain,
 )
+from market.compliance.screening import store as screening_store
 from market.compliance.sealed import sealing
 from market.db.cluster import RoleUrls
 from market.db.context import Context
@@ -273,18 +274,12 @@ async def test_the_papers_of_a_decided_case_need_two_officers_and_24_hours_later
         await service.read_file(context, officers[0].actor, case_id, paper.evidence_id)
 
 
-async def test_officers_and_operators_see_no_bid_before_the_end(context: Context, urls: RoleUrls) -> None:
-    officer, operator = await factories.officer(context), await factories.operator(context)
-    async with acting(urls.officer, officer.actor) as connection:
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await connection.fetch("SELECT amount_cents FROM bid")
-    for person in (officer, operator):
-        async with acting(urls.app, person.actor) as connection:
-            plan = await connection.fetch(
-                "SELECT polname FROM pg_policy WHERE polname LIKE '%_sealed' AND NOT polpermissive"
-            )
-            assert {row["polname"] for row in plan} == {"bid_sealed", "bid_refusal_sealed", "auction_event_sealed"}
-            assert await connection.fetch("SELECT * FROM auction_event") == []
+async def test_the_officers_own_login_reads_no_bid_at_all(context: Context, urls: RoleUrls) -> None:
+    officer = await factories.officer(context)
+    for table in ("bid", "bid_refusal", "auction_event"):
+        async with acting(urls.officer, officer.actor) as connection:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.fetch(f"SELECT * FROM {table}")
 
 
 # Rules.
@@ -429,6 +424,77 @@ async def test_everybody_who_owns_a_quarter_or_controls_is_identified(context: C
     with pytest.raises(Malformed):
         foreign = a_paper(EvidenceType.GOVERNMENT_ID, today, owner_id=officer.user_id)
         await service.add_evidence(context, party.actor, case_id, foreign, b"passport")
+
+
+async def test_who_signs_is_identified_and_signatories_and_directors_are_screened_as_such(
+    context: Context, urls: RoleUrls
+) -> None:
+    preparer, approver = await factories.two_officers(context)
+    party = await factories.register_member(context)
+    asked = a_grant(("list",))
+    people = [
+        factories.AN_OWNER,
+        factories.Owner("Signe Signer", None, "US", 0, signs=True),
+        factories.Owner("Dirk Director", None, "US", 0, directs=True),
+    ]
+    async with context.db.begin(party.actor) as tx:
+        opened = await service.open_case(tx, party.actor, asked, people, now=context.clock.now(), chance=context.chance)
+    case_id, ids = opened.case.case_id, {owner.name: owner.owner_id for owner in opened.owners}
+    types = [of for of in needed_types(asked.capabilities) if of is not EvidenceType.GOVERNMENT_ID]
+    await factories.bring_papers(context, party, case_id, types)
+    today = context.clock.now().date()
+
+    async def identify(name: str) -> None:
+        described = a_paper(EvidenceType.GOVERNMENT_ID, today, owner_id=ids[name])
+        await service.add_evidence(context, party.actor, case_id, described, b"passport")
+
+    await identify(factories.AN_OWNER.name)
+    async with context.db.begin(party.actor) as tx:
+        with pytest.raises(EvidenceShort) as refusal:
+            await service.submit(tx, party.actor, case_id, context.clock.now())
+    assert [one["owner_id"] for one in refusal.value.members["evidence"]] == [str(ids["Signe Signer"])]
+    await identify("Signe Signer")
+    async with context.db.begin(party.actor) as tx:
+        await service.submit(tx, party.actor, case_id, context.clock.now())
+    await factories.screen(context)
+    async with context.db.begin(SYSTEM) as tx:
+        run = await screening_store.last_run(tx, party.org_id)
+    assert run is not None
+    roles = sorted(each["role"] for each in run.results)
+    assert roles == ["director", "entity", "owner", "signatory", "user"]
+
+    await factories.verify_papers(context, preparer, case_id)
+    await prepare(context, preparer, case_id, asked)
+    owner = await asyncpg.connect(urls.migrator)
+    await owner.execute("ALTER TABLE beneficial_owner DISABLE TRIGGER USER")
+    await owner.execute("UPDATE beneficial_owner SET signs = true WHERE owner_id = $1", ids["Dirk Director"])
+    await owner.execute("ALTER TABLE beneficial_owner ENABLE TRIGGER USER")
+    await owner.close()
+    with pytest.raises(FourEyes):
+        await factories.approve(context, approver, case_id)
+
+
+async def test_a_reseller_brings_what_a_buyer_brings_for_its_own_trade(context: Context) -> None:
+    officer = await factories.officer(context)
+    party = await factories.register_member(context)
+    asked = a_grant(("list",), ("CA",))
+    async with context.db.begin(party.actor) as tx:
+        opened = await service.open_case(
+            tx, party.actor, asked, [factories.AN_OWNER], resells=True, now=context.clock.now(), chance=context.chance
+        )
+    case_id = opened.case.case_id
+    assert opened.case.resells
+    await factories.bring_papers(context, party, case_id, needed_types(asked.capabilities))
+    async with context.db.begin(party.actor) as tx:
+        with pytest.raises(EvidenceShort) as refusal:
+            await service.submit(tx, party.actor, case_id, context.clock.now())
+    lacking = {one["type"] for one in refusal.value.members["evidence"]}
+    assert lacking == {"debt_licence", "reg_f_policy", "data_security_programme"}
+    await factories.bring_papers(context, party, case_id, map(EvidenceType, sorted(lacking)))
+    async with context.db.begin(party.actor) as tx:
+        await service.submit(tx, party.actor, case_id, context.clock.now())
+    await factories.verify_papers(context, officer, case_id)
+    await prepare(context, officer, case_id, asked)
 
 
 async def test_what_an_officer_reads_off_a_paper_is_sealed_and_every_look_at_it_recorded(

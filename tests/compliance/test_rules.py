@@ -138,8 +138,34 @@ def test_sellers_and_buyers_bring_what_the_table_says() -> None:
     sellers, buyers = needed_types(frozenset({Capability.LIST})), needed_types(frozenset({Capability.BID}))
     assert EvidenceType.BANK_ACCOUNT_OWNERSHIP in sellers
     assert set(sellers) < set(buyers)
-    assert {EvidenceType.DEBT_LICENCE, EvidenceType.INSURANCE, EvidenceType.REG_F_POLICY} <= set(buyers) - set(sellers)
+    of_resellers = {
+        EvidenceType.DEBT_LICENCE, EvidenceType.REG_F_POLICY, EvidenceType.DATA_SECURITY_PROGRAMME,
+    }  # fmt: skip
+    assert set(buyers) - set(sellers) == {*of_resellers, EvidenceType.SURETY_BOND, EvidenceType.INSURANCE}
+    resellers = needed_types(frozenset({Capability.LIST}), of_reseller=True)
+    assert set(resellers) - set(sellers) == of_resellers
+    assert needed_types(frozenset({Capability.BID}), of_reseller=True) == buyers
     assert set(REQUIREMENTS) == set(EvidenceType)
+
+
+def test_a_reseller_shows_a_licence_for_every_state_that_needs_one() -> None:
+    pack, grant = packs.shipped("licences"), a_grant(("list",), ("CA", "GA", "NY"))
+    needed = [of for of in needed_types(grant.capabilities) if of is not EvidenceType.GOVERNMENT_ID]
+    brought = [paper(of, number=n) for n, of in enumerate(needed, 1)]
+    assert papers.shortfalls(grant, [], brought, pack=pack, today=TODAY)[0].type is EvidenceType.GOVERNMENT_ID
+
+    def lacking() -> set[tuple[str, str | None]]:
+        found = papers.shortfalls(grant, [], brought, pack=pack, today=TODAY, of_reseller=True)
+        return {(one.type.value, one.state) for one in found} - {("government_id", None)}
+
+    assert lacking() == {("debt_licence", None), ("reg_f_policy", None), ("data_security_programme", None)}
+    brought += [
+        paper(of, number=n)
+        for n, of in enumerate((EvidenceType.REG_F_POLICY, EvidenceType.DATA_SECURITY_PROGRAMME), 100)
+    ]
+    licence = paper(EvidenceType.DEBT_LICENCE, number=102)
+    brought.append(replace(licence, described=replace(licence.described, covered_states=("NY",))))
+    assert lacking() == {("debt_licence", "CA")}
 
 
 @given(

@@ -57,7 +57,7 @@ class PublishOrder:
 async def publish(tx: AsyncSession, actor: Actor, order: PublishOrder, *, now: datetime, chance: Chance) -> Auction:
     """Offer an own, ready pool in an auction whose terms never change again.
 
-    Raises `NotCleared` without a clearance to list, `NotFound` or `PoolNotThere` for the pool, `BadTerms` and
+    Raises `NotCleared` without a clearance to list in its debtor states, `NotFound` or `PoolNotThere` for the pool, `BadTerms` and
     `Malformed` naming the field. Locks the pool.
     """
     require(actor, role=Role.MEMBER, scope="auctions:write")
@@ -65,6 +65,8 @@ async def publish(tx: AsyncSession, actor: Actor, order: PublishOrder, *, now: d
         raise AssertionError("a member has an organisation")
     await compliance.require_clearance(tx, actor.org_id, "list", now)
     pools = await _pools(tx, actor.org_id, order)
+    debtor_states = sorted({state for pool in pools for state in pool.debtor_states or ()})
+    await compliance.require_listing(tx, actor.org_id, debtor_states, now)
     terms = _terms(order, pools, now)
     await _check_circle(tx, actor.org_id, order)
     auction_id = chance.new_id()
@@ -78,7 +80,7 @@ async def publish(tx: AsyncSession, actor: Actor, order: PublishOrder, *, now: d
         format=order.format,
         terms=_published(terms),
         currency=terms.currency,
-        debtor_states=tuple(sorted({state for pool in pools for state in pool.debtor_states or ()})),
+        debtor_states=tuple(debtor_states),
         deposit_cents=order.deposit_cents,
         commission=_commission(order, terms.currency),
         sale_terms=SaleTerms.from_json(order.sale_terms or {}).to_json(),

@@ -64,7 +64,7 @@ async def open_case(
     """Ask to be cleared to list, to bid, or both. The case is a draft until it is submitted."""
     async with context.db.begin(actor) as tx:
         found = await service.open_case(
-            tx, actor, data.asked(), data.owners(), now=context.clock.now(), chance=context.chance
+            tx, actor, data.asked(), data.owners(), resells=data.resells, now=context.clock.now(), chance=context.chance
         )
     return schemas.CaseFileView.of(found)
 

@@ -30,6 +30,8 @@ class OwnerBody(Struct, forbid_unknown_fields=True, frozen=True):
     controls: Annotated[bool, Meta(description="whether this person controls the organisation; one at least does")] = (
         False
     )
+    signs: Annotated[bool, Meta(description="whether this person signs for the organisation")] = False
+    directs: Annotated[bool, Meta(description="whether this person is one of its directors")] = False
 
     def __repr__(self) -> str:
         return "OwnerBody(…)"
@@ -44,13 +46,15 @@ class OwnerView(Struct, frozen=True):
     share_bps: int
     birth_date: date | None
     controls: bool
+    signs: bool
+    directs: bool
     must_be_identified: bool
 
     @classmethod
     def of(cls, owner: Owner) -> "OwnerView":
         return cls(
             owner.owner_id, owner.name, owner.country, owner.share_bps, owner.birth_date, owner.controls,
-            owner.must_be_identified,
+            owner.signs, owner.directs, owner.must_be_identified,
         )  # fmt: skip
 
     def __repr__(self) -> str:
@@ -63,12 +67,16 @@ class CaseBody(Struct, forbid_unknown_fields=True, frozen=True):
     max_bid_cents: _Cents
     currency: _Currency
     beneficial_owners: Annotated[list[OwnerBody], Meta(min_length=1, max_length=50)]
+    resells: Annotated[bool, Meta(description="whether the organisation sells debts that others originated")] = False
 
     def asked(self) -> Grant:
         return Grant(frozenset(self.capabilities), tuple(self.states), self.max_bid_cents, self.currency)
 
     def owners(self) -> list[Owner]:
-        return [Owner(o.name, o.birth_date, o.country, o.share_bps, o.controls) for o in self.beneficial_owners]
+        return [
+            Owner(o.name, o.birth_date, o.country, o.share_bps, o.controls, signs=o.signs, directs=o.directs)
+            for o in self.beneficial_owners
+        ]
 
 
 class PlanBody(Struct, forbid_unknown_fields=True, frozen=True):
@@ -219,6 +227,7 @@ class CaseView(Struct, frozen=True):
     due_at: datetime | None
     assigned_to: UUID | None
     decision_reason: str | None
+    resells: bool
 
     @classmethod
     def of(cls, case: Case) -> "CaseView":
@@ -227,7 +236,7 @@ class CaseView(Struct, frozen=True):
             case.case_id, case.org_id, case.state, sorted(asked.capabilities), list(asked.states),
             asked.max_bid_cents, asked.currency, case.created_at, case.submitted_at, case.message,
             PlanView.of(case.plan) if case.plan else None, case.approved_by, case.decided_at, case.due_at,
-            case.assigned_to, case.decision_reason,
+            case.assigned_to, case.decision_reason, case.resells,
         )  # fmt: skip
 
 

@@ -41,6 +41,13 @@ class SubjectRole(StrEnum):
     USER = "user"
     BANK = "bank"
 
+    @classmethod
+    def of(cls, *, owns: bool, signs: bool, directs: bool) -> "SubjectRole":
+        """As what a person is screened whom a case names: who owns or controls is an owner, whatever else."""
+        if owns or not (signs or directs):
+            return cls.OWNER
+        return cls.SIGNATORY if signs else cls.DIRECTOR
+
 
 class Occasion(StrEnum):
     SUBMISSION = "submission"

@@ -121,9 +121,12 @@ async def disclosed_names(tx: AsyncSession, org_id: UUID) -> list[Disclosed]:
     people = select(PersonRow.name).where(PersonRow.org_id == org_id).order_by(PersonRow.user_id).limit(_NAMES_COUNT)
     found += [Disclosed(SubjectRole.USER, name, True, None, org.country) for name in await tx.scalars(people)]
     found += [
-        Disclosed(SubjectRole.OWNER, row.name, True, row.birth_date, row.country, None, row.share_bps)
+        Disclosed(
+            SubjectRole.of(owns=bool(row.share_bps) or row.controls, signs=row.signs, directs=row.directs),
+            row.name, True, row.birth_date, row.country, None, row.share_bps,
+        )
         for row in await tx.scalars(_newest_owners(org_id))
-    ]
+    ]  # fmt: skip
     bank = (
         select(BankAccountRow.holder_name)
         .where(BankAccountRow.org_id == org_id)

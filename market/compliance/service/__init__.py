@@ -19,6 +19,7 @@ from market.compliance.service.clearances import (
     list_clearances,
     require_clearance,
     require_ever_cleared,
+    require_listing,
 )
 from market.compliance.service.exporting import export_case
 from market.compliance.service.keeping import retention_report
@@ -78,6 +79,7 @@ __all__ = [
     "request_information",
     "require_clearance",
     "require_ever_cleared",
+    "require_listing",
     "retention_report",
     "review_again",
     "send_back",

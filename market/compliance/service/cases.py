@@ -54,9 +54,16 @@ class CaseFile:
 
 
 async def open_case(
-    tx: AsyncSession, actor: Actor, asked: Grant, owners: Sequence[Owner], *, now: datetime, chance: Chance
+    tx: AsyncSession,
+    actor: Actor,
+    asked: Grant,
+    owners: Sequence[Owner],
+    *,
+    resells: bool = False,
+    now: datetime,
+    chance: Chance,
 ) -> CaseFile:
-    """A new draft of the actor's organisation.
+    """A new draft of the actor's organisation, which `resells` what others originated, or sells its own.
 
     Raises `Malformed`, `CoolingOff` within 90 days of a no, or `Conflict` while another case is open.
     """
@@ -72,12 +79,12 @@ async def open_case(
             from_at=declined.may_open_again_at.isoformat(),
         )
     case_id = chance.new_id()
-    if not await store.add_case(tx, actor, case_id, asked, now):
+    if not await store.add_case(tx, actor, case_id, asked, resells=resells, now=now):
         raise Conflict("your organisation has an open case; it is decided first")
     case = await find_case(tx, case_id)
     named = [replace(owner, owner_id=chance.new_id()) for owner in named]
     await store.add_owners(tx, case, named)
-    body = {"case_id": case_id, "org_id": case.org_id, **said(asked), "owner_count": len(named)}
+    body = {"case_id": case_id, "org_id": case.org_id, **said(asked), "resells": resells, "owner_count": len(named)}
     await note(tx, actor, case, "case.opened", body)
     return CaseFile(case, named, [])
 
@@ -106,7 +113,8 @@ async def read_case(tx: AsyncSession, actor: Actor, case_id: UUID, *, now: datet
     lacking: list[Shortfall] = []
     if now is not None and case.state not in {CaseState.CLEARED, CaseState.DECLINED}:
         pack = await pack_in_force(tx, LICENCES)
-        lacking = papers.shortfalls(case.asked, owners, brought, pack=pack, today=day_of(now))
+        today = day_of(now)
+        lacking = papers.shortfalls(case.asked, owners, brought, pack=pack, today=today, of_reseller=case.resells)
     return CaseFile(_shown(case, actor), owners, brought, messages, lacking, appeal)
 
 
@@ -167,7 +175,8 @@ async def submit(
     case = await locked(tx, case_id, CaseAct.SUBMIT)
     owners, brought = await store.list_owners(tx, case_id), await store.list_evidence(tx, case_id)
     pack = await pack_in_force(tx, LICENCES)
-    lacking = papers.shortfalls(case.asked, owners, brought, pack=pack, today=day_of(now))
+    today = day_of(now)
+    lacking = papers.shortfalls(case.asked, owners, brought, pack=pack, today=today, of_reseller=case.resells)
     # Officers may clear fewer states than were asked for, and verify: neither keeps a case from coming in.
     refuse_short([one for one in lacking if one.why != "unverified" and one.state is None])
     moved = await store.move_case(
@@ -182,7 +191,7 @@ async def submit(
 
 
 async def read_file(context: Context, actor: Actor, case_id: UUID, evidence_id: UUID) -> tuple[Evidence, bytes]:
-    """The clear file, for the organisation that brought it and for officers, whose every look is journalled first.
+    """The clear file, for the organisation that brought it and for officers; every look is journalled before it is granted.
 
     Officers open papers while a case waits for a decision. Before and afterwards raises `SealedAgain`, unless two of them
     broke the glass for this organisation less than 24 hours ago. Raises `Erased` when its time is over.
@@ -193,8 +202,8 @@ async def read_file(context: Context, actor: Actor, case_id: UUID, evidence_id: 
             paper = await _looked_at(tx, actor, case_id, evidence_id, context.clock.now())
     else:
         async with context.db.begin(actor) as tx:
-            await find_case(tx, case_id)
-            paper = await find_evidence(tx, case_id, evidence_id)
+            case, paper = await find_case(tx, case_id), await find_evidence(tx, case_id, evidence_id)
+            await note(tx, actor, case, "evidence.read", {"evidence_id": evidence_id})
     if paper.wrapped_key is None:
         raise rules.Erased("the rule of its kind has erased this paper; its digest and its history stay")
     return paper, await asyncio.to_thread(open_file, context, paper)

@@ -112,3 +112,21 @@ async def require_clearance(
         f"your organisation may not {capability} now: {why}; open a case at POST /v1/cases",
         capability=str(capability),
     )
+
+
+async def require_listing(tx: AsyncSession, org_id: UUID, states: Collection[str], now: datetime) -> Clearance:
+    """The clearance to list that covers all these debtor states, held until the transaction ends: no end of it comes before.
+
+    Raises `NotCleared` naming the states that it lacks, or `ChecksPending`.
+    """
+    found = await require_clearance(tx, org_id, "list", now, states=states)
+    if lacking := [state for state in sorted(states) if not found.covers([state])]:
+        raise rules.NotCleared(
+            f"your organisation is not cleared to list accounts of debtors in {', '.join(lacking)} ({rules.UNKNOWN_STATE}: the "
+            "tape names no state); open a case at POST /v1/cases",
+            capability="list",
+            states=lacking,
+        )
+    if await store.refusal(tx, found, states) is not None:
+        raise rules.NotCleared("the clearance was ended at this moment", capability="list")
+    return found

@@ -97,6 +97,7 @@ def _case(case: Case) -> dict[str, Any]:
         "states": list(case.asked.states),
         "max_bid_cents": case.asked.max_bid_cents,
         "currency": case.asked.currency,
+        "resells": case.resells,
         "prepared_by": _text(plan.prepared_by if plan else None),
         "evidence_digest": plan.evidence_digest if plan else None,
         "risk": plan.risk.value if plan else None,
@@ -110,7 +111,7 @@ def _case(case: Case) -> dict[str, Any]:
 def _owner(owner: Owner) -> dict[str, Any]:
     return {
         "owner_id": _text(owner.owner_id), "share_bps": owner.share_bps, "controls": owner.controls,
-        "country": owner.country,
+        "signs": owner.signs, "directs": owner.directs, "country": owner.country,
     }  # fmt: skip
 
 

@@ -133,7 +133,8 @@ async def prepare(
     granted.refuse_beyond(case.asked)
     owners, brought = await store.list_owners(tx, case_id), await store.list_evidence(tx, case_id)
     pack = await pack_in_force(tx, LICENCES)
-    refuse_short(papers.shortfalls(granted, owners, brought, pack=pack, today=day_of(now)))
+    today = day_of(now)
+    refuse_short(papers.shortfalls(granted, owners, brought, pack=pack, today=today, of_reseller=case.resells))
     latest = papers.latest_end(brought, now, risk)
     until = latest if valid_until is None else valid_until
     if not now < until <= latest:

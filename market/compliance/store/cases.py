@@ -30,7 +30,9 @@ _NO_PLAN: dict[str, Any] = dict.fromkeys(
 )  # fmt: skip
 
 
-async def add_case(tx: AsyncSession, actor: Actor, case_id: UUID, asked: Grant, now: datetime) -> bool:
+async def add_case(
+    tx: AsyncSession, actor: Actor, case_id: UUID, asked: Grant, *, resells: bool, now: datetime
+) -> bool:
     """False if the organisation has an open case already; then nothing was written."""
     added = await tx.execute(
         insert(VerificationCaseRow)
@@ -44,6 +46,7 @@ async def add_case(tx: AsyncSession, actor: Actor, case_id: UUID, asked: Grant, 
             max_bid_cents=asked.max_bid_cents,
             currency=asked.currency,
             created_at=now,
+            resells=resells,
         )
         .on_conflict_do_nothing()
         .returning(VerificationCaseRow.case_id)
@@ -64,6 +67,8 @@ async def add_owners(tx: AsyncSession, case: Case, owners: Sequence[Owner]) -> N
                 "country": owner.country,
                 "share_bps": owner.share_bps,
                 "controls": owner.controls,
+                "signs": owner.signs,
+                "directs": owner.directs,
             }
             for owner in owners
         ],
@@ -125,7 +130,13 @@ async def list_owners(tx: AsyncSession, case_id: UUID) -> list[Owner]:
         .order_by(BeneficialOwnerRow.owner_id)
         .limit(100)
     )
-    return [Owner(row.name, row.birth_date, row.country, row.share_bps, row.controls, row.owner_id) for row in found]
+    return [
+        Owner(
+            row.name, row.birth_date, row.country, row.share_bps, row.controls, row.owner_id, signs=row.signs,
+            directs=row.directs,
+        )
+        for row in found
+    ]  # fmt: skip
 
 
 async def move_case(tx: AsyncSession, case: Case, state: CaseState, **changes: Any) -> Case:
@@ -259,7 +270,7 @@ def _case(row: VerificationCaseRow) -> Case:
     return Case(
         row.case_id, row.org_id, row.opened_by, CaseState(row.state), asked, row.created_at, row.submitted_at,
         row.message, _plan(row), row.approved_by, row.declined_by, row.decided_at, row.due_at, row.assigned_to,
-        row.decision_reason,
+        row.decision_reason, row.resells,
     )  # fmt: skip
 
 

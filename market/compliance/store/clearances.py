@@ -1,9 +1,10 @@
 """SQL of clearances: grants, ends, and notices that one is about to expire."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ARRAY, Text, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -54,6 +55,18 @@ async def ended_since(tx: AsyncSession, org_id: UUID, since: datetime) -> bool:
         .limit(1)
     )
     return found is not None
+
+
+async def refusal(tx: AsyncSession, clearance: Clearance, states: Collection[str]) -> str | None:
+    """Why the clearance to list does not carry a listing in these states, in the gate's words. Locks it FOR KEY SHARE."""
+    asked = text("SELECT clearance_refusal(:clearance, :org, :capability, NULL, :states)").bindparams(
+        bindparam("states", sorted(states), ARRAY(Text)),
+        clearance=clearance.clearance_id,
+        org=clearance.org_id,
+        capability=clearance.capability.value,
+    )
+    found: str | None = await tx.scalar(asked)
+    return found
 
 
 async def find_clearance(tx: AsyncSession, clearance_id: UUID) -> Clearance | None:

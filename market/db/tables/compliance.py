@@ -38,6 +38,7 @@ class VerificationCaseRow(Base):
     assigned_to: Mapped[UUID | None] = mapped_column(ForeignKey("person.user_id"), index=True)
     prepared_risk: Mapped[str | None]
     decision_reason: Mapped[str | None]
+    resells: Mapped[bool]
 
     __table_args__ = (
         UniqueConstraint("case_id", "org_id"),
@@ -55,7 +56,10 @@ class VerificationCaseRow(Base):
 
 
 class BeneficialOwnerRow(Base):
-    """A person who owns part of the organisation or controls it (`share_bps` may be 0 then). Append-only until erased."""
+    """A person who owns part of the organisation, or controls, directs or signs for it (`share_bps` may be 0 then).
+
+    Append-only until erased.
+    """
 
     __tablename__ = "beneficial_owner"
 
@@ -67,6 +71,8 @@ class BeneficialOwnerRow(Base):
     country: Mapped[str]
     share_bps: Mapped[int]
     controls: Mapped[bool]
+    signs: Mapped[bool]
+    directs: Mapped[bool]
 
     __table_args__ = (
         UniqueConstraint("owner_id", "case_id"),
