@@ -704,9 +704,9 @@ async def sign_agreement(
         return await settlements.sign(tx, party.actor, settlement_id, signing, now=context.clock.now())
 
 
-async def name_bank_account(context: Context, party: Party, iban: str = "GB29NWBK60161331926819") -> None:
+async def name_bank_account(context: Context, party: Party, iban: str = "GB29NWBK60161331926819") -> UUID:
     async with context.db.begin(party.actor) as tx:
-        await settlements.put_bank_account(
+        account = await settlements.put_bank_account(
             tx,
             party.actor,
             settlements.BankDetails("The Seller LLC", iban=iban),
@@ -714,3 +714,10 @@ async def name_bank_account(context: Context, party: Party, iban: str = "GB29NWB
             chance=context.chance,
             vault=context.vault,
         )
+    return account.bank_account_id
+
+
+async def call_back(context: Context, caller: Party, bank_account_id: UUID) -> None:
+    async with context.db.begin(caller.actor) as tx:
+        note = "Sam Signatory, at the number of the signed case"
+        await settlements.confirm_bank_account(tx, caller.actor, bank_account_id, note, now=context.clock.now())

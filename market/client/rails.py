@@ -62,6 +62,23 @@ class UnapprovedWithdrawalPage(Struct, frozen=True):
     next_cursor: str | None = None
 
 
+class UnconfirmedBankAccount(Struct, frozen=True):
+    """A changed bank account, without its number."""
+
+    bank_account_id: UUID
+    org_id: UUID
+    holder_name: str
+    scheme: str
+    last_four: str
+    usable_from_at: datetime
+    created_at: datetime
+
+
+class UnconfirmedBankAccountPage(Struct, frozen=True):
+    items: tuple[UnconfirmedBankAccount, ...]
+    next_cursor: str | None = None
+
+
 class BankFile(Struct, frozen=True):
     """A file of payouts for the bank, by its digest."""
 
@@ -240,6 +257,18 @@ class RailsClient(Caller):
     async def approve_withdrawal(self, payout_id: UUID) -> UnapprovedWithdrawal:
         """As officer or operator who imported none of its money, let another person send it."""
         return await self._call("POST", f"/v1/payouts/{payout_id}/approval", UnapprovedWithdrawal)
+
+    async def unconfirmed_bank_accounts(
+        self, *, limit: int = 50, cursor: str | None = None
+    ) -> UnconfirmedBankAccountPage:
+        """As officer or operator, changed bank accounts that nobody has called back about."""
+        query = {"limit": limit, "cursor": cursor}
+        return await self._call("GET", "/v1/bank-accounts/unconfirmed", UnconfirmedBankAccountPage, query=query)
+
+    async def confirm_bank_account(self, bank_account_id: UUID, *, note: str) -> UnconfirmedBankAccount:
+        """As officer or operator, say whom one called back, and at which number."""
+        path = f"/v1/bank-accounts/{bank_account_id}/call-back"
+        return await self._call("POST", path, UnconfirmedBankAccount, body={"note": note})
 
     async def make_bank_file(
         self, *, format_: str, currency: str, execute_on: date, payout_ids: list[UUID] | None = None

@@ -207,15 +207,20 @@ async def funded(bank, **awarded_to):
     return await factories.settlement_in(bank.context, "funded", auction)
 
 
-async def test_no_release_without_a_bank_account_that_has_cooled_off(bank):
+async def test_no_release_without_a_bank_account_that_has_cooled_off_and_was_called_back_about(bank):
     seller = await factories.seller(bank.context, bank.officers)
     settlement = await funded(bank, seller=seller)
     with pytest.raises(NoBankAccount, match="has not said"):
         await prepare(bank.context, bank.operator, settlement.settlement_id)
     await factories.name_bank_account(bank.context, seller)
     await prepare(bank.context, bank.operator, settlement.settlement_id)
-    await factories.name_bank_account(bank.context, seller, "DE89370400440532013000")
-    with pytest.raises(NoBankAccount, match="was changed"):
+    changed = await factories.name_bank_account(bank.context, seller, "DE89370400440532013000")
+    with pytest.raises(NoBankAccount, match="can be used from"):
+        await approve(bank.context, bank.officers[0], settlement.settlement_id)
+    with pytest.raises(NoBankAccount, match="calls you back"):
+        await approve(bank.later(hours=49), bank.officers[0], settlement.settlement_id)
+    await factories.call_back(bank.context, bank.operator, changed)
+    with pytest.raises(NoBankAccount, match="can be used from"):
         await approve(bank.context, bank.officers[0], settlement.settlement_id)
     released = await approve(bank.later(hours=49), bank.officers[0], settlement.settlement_id)
     assert released.state is State.RELEASED

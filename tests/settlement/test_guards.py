@@ -1,13 +1,19 @@
 """Around the services: what the database refuses the app's role, even in the platform's name."""
 
+from datetime import timedelta
+
 import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from market.journal import service as journal
 from market.kit.actor import SYSTEM
-from market.settlement import service
-from market.settlement.rules import PayoutState, State
+from market.kit.errors import Forbidden, Malformed, NotFound
+from market.kit.pages import PageRequest
+from market.settlement import moves, service
+from market.settlement.rules import NoBankAccount, PayoutState, State
+from market.settlement.store import ledger
 from tests import factories
 from tests.settlement.test_defaults import DEPOSIT, HAMMER, awarded
 from tests.settlement.test_life import approve, prepare, public_key
@@ -136,6 +142,83 @@ async def test_who_named_the_sellers_bank_account_does_not_approve_what_is_paid_
     finally:
         await admin.execute(name_it, bank.seller.user_id, bank.seller.org_id)
         await admin.close()
+
+
+async def test_a_changed_account_is_paid_after_48_hours_and_a_call_back_whoever_writes_it(bank):
+    context = bank.context
+    party = await factories.buyer(context, bank.officers)
+    await factories.name_bank_account(context, party)
+    hasty = """INSERT INTO bank_account VALUES (gen_random_uuid(), :org, 'Thief', 'iban', '0000', '\\x00',
+        clock_timestamp() + cast(:cools as interval), :who, clock_timestamp() - cast(:ago as interval))"""
+    for cools_h, ago_h in ((0, 0), (47, 0), (0, 49)):
+        spans = {"cools": timedelta(hours=cools_h), "ago": timedelta(hours=ago_h)}
+        values = {"org": party.org_id, "who": party.user_id, **spans}
+        assert "48 hours" in await forge(context, party.actor, hasty, **values)
+
+    changed = await factories.name_bank_account(context, party, "DE89370400440532013000")
+    call = "INSERT INTO bank_account_call_back VALUES (:account, :org, :who, 'spoke to somebody', clock_timestamp())"
+    of_party = {"account": changed, "org": party.org_id, "who": party.user_id}
+    assert "own name" in await forge(context, party.actor, call, **of_party)
+    assert "own name" in await forge(context, SYSTEM, call, **of_party)
+    assert "own name" in await forge(context, bank.operator.actor, call, **of_party)
+    of_operator = {**of_party, "who": bank.operator.user_id}
+    assert "not in the journal" in await forge(context, bank.operator.actor, call, **of_operator)
+
+    await bank.pay_in(party, 5_000)
+    later = bank.later(hours=49)
+    order = {"id": later.chance.new_id(), "org": party.org_id, "account": changed, "at": later.clock.now()}
+    assert "not due" in await withdraw_past_all_code(context, order)
+    with pytest.raises(NoBankAccount, match="calls you back"):
+        await withdraw(later, party)
+    async with context.db.begin(bank.operator.actor) as tx:
+        waiting = await service.list_unconfirmed(tx, bank.operator.actor, PageRequest())
+        assert changed in [account.bank_account_id for account in waiting.items]
+    await factories.call_back(context, bank.operator, changed)
+    await factories.call_back(context, bank.officers[0], changed)
+    async with context.db.begin(bank.operator.actor) as tx:
+        waiting = await service.list_unconfirmed(tx, bank.operator.actor, PageRequest())
+        assert changed not in [account.bank_account_id for account in waiting.items]
+        told = [entry.kind for entry in await journal.history(tx, f"org:{party.org_id}")]
+    assert told.count("bank_account.confirmed") == 1
+    with pytest.raises(NoBankAccount, match="can be used from"):
+        await withdraw(context, party)
+    assert (await withdraw(later, party)).bank_account_id == changed
+
+
+async def withdraw(context, party):
+    async with context.db.begin(party.actor) as tx:
+        key = context.chance.token(9)
+        return await service.withdraw(tx, party.actor, "USD", 5_000, key, now=context.clock.now())
+
+
+async def withdraw_past_all_code(context, order):
+    """The order of a payout of cash that is set aside, whose time is said to have come."""
+    async with context.db.begin(SYSTEM) as tx:
+        move = moves.withdrawal_pending(order["id"], org_id=order["org"], currency="USD", amount_cents=5_000)
+        await ledger.apply(tx, move)
+        with pytest.raises(DBAPIError) as said:
+            await tx.execute(
+                text(
+                    """INSERT INTO payout (payout_id, org_id, bank_account_id, reference, amount_cents, currency, state,
+                    ordered_at) VALUES (:id, :org, :account, 'PAYOUT-0123456789-02', 5000, 'USD', 'ordered', :at)"""
+                ),
+                order,
+            )
+        await tx.rollback()
+    return str(said.value.orig)
+
+
+async def test_who_calls_back_is_of_the_platform_and_says_whom(bank):
+    party = await factories.buyer(bank.context, bank.officers)
+    first = await factories.name_bank_account(bank.context, party)
+    with pytest.raises(Forbidden):
+        await factories.call_back(bank.context, party, first)
+    async with bank.context.db.begin(bank.operator.actor) as tx:
+        now = bank.context.clock.now()
+        with pytest.raises(Malformed, match="whom"):
+            await service.confirm_bank_account(tx, bank.operator.actor, first, "  yes  ", now=now)
+        with pytest.raises(NotFound):
+            await service.confirm_bank_account(tx, bank.operator.actor, party.org_id, "spoke to Sam at 555", now=now)
 
 
 async def test_only_the_banks_entry_confirms_a_payout(bank):

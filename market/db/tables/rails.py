@@ -116,6 +116,18 @@ class WithdrawalApprovalRow(Base):
     at: Mapped[datetime]
 
 
+class CallBackRow(Base):
+    """That somebody of the platform called back about a changed bank account. Append-only."""
+
+    __tablename__ = "bank_account_call_back"
+
+    bank_account_id: Mapped[UUID] = mapped_column(ForeignKey("bank_account.bank_account_id"), primary_key=True)
+    org_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.org_id"), index=True)
+    called_by: Mapped[UUID] = mapped_column(ForeignKey(_PERSON), index=True)
+    note: Mapped[str]
+    at: Mapped[datetime]
+
+
 class SuspenseProposalRow(Base):
     """One person's idea of whose an entry in suspense is; `org_id` null is the platform itself (debits only)."""
 

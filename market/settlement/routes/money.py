@@ -39,7 +39,7 @@ async def get_bank_account(context: Here, actor: Who) -> schemas.BankAccountView
 
 @put("/v1/bank-account", tags=MONEY, summary="Say where to be paid to", operation_id="putBankAccount", opt=STEP_UP)
 async def put_bank_account(context: Here, actor: Who, data: JSONBody[schemas.BankAccountIn]) -> schemas.BankAccountView:
-    """The first account counts at once, a changed one after 48 hours. For signed-in people, not for API keys."""
+    """The first account counts at once, a changed one after 48 hours and a call back. For signed-in people, not for API keys."""
     async with context.db.begin(actor) as tx:
         account = await service.put_bank_account(
             tx, actor, data.details(), now=context.clock.now(), chance=context.chance, vault=context.vault

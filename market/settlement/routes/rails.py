@@ -7,7 +7,7 @@ from uuid import UUID
 from litestar import Request, get, post
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIType
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from market.kit.pages import PageRequest
@@ -134,6 +134,38 @@ async def approve_withdrawal(context: Here, actor: Who, payout_id: FromPath[UUID
     return schemas.UnapprovedView.from_payout(payout)
 
 
+@get(
+    "/v1/bank-accounts/unconfirmed",
+    tags=MONEY,
+    summary="Changed bank accounts to call back about",
+    operation_id="listUnconfirmedBankAccounts",
+)
+async def list_unconfirmed(
+    context: Here, actor: Who, limit: FromQuery[int] = 50, cursor: FromQuery[str | None] = None
+) -> schemas.UnconfirmedPage:
+    """For the platform's people, oldest first. Call a number that you know from before, not one that came with the change."""
+    async with context.db.begin(actor) as tx:
+        page = await service.list_unconfirmed(tx, actor, PageRequest.parse(limit, cursor))
+    return schemas.UnconfirmedPage.from_page(page)
+
+
+@post(
+    "/v1/bank-accounts/{bank_account_id:uuid}/call-back",
+    status_code=200,
+    tags=MONEY,
+    summary="Say that one called back about a bank account",
+    operation_id="confirmBankAccount",
+    opt=STEP_UP,
+)
+async def confirm_bank_account(
+    context: Here, actor: Who, bank_account_id: FromPath[UUID], data: JSONBody[schemas.CallBackIn]
+) -> schemas.UnconfirmedView:
+    """For officers and operators. Without it nothing is paid to a changed account, however long ago it was changed."""
+    async with context.db.begin(actor) as tx:
+        account = await service.confirm_bank_account(tx, actor, bank_account_id, data.note, now=context.clock.now())
+    return schemas.UnconfirmedView.from_account(account)
+
+
 HANDLERS: list[ControllerRouterHandler] = [
     import_statement,
     list_statements,
@@ -142,4 +174,6 @@ HANDLERS: list[ControllerRouterHandler] = [
     send_payout,
     list_unapproved,
     approve_withdrawal,
+    list_unconfirmed,
+    confirm_bank_account,
 ]

@@ -71,6 +71,7 @@ from market.settlement.schemas.rails import (
     BankFileIn,
     BankFilePage,
     BankFileView,
+    CallBackIn,
     ImportsView,
     ImportView,
     MatchIn,
@@ -85,6 +86,8 @@ from market.settlement.schemas.rails import (
     StatementView,
     UnapprovedPage,
     UnapprovedView,
+    UnconfirmedPage,
+    UnconfirmedView,
     WebhookView,
 )
 from market.settlement.schemas.reports import ReportLineView, ReportSumView, ReportView
@@ -111,6 +114,7 @@ __all__ = [
     "BankFileIn",
     "BankFilePage",
     "BankFileView",
+    "CallBackIn",
     "CancellationIn",
     "CheckedCurrency",
     "ClaimIn",
@@ -194,6 +198,8 @@ __all__ = [
     "TrialBalanceView",
     "UnapprovedPage",
     "UnapprovedView",
+    "UnconfirmedPage",
+    "UnconfirmedView",
     "WebhookView",
     "WithdrawalIn",
     "WithdrawalPage",

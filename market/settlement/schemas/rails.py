@@ -226,6 +226,38 @@ class UnapprovedView(Struct, frozen=True, forbid_unknown_fields=True):
         )  # fmt: skip
 
 
+class CallBackIn(Struct, frozen=True, forbid_unknown_fields=True):
+    note: Annotated[str, Meta(min_length=10, max_length=500, description="whom you spoke to, and at which number")]
+
+
+class UnconfirmedView(Struct, frozen=True, forbid_unknown_fields=True):
+    """A changed bank account, without its number."""
+
+    bank_account_id: UUID
+    org_id: UUID
+    holder_name: str
+    scheme: str
+    last_four: str
+    usable_from_at: datetime
+    created_at: datetime
+
+    @classmethod
+    def from_account(cls, account: BankAccount) -> Self:
+        return cls(
+            account.bank_account_id, account.org_id, account.holder_name, account.scheme, account.last_four,
+            account.usable_from_at, account.created_at,
+        )  # fmt: skip
+
+
+class UnconfirmedPage(Struct, frozen=True, forbid_unknown_fields=True):
+    items: list[UnconfirmedView]
+    next_cursor: str | None
+
+    @classmethod
+    def from_page(cls, page: Page[BankAccount]) -> Self:
+        return cls([UnconfirmedView.from_account(account) for account in page.items], page.next_cursor)
+
+
 class UnapprovedPage(Struct, frozen=True, forbid_unknown_fields=True):
     items: list[UnapprovedView]
     next_cursor: str | None

@@ -38,6 +38,7 @@ from market.settlement.service.books import (
     list_transfers,
     trial_balance,
 )
+from market.settlement.service.calling_back import confirm_bank_account, list_unconfirmed
 from market.settlement.service.deadlines import due_offers, due_sales, pass_offer, pass_sale
 from market.settlement.service.deliveries import deliver, look_at_pool, open_delivered, period_of
 from market.settlement.service.deposits import Deposit, place_deposit
@@ -171,6 +172,7 @@ __all__ = [
     "claim_put_backs",
     "claim_unissued",
     "close_due",
+    "confirm_bank_account",
     "confirm_match",
     "confirm_notice",
     "confirm_notices",
@@ -230,6 +232,7 @@ __all__ = [
     "list_tax_rules",
     "list_transfers",
     "list_unapproved",
+    "list_unconfirmed",
     "list_withdrawals",
     "look_at_pool",
     "make_bank_file",

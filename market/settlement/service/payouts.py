@@ -34,7 +34,7 @@ from market.settlement.service.books import READ
 from market.settlement.service.sale import WRITE
 from market.settlement.service.steps import locked, take
 from market.settlement.store import bank as store
-from market.settlement.store import ledger, withdrawals
+from market.settlement.store import call_backs, ledger, withdrawals
 from market.settlement.store.bank import BankAccount, BankEntry, Payout
 
 
@@ -136,7 +136,10 @@ async def _require_free(tx: AsyncSession, org_id: UUID, currency: str, amount_ce
 
 
 async def usable_bank_account(tx: AsyncSession, org_id: UUID, now: datetime) -> BankAccount:
-    """The account that an organisation named last. Raises `NoBankAccount` without one, or while a change cools off."""
+    """The account that an organisation named last.
+
+    Raises `NoBankAccount` without one, while a change cools off, or until somebody called back about it.
+    """
     account = await store.newest_bank_account(tx, org_id)
     if account is None:
         raise NoBankAccount("the organisation has not said where to pay to: PUT /v1/bank-account")
@@ -144,6 +147,8 @@ async def usable_bank_account(tx: AsyncSession, org_id: UUID, now: datetime) -> 
         raise NoBankAccount(
             f"the bank account was changed; it can be used from {account.usable_from_at:%Y-%m-%dT%H:%M:%SZ}"
         )
+    if not await call_backs.is_confirmed(tx, account.bank_account_id):
+        raise NoBankAccount("the bank account was changed; the market calls you back about it before it pays there")
     return account
 
 
