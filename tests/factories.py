@@ -293,6 +293,16 @@ async def screen(context: Context) -> None:
         pass
 
 
+async def screenings_ordered(context: Context, party: Party) -> list[str]:
+    """The occasions on which the party was to be screened, once the worker has followed the journal."""
+    await journal_readable(context)
+    while await screening_jobs.order_by_journal(context):
+        pass
+    async with context.db.begin(SYSTEM) as tx:
+        asked = text("SELECT occasion FROM screening_order WHERE org_id = :org ORDER BY order_id")
+        return list(await tx.scalars(asked, {"org": party.org_id}))
+
+
 async def approve(context: Context, approver: Party, case_id: UUID) -> dict[str, UUID]:
     """Officer B's yes: clearance ids by capability."""
     await screen(context)

@@ -226,6 +226,19 @@ async def test_no_release_without_a_bank_account_that_has_cooled_off_and_was_cal
     assert released.state is State.RELEASED
 
 
+async def test_every_step_of_a_sale_has_those_screened_whom_it_is_about(bank):
+    seller = await factories.seller(bank.context, bank.officers)
+    buyer = await factories.buyer(bank.context, bank.officers)
+    settlement = await funded(bank, seller=seller, buyer=buyer)
+
+    assert await factories.screenings_ordered(bank.context, seller) == ["submission", "listing"]
+    assert await factories.screenings_ordered(bank.context, buyer) == ["submission", "registration", "award"]
+    await factories.name_bank_account(bank.context, seller)
+    await prepare(bank.context, bank.operator, settlement.settlement_id)
+    assert (await factories.screenings_ordered(bank.context, seller))[2:] == ["change", "release"]
+    assert (await factories.screenings_ordered(bank.context, buyer))[3:] == ["release"]
+
+
 async def test_no_release_to_a_buyer_whose_clearance_ended(bank):
     buyer = await factories.buyer(bank.context, bank.officers)
     settlement = await funded(bank, buyer=buyer)

@@ -77,6 +77,7 @@ async def test_the_next_bidder_takes_the_pool_at_its_own_bid(bank):
         with pytest.raises(NotFound):
             await reply(context, stranger, made, accept=True)
     await reply(context, runner_up, made, accept=True)
+    assert (await factories.screenings_ordered(context, runner_up))[-1] == "award"
     with pytest.raises(WrongState):
         await reply(context, runner_up, made, accept=False)
 

@@ -31,6 +31,9 @@ _OCCASIONS = {
     "auction.published": Occasion.LISTING,
     "auction.bidder_registered": Occasion.REGISTRATION,
     "auction.awarded": Occasion.AWARD,
+    "second_offer.accepted": Occasion.AWARD,
+    "flow.accepted": Occasion.REGISTRATION,
+    "flow.delivered": Occasion.LISTING,
     "settlement.release_prepared": Occasion.RELEASE,
     "bank_account.changed": Occasion.CHANGE,
 }
@@ -98,9 +101,8 @@ async def _order(tx: AsyncSession, context: Context, entry: Entry) -> None:
 
 async def _concerned(tx: AsyncSession, entry: Entry, occasion: Occasion) -> set[UUID]:
     """Whom to screen: who won, both sides of a sale that is to be released, else the organisation that acted."""
-    if occasion is Occasion.AWARD:
-        winner = entry.body.get("winner_org_id")
-        return {UUID(winner)} if winner else set()
+    if winner := entry.body.get("winner_org_id"):
+        return {UUID(winner)}
     if occasion is Occasion.RELEASE:
         return await store.parties_of_settlement(tx, UUID(entry.stream.removeprefix("settlement:")))
     return {entry.actor_org_id} if entry.actor_org_id else set()
