@@ -3,7 +3,7 @@
 from migrations.guard import run
 
 revision = "0034_people"
-down_revision = "0033_cleared"
+down_revision = "0031_strikes"
 branch_labels = None
 depends_on = None
 
