@@ -57,13 +57,15 @@ from auctions.messages import (
 )
 from auctions.moves import BidSealed, BidsOpened, Move
 from auctions.record import GENESIS, chain, decode, encode
-from auctions.sealed import OpenAll
+from auctions.sealed import OpenAll, sealing_key_of
 from auctions.terms import SealedTerms, Sealing
 
 __all__ = ["GENESIS", "CutOffError", "LogError", "Verdict", "chain", "decode", "encode", "line", "read", "verify"]
 
 
 _BEGINNING = b'{"event":{'
+_ONE_KEY = 2
+"""The version of the rules under which one key opened both rounds."""
 _OUT_OF_RANGE = "an instant that follows from it is out of range"
 
 
@@ -162,13 +164,13 @@ def verify(
 
 
 def _check_opened(openings: list[tuple[Auction, BidsOpened]], open_all: OpenAll | None) -> None:
-    """With the last opening the key is there, and opens its bids and those of the opening before as the log says."""
+    """With its key each opening's bids open as the log says; under the second rules the last one's opened those before, too."""
     last, terms = openings[-1][1], openings[-1][0].terms
     if open_all is None or last.key is None or not isinstance(terms, SealedTerms) or terms.sealing is Sealing.SIMPLE:
         return
-    for auction, event in openings:
+    for auction, event in openings if terms.rules == _ONE_KEY else openings[-1:]:
         sealed = [offer for _, offer in sorted(auction.the_book.offers.items()) if isinstance(offer, BidSealed)]
-        contents = open_all(last.key, terms.sealing_key or "", auction.auction_id, sealed)
+        contents = open_all(last.key, sealing_key_of(auction), auction.auction_id, sealed)
         if contents is None:
             raise LogError(last.seq, "the key is not the one to which the bids were sealed")
         told = [(bid.bid_seq, bid.amount_cents, bid.salt) for bid in event.opened]

@@ -6,7 +6,8 @@ final round  the finalists may better their opened bids, sealed again; who does 
 sealed by    the server (simple mode: `Close` opens), or the clients: `OpenBids` brings amounts and salts, every
 the clients  commitment is checked, and a bid that cannot be read or does not fit is reported with its flaw, never dropped;
              nobody is believed what they say, since the market opens the bids itself with the key that is brought, and the
-             log shows the key with the last opening (under the first rules: the officer was believed)
+             log shows each round's key with its opening (under the first rules: the officer was believed; under the second one
+             key opened both rounds, and was shown with the last)
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -58,6 +59,12 @@ def ranking(opened: Iterable[OpenedBid]) -> list[OpenedBid]:
     """The bids without a flaw, best first."""
     sound = [bid for bid in opened if bid.flaw is None and bid.amount_cents is not None]
     return sorted(sound, key=lambda bid: (-(bid.amount_cents or 0), bid.bid_seq))
+
+
+def sealing_key_of(auction: Auction) -> str:
+    """The public key to which the bids of the present part are sealed; empty if the server keeps the amounts."""
+    terms, is_final = _terms(auction), auction.the_book.stage not in _FIRST
+    return (terms.final_sealing_key if is_final and terms.final_sealing_key else terms.sealing_key) or ""
 
 
 def takes(terms: SealedTerms) -> tuple[type, ...]:
@@ -170,9 +177,10 @@ def _open_envelopes(auction: Auction, terms: SealedTerms, command: OpenBids, now
         return Accepted(events)
     first = events[0]
     assert isinstance(first, BidsOpened)
-    if first.ends and command.key is None:
-        return Refused(Reason.MALFORMED, None, "the key must be shown with the last opening")
-    return Accepted((replace(first, key=command.key if first.ends else None), *events[1:]))
+    is_shown = first.ends or terms.rules > 2
+    if is_shown and command.key is None:
+        return Refused(Reason.MALFORMED, None, "the key must be shown with the opening")
+    return Accepted((replace(first, key=command.key if is_shown else None), *events[1:]))
 
 
 def _examined(auction: Auction, terms: SealedTerms, one: Opened) -> OpenedBid:

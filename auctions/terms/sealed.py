@@ -32,10 +32,12 @@ class SealedTerms(CommonTerms):
     `reserve_cents` is secret (None: the seller sells to the best bid). With `final_s` a best-and-final round of so many
     seconds follows among the best `final_top` bidders, or all within `final_within_bps` of the best bid (exactly one of
     the two). Sealed by the clients to the X25519 public key `sealing_key` (64 hexadecimal digits), a bid may not exceed
-    the published `most_cents`, and the opening must come within `opening_s` seconds.
+    the published `most_cents`, and the opening must come within `opening_s` seconds. A best-and-final round is sealed to a key of
+    its own, `final_sealing_key`: by then the first is known to those who opened with it (under the first two rules it served twice).
     """
 
     format: ClassVar[str] = "sealed"
+    later: ClassVar = frozenset({"rules", "final_sealing_key"})
     readers: ClassVar = {"pricing": choice_of(Pricing), "sealing": choice_of(Sealing)}
 
     closes_at: datetime
@@ -49,6 +51,7 @@ class SealedTerms(CommonTerms):
     final_s: int | None = None
     final_top: int | None = None
     final_within_bps: int | None = None
+    final_sealing_key: str | None = None
 
     def _check(self) -> None:
         if self.closes_at <= self.opens_at:
@@ -68,11 +71,17 @@ class SealedTerms(CommonTerms):
         check_final_round(self)
 
     def _check_key(self) -> None:
-        key: object = self.sealing_key
-        if (key is None) == (self.sealing is Sealing.CLIENT):
+        by_clients = self.sealing is Sealing.CLIENT
+        if (self.sealing_key is None) == by_clients:
             raise TermsError("sealing_key", "must be given when the clients seal, and only then")
-        if key is not None and not (isinstance(key, str) and len(key) == 64 and set(key) <= set("0123456789abcdef")):
-            raise TermsError("sealing_key", "must be 64 hexadecimal digits in lower case")
+        if (self.final_sealing_key is not None) != (by_clients and self.final_s is not None and self.rules > 2):
+            raise TermsError(
+                "final_sealing_key", "must be given when the clients seal a best-and-final round, and only then"
+            )
+        _check_public_key("sealing_key", self.sealing_key)
+        _check_public_key("final_sealing_key", self.final_sealing_key)
+        if by_clients and self.final_sealing_key == self.sealing_key:
+            raise TermsError("final_sealing_key", "must be another key than sealing_key, from a ceremony of its own")
 
     @property
     def latest_close_at(self) -> datetime:
@@ -85,6 +94,11 @@ class SealedTerms(CommonTerms):
     def least_cents(self) -> int:
         """The least amount that may be bid."""
         return self.opening_cents
+
+
+def _check_public_key(name: str, key: object) -> None:
+    if key is not None and not (isinstance(key, str) and len(key) == 64 and set(key) <= set("0123456789abcdef")):
+        raise TermsError(name, "must be 64 hexadecimal digits in lower case")
 
 
 class FinalRound(Protocol):

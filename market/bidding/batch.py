@@ -38,6 +38,7 @@ from auctions.messages import (
 )
 from auctions.moves import BidSealed, Countered, OpenBids, PoolsAwarded, Shortlisted, StageBegan, Tick
 from auctions.record import encode
+from auctions.sealed import sealing_key_of
 from auctions.terms import SealedTerms, Sealing
 from market.bidding.content import (
     BID_EVENTS,
@@ -250,9 +251,7 @@ class _Batch:
         if not isinstance(terms, SealedTerms) or terms.sealing is Sealing.SIMPLE or terms.rules == 1:
             return command
         bids = [offer for _, offer in sorted(before.the_book.offers.items()) if isinstance(offer, BidSealed)]
-        contents = (
-            open_all(command.key or "", terms.sealing_key or "", before.auction_id, bids) if command.key else None
-        )
+        contents = open_all(command.key or "", sealing_key_of(before), before.auction_id, bids) if command.key else None
         return None if contents is None else OpenBids(opened=contents, key=command.key)
 
     def _standing_of_leader(self, auction: LockedAuction) -> Standing:

@@ -41,7 +41,12 @@ def make_key(out: Path, needed: int, count: int) -> None:
 
 
 @ceremony.command("seal")
-@click.option("--key", "sealing_key", required=True, help="The auction's sealing_key, from its published terms.")
+@click.option(
+    "--key",
+    "sealing_key",
+    required=True,
+    help="The sealing_key of the published terms; in a final round final_sealing_key.",
+)
 @click.option("--auction", "auction_id", required=True, help="The auction's id.")
 @click.option("--bidder", required=True, help="Your organisation's id.")
 @click.option("--amount-cents", type=click.IntRange(1, 10**15), required=True, help="What you bid, in minor units.")

@@ -186,14 +186,16 @@ def dutch_command(rng, auction, who, cid, now):
 def sealed_terms(rng):
     by_clients = rng.random() < 0.4
     final = rng.choice((None, None, "top", "within"))
+    shared = common(rng)
     return SealedTerms(
-        **common(rng),
+        **shared,
         closes_at=OPENS_AT + rng.choice((60, 300)) * S,
         opening_cents=1_000,
         reserve_cents=rng.choice((None, None, 1_000, 1_200)),
         pricing=rng.choice(tuple(Pricing)),
         sealing=Sealing.CLIENT if by_clients else Sealing.SIMPLE,
         sealing_key="ab" * 32 if by_clients else None,
+        final_sealing_key="ef" * 32 if by_clients and final and shared["rules"] > 2 else None,
         most_cents=2_000 if by_clients else rng.choice((None, 2_000)),
         opening_s=60,
         final_s=final and 120,

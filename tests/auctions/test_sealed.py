@@ -10,7 +10,7 @@ import pytest
 from auctions.messages import Close, Pause, PlaceBid, Reason, Resume, Standing
 from auctions.moves import OpenBids, Opened, SealBid, Withdraw
 from auctions.proof import GENESIS, chain, encode, line, verify
-from auctions.sealed import commitment_of
+from auctions.sealed import commitment_of, sealing_key_of
 from auctions.terms import Pricing, SealedTerms, Sealing, TermsError
 from auctions.views import OBSERVER, OFFICER, PUBLIC, SELLER, Audience, Role, project, snapshot
 from tests.auctions.formats import AUDIENCES, COMMON, standing
@@ -57,6 +57,12 @@ class Envelopes(Hall):
         ("sealing_key", {"sealing": Sealing.CLIENT, "most_cents": 50_000}),
         ("sealing_key", {"sealing": Sealing.CLIENT, "most_cents": 50_000, "sealing_key": "AB" * 32}),
         ("sealing_key", {"sealing_key": "ab" * 32}),
+        ("final_sealing_key", BY_CLIENTS | {"final_s": 60, "final_top": 2}),
+        ("final_sealing_key", BY_CLIENTS | {"final_s": 60, "final_top": 2, "final_sealing_key": "ab" * 32}),
+        ("final_sealing_key", BY_CLIENTS | {"final_s": 60, "final_top": 2, "final_sealing_key": "AB" * 32}),
+        ("final_sealing_key", BY_CLIENTS | {"final_sealing_key": "ef" * 32}),
+        ("final_sealing_key", {"final_s": 60, "final_top": 2, "final_sealing_key": "ef" * 32}),
+        ("final_sealing_key", BY_CLIENTS | {"final_s": 60, "final_top": 2, "final_sealing_key": "ef" * 32, "rules": 2}),
         ("most_cents", {"most_cents": 999}),
         ("opening_s", {"opening_s": 0}),
         ("final_s", {"final_top": 2}),
@@ -334,7 +340,7 @@ def test_all_bids_are_opened_or_none():
     assert reason(hall.say(some, CLOSES_AT)) is Reason.STALE
 
 
-def test_the_last_opening_shows_the_key_and_the_one_before_does_not():
+def test_the_opening_shows_the_key_and_asks_for_it():
     hall = Envelopes(sealed(**BY_CLIENTS))
     hall.seal("ada", 3_000)
     hall.close()
@@ -343,12 +349,20 @@ def test_the_last_opening_shows_the_key_and_the_one_before_does_not():
     assert reason(hall.say(OpenBids(opened=contents, key="cd"), CLOSES_AT)) is Reason.MALFORMED
     hall.open(3_000)
     assert [event.key for event in hall.log if event.kind == "bids_opened"] == ["cd" * 32]
-    hall = Envelopes(sealed(**BY_CLIENTS, final_s=120, final_top=2))
+
+
+@pytest.mark.parametrize(("changes", "shown"), [({"rules": 2}, None), ({"final_sealing_key": "ef" * 32}, "cd" * 32)])
+def test_the_log_holds_each_rounds_key_from_its_opening_on_and_shows_it_to_nobody_before_the_end(changes, shown):
+    hall = Envelopes(sealed(**BY_CLIENTS, final_s=120, final_top=2, **changes))
     for bidder in ("ada", "bob"):
         hall.seal(bidder, 3_000)
     hall.close()
+    assert sealing_key_of(hall.auction) == "ab" * 32
     hall.open(3_000, 3_000)
-    assert [event.key for event in hall.log if event.kind == "bids_opened"] == [None]
+    assert [event.key for event in hall.log if event.kind == "bids_opened"] == [shown]
+    assert sealing_key_of(hall.auction) == changes.get("final_sealing_key", "ab" * 32)
+    for audience in (OFFICER, SELLER, Audience(Role.BIDDER, "ada"), OBSERVER, PUBLIC):
+        assert "cd" * 32 not in shown_before_the_opening(hall, audience)
 
 
 def test_a_log_in_which_the_key_opens_the_bids_otherwise_does_not_hold():

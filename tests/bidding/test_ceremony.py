@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
@@ -10,14 +11,20 @@ from click.testing import CliRunner
 
 from auctions.auction import Phase
 from auctions.moves import BidSealed, OpenBids, Opened, SealBid, Stage
+from auctions.proof import verify
 from auctions.record import decode
+from auctions.sealed import sealing_key_of
+from auctions.terms import SealedTerms, Sealing
 from market.bidding import service as bidding
 from market.bidding import shares
 from market.bidding.ceremony import ceremony
-from market.bidding.envelopes import public_key_of, seal, unseal
+from market.bidding.envelopes import open_all, public_key_of, seal, unseal
 from market.bidding.move_schemas import OpeningBody, SealedBids
 from market.bidding.rules import NotSealed
 from tests import factories
+from tests.auctions.formats import COMMON
+from tests.auctions.samples import CLOSES_AT, US, Hall
+from tests.auctions.test_proof import log_of
 from tests.bidding.conftest import events_of, new_cid, say
 
 AMOUNTS = (7_771_313, 6_543_217)
@@ -227,3 +234,39 @@ def test_the_whole_key_is_in_none_of_the_files(keys):
 
 def is_key(value):
     return isinstance(value, str) and len(value) == 64
+
+
+def test_the_joined_key_of_the_first_round_opens_no_final_bid():
+    """Whoever joined the shares to open the first bids could read the final ones as they came; so they have their own key."""
+    first, final = bytes(range(32)), bytes(range(1, 33))
+    hall = Hall(
+        SealedTerms(
+            **COMMON, closes_at=CLOSES_AT, opening_cents=1_000, sealing=Sealing.CLIENT, most_cents=50_000, final_s=60,
+            final_top=2, sealing_key=public_key_of(first), final_sealing_key=public_key_of(final),
+        )
+    )  # fmt: skip
+
+    def hand_in_all(*amounts):
+        public = sealing_key_of(hall.auction)
+        for bidder, cents in zip(("ada", "bob"), amounts, strict=True):
+            salt = cents.to_bytes(16, "big")
+            bid = seal(public, auction_id="auction-1", bidder=bidder, amount_cents=cents, salt=salt)
+            hall.say(SealBid(bidder=bidder, cid=f"c{cents}", sealed=bid.sealed, commitment=bid.commitment), hall.now)
+        hall.close()
+
+    def opened_with(key):
+        bids = [offer for _, offer in sorted(hall.auction.book.offers.items())]
+        return open_all(key.hex(), sealing_key_of(hall.auction), "auction-1", bids)
+
+    hand_in_all(2_000, 3_000)
+    hall.say(OpenBids(opened=opened_with(first), key=first.hex()), hall.auction.closes_at - US)
+    hall.now = hall.auction.closes_at - US
+    hand_in_all(4_000, 5_000)
+    final_bids = [offer for _, offer in sorted(hall.auction.book.offers.items())]
+    assert all(unseal(first, bid.sealed, auction_id="auction-1", bidder=bid.bidder) is None for bid in final_bids)
+    assert opened_with(first) is None
+    hall.say(OpenBids(opened=opened_with(final), key=final.hex()), hall.auction.closes_at - US)
+    assert (hall.auction.winner, hall.auction.hammer_cents) == ("bob", 5_000)
+    assert verify(log_of(hall.log), open_all=open_all).holds
+    forged = [replace(event, key=final.hex()) if event.kind == "bids_opened" else event for event in hall.log]
+    assert "not the one" in verify(log_of(forged), open_all=open_all).problem

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from auctions.moves import BidSealed, Stage
+from auctions.sealed import sealing_key_of
 from auctions.terms import SealedTerms
 from market.bidding.rules import NotSealed
 from market.bidding.service.looking import folded_now
@@ -49,9 +50,8 @@ async def sealed_bids(context: Context, states: States, actor: Actor, auction_id
     terms, book = auction.terms, auction.book
     if not isinstance(terms, SealedTerms) or book is None or book.stage not in _OPENINGS or auction.phase.has_ended:
         raise NotSealed("bids are opened after the deadline, in an auction whose bidders sealed them")
-    assert terms.sealing_key is not None
     assert terms.most_cents is not None
     sealed = [bid for _, bid in sorted(book.offers.items()) if isinstance(bid, BidSealed)]
     bids = [Envelope(bid.seq, bid.bidder, bid.sealed or "", bid.commitment or "") for bid in sealed]
     most_cents, name = terms.most_cents, auction.auction_id
-    return Envelopes(name, terms.sealing_key, terms.opening_cents, most_cents, auction.seq, auction.head, bids)
+    return Envelopes(name, sealing_key_of(auction), terms.opening_cents, most_cents, auction.seq, auction.head, bids)
