@@ -28,14 +28,15 @@ from market.settlement.rules import InsufficientFunds, Outcome, PayoutState, Set
 from market.settlement.statement import digest, read_statements
 from market.settlement.sweeps import Source
 from tests import factories
-from tests.settlement import wires
+from tests.settlement import flowing, wires
 from tests.settlement.banks import Bank
 from tests.settlement.books import balance, books_hold
 from tests.settlement.test_life import public_key
 from tests.settlement.wires import Wire
 
 TICKS = (
-    jobs.follow_journal, jobs.issue_agreements, jobs.apply_funds, jobs.pay_put_backs, jobs.pass_deadlines, jobs.doubt_payouts,
+    jobs.follow_journal, jobs.issue_agreements, jobs.apply_funds, jobs.pay_put_backs, jobs.pass_deadlines, jobs.pass_flows,
+    jobs.doubt_payouts,
 )  # fmt: skip
 CURRENCIES = ("USD", "JPY", "KWD")
 """Two digits after the point, none, and three."""
@@ -208,6 +209,42 @@ class Round:
             return
         await self.as_(officer, service.confirm_sweep, asked.sweep_id, now=self.now)
 
+    async def flow_agree(self) -> None:
+        """Seller and buyer agree on three weeks of deliveries, unless they have a flow that runs."""
+        if not await self._flows():
+            buyer = self.chance.choice(self.buyers)
+            terms = {"currency": self.currency, "period_count": 3, "notice_days": 0, "min_volume_cents": 1}
+            await flowing.active(self.context, self.seller, buyer, **terms)
+
+    async def flow_deliver(self) -> None:
+        """A pool for the first period that has begun; whose pool was made in vain is the seller's to offer elsewhere."""
+        for flow in await self._flows():
+            found = await self.query(
+                """SELECT p.number FROM forward_flow_period p WHERE p.flow_id = :flow AND p.missed_at IS NULL
+                   AND p.voided_at IS NULL AND p.first_on <= :today AND NOT EXISTS (SELECT FROM forward_flow_delivery d
+                   WHERE (d.flow_id, d.number) = (p.flow_id, p.number)) ORDER BY p.number LIMIT 1""",
+                flow=flow.flow_id, today=self.now.date(),
+            )  # fmt: skip
+            for period in found:
+                pool_id = await factories.keyed_pool(self.bank.context, self.seller, BALANCES, currency=self.currency)
+                await flowing.deliver(self.context, self.seller, flow, pool_id, period.number)
+
+    async def flow_end(self) -> None:
+        for flow in await self._flows():
+            await self.as_(self.seller, service.terminate_flow, flow.flow_id, "enough", now=self.now)
+
+    async def _flows(self) -> Sequence[Any]:
+        words = "SELECT flow_id FROM forward_flow WHERE seller_org_id = :seller AND state IN ('active', 'ending')"
+        return await self.query(words, seller=self.seller.org_id)
+
+    async def pay_seller(self) -> None:
+        await self.bank.pay_in(self.seller, _ENOUGH_CENTS, currency=self.currency)
+
+    async def sit_out(self) -> None:
+        """Every window is over by then."""
+        self.days += 70
+        await self.tick()
+
     async def sleep(self) -> None:
         self.days += self.chance.choice([1, 1, 2, 5, 40])
 
@@ -275,6 +312,9 @@ class Life:
     async def sign(self) -> None:
         await self._sign(self.chance.choice([self.buyer, self.seller]))
 
+    async def sign_buyer(self) -> None:
+        await self._sign(self.buyer)
+
     async def sign_both(self) -> None:
         for party in (self.seller, self.buyer):
             await self._sign(party)
@@ -289,6 +329,9 @@ class Life:
         cents = self.chance.choice([due, due, due // 2 or 1, due + 777])
         await self.around.bring(Wire(max(1, cents), self.sale.reference))
 
+    async def wire_due(self) -> None:
+        await self.around.bring(Wire(max(1, (await self.seen()).due_cents), self.sale.reference))
+
     async def bank_takes_back(self) -> None:
         """A debit without an order: out of free cash if the reference is known, else unmatched until it is made good."""
         ref = f"BACK-{self.sale.settlement_id}-{self.around.days}"
@@ -298,6 +341,10 @@ class Life:
     async def ask_cancellation(self) -> None:
         party = self.chance.choice([self.buyer, self.seller])
         await self.as_(party, service.ask_cancellation, self.sale.settlement_id, "we agreed", now=self.now)
+
+    async def cancel_both(self) -> None:
+        for party in (self.buyer, self.seller):
+            await self.as_(party, service.ask_cancellation, self.sale.settlement_id, "we agreed", now=self.now)
 
     async def dispute(self) -> None:
         party = self.chance.choice([self.buyer, self.seller])
@@ -309,7 +356,12 @@ class Life:
         await self.as_(self.bank.officers[0], service.place_hold, self.sale.settlement_id, "a match", **args)
 
     async def end_hold(self) -> None:
-        outcome = self.chance.choice([*Outcome, *[Outcome.CONTINUE] * 5])
+        await self._end_hold(self.chance.choice([*Outcome, *[Outcome.CONTINUE] * 5]))
+
+    async def go_on(self) -> None:
+        await self._end_hold(Outcome.CONTINUE)
+
+    async def _end_hold(self, outcome: Outcome) -> None:
         first, second = self.bank.officers
         await self.as_(first, service.prepare_lift, self.sale.settlement_id, "we looked", outcome)
         await self.as_(second, service.approve_lift, self.sale.settlement_id, now=self.now)
@@ -362,8 +414,16 @@ class Life:
         await self.as_(self.buyer, service.claim_put_backs, self.sale.settlement_id, [claim], **args)
 
     async def answer(self) -> None:
+        await self._answer(accept=self.chance.random() < 0.6)
+
+    async def answer_yes(self) -> None:
+        await self._answer(accept=True)
+
+    async def answer_no(self) -> None:
+        await self._answer(accept=False)
+
+    async def _answer(self, *, accept: bool) -> None:
         for each in await self._put_backs(PutBackState.CLAIMED):
-            accept = self.chance.random() < 0.6
             await self.as_(self.seller, service.answer_put_back, each, accept=accept, reason="no", now=self.now)
 
     async def decide(self) -> None:
@@ -382,10 +442,19 @@ class Life:
         return [each.put_back_id for each in page.items if each.state is state]
 
     async def offer_second(self) -> None:
+        await self._offer_second(accept=self.chance.random() < 0.8)
+
+    async def second_taken(self) -> None:
+        await self._offer_second(accept=True)
+
+    async def second_declined(self) -> None:
+        await self._offer_second(accept=False)
+
+    async def _offer_second(self, *, accept: bool) -> None:
         more = {"now": self.now, "chance": self.context.chance}
         offer = await self.as_(self.seller, service.offer_second, self.sale.settlement_id, **more)
         bidder = next(each for each in self.around.buyers if each.org_id == offer.org_id)
-        await self.as_(bidder, service.answer_second, offer.offer_id, accept=self.chance.random() < 0.8, now=self.now)
+        await self.as_(bidder, service.answer_second, offer.offer_id, accept=accept, now=self.now)
 
 
 # What usually comes next, so that most lives get far; everything else happens in between.
@@ -403,7 +472,7 @@ NEXT = {
 RARE = (
     "sleep", "bring_again", "bring_out_of_order", "bank_takes_back", "ask_cancellation", "dispute", "hold", "wire",
     "approve_alone", "approve", "prepare", "bank_pays", "bank_returns", "put_back", "keep", "withdraw", "offer_second", "sign",
-    "bank_pays_withdrawal", "make_good", "sweep", "sweep",
+    "bank_pays_withdrawal", "make_good", "sweep", "sweep", "flow_agree", "flow_agree", "flow_deliver", "flow_deliver", "flow_end",
 )  # fmt: skip
 
 
@@ -426,8 +495,8 @@ def drawn(life: Life, sale: Settlement) -> str:
     return life.chance.choice(NEXT.get(sale.state, ("tick", "withdraw", "sleep")))
 
 
-async def begin(bank: Bank, seed: int, awards: Sequence[Sold] = (), *, buyer_count: int = 2) -> Round:
-    """Sales just awarded, `awards` or drawn ones, between new parties whose currency and taxes are drawn from the seed."""
+async def begin(bank: Bank, seed: int, awards: Sequence[Sold] = (), *, buyer_count: int = 2, least: int = 1) -> Round:
+    """Sales just awarded, `awards` or drawn ones (`least` of them with a next bid), between new parties whose currency and taxes are drawn from the seed."""
     chance = random.Random(seed)
     currency, country = chance.choice(CURRENCIES), chance.choice(COUNTRIES)
     context, more = bank.context, {"currency": currency, "country": country, "officers": bank.officers}
@@ -441,19 +510,20 @@ async def begin(bank: Bank, seed: int, awards: Sequence[Sold] = (), *, buyer_cou
             source="a law", valid_from_on=date(2026, 1, 1), now=context.clock.now(), chance=context.chance,
         )  # fmt: skip
     made = Round(bank, chance, currency, seller, buyers)
-    for sold in awards or drawn_awards(chance):
+    for sold in awards or drawn_awards(chance, least):
         await made.award(sold)
     made.mortal = Mortal(context.db, chance, risk=0.08)
     return made
 
 
-def drawn_awards(chance: random.Random) -> list[Sold]:
-    """Some sales, of some minor units or of many, with or without a next bid."""
+def drawn_awards(chance: random.Random, least: int) -> list[Sold]:
+    """Some sales, of some minor units or of many, with or without a next bid; the first `least` of many and with one."""
     found = []
-    for _ in range(chance.choice([1, 2, 3])):
-        hammer_cents = chance.choice([2, 99, 7_777_77, 50_000_00, 120_000_01])
+    for number in range(max(least, chance.choice([1, 2, 3]))):
+        hammer_cents = chance.choice([2, 99, 7_777_77, 50_000_00, 120_000_01][2 if number < least else 0 :])
         winner = chance.randrange(2)
-        found.append(Sold(hammer_cents, winner, chance.choice([None, 1, hammer_cents - 1]), 1 - winner))
+        next_cents = chance.choice([1, hammer_cents - 1] if number < least else [None, 1, hammer_cents - 1])
+        found.append(Sold(hammer_cents, winner, next_cents, 1 - winner))
     return found
 
 

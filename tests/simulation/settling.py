@@ -11,13 +11,13 @@ from collections.abc import Sequence
 
 from market.kit.actor import SYSTEM
 from market.settlement import service
-from tests.settlement import lives
+from tests.settlement import lives, promises
 from tests.settlement.banks import Bank
 from tests.settlement.lives import Round, Sold
 from tests.simulation.market_day import Day
 
 _LEAST_HAMMER_CENTS = 2  # the real auction is bought at once, above an opening bid
-_STEPS_A_SALE = 8
+_STEPS_A_SALE = 6
 
 
 def awards_of(day: Day) -> list[Sold]:
@@ -44,12 +44,17 @@ def _sold(winner: str, hammer_cents: int, events: Sequence[dict], bidders: Seque
 
 
 async def settle(bank: Bank, day: Day, *, most_sales: int | None = None) -> Counter[str]:
-    """Settle what the day (which has run) sold, or the first of it, to the end of every sale. Returns what happened, by name.
+    """Settle what the day (which has run) sold, or some of it, to the end of every sale. Returns what happened, by name.
+
+    One buyer of each day with a next bidder does not pay, and the next bidder takes the pool.
 
     AssertionError names the seed, as the day itself does.
     """
     try:
-        sold = await lives.begin(bank, day.seed, awards_of(day)[:most_sales], buyer_count=len(day.bidders))
+        awards = sorted(awards_of(day), key=lambda sold: sold.next_cents is None)[:most_sales]
+        sold = await lives.begin(bank, day.seed, awards, buyer_count=len(day.bidders))
+        if awards and awards[0].next_cents is not None:
+            await promises.lead(sold, (promises.bought_by_the_next,))
         await lives.lived(sold, _STEPS_A_SALE * len(sold.lives))
         await lives.ended(sold)
         await _must_balance(bank)

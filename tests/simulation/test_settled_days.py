@@ -36,6 +36,8 @@ async def test_what_a_market_day_sold_is_settled_to_the_last_cent_whatever_goes_
     assert sum(count for what, count in happened.items() if what.startswith("a sale ends as")) >= _SALES
     assert happened["a sale is released"], happened
     assert happened["a process dies at a commit"], happened
+    assert happened["a sale ends as buyer_default"], happened
+    assert happened["somebody does second_taken"], happened
 
 
 async def test_a_ledger_with_a_fault_is_found_out_with_the_days_seed(market, monkeypatch):
