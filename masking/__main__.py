@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import pyarrow as pa
 
-from masking.commands import looking, making, proving, templates
+from masking.commands import gating, looking, making, proving, templates
 from masking.commands.arguments import load_keys
 from masking.envelope import EnvelopeError
 from masking.granularity import RiskRefused
@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="market mask", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for part in (looking, templates, making, proving):
+    for part in (looking, templates, making, gating, proving):
         part.add_to(verbs)
     return parser
 

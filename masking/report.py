@@ -1,6 +1,6 @@
 """What may be said about a masking: counts, levels and names of fields, never a value of a row."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from masking.accounts import Totals
@@ -41,6 +41,23 @@ class MaskReport:
             self.rows_out_count + self.suppressed_count == self.rows_in_count
             and abs(moved) <= self.rounding_bound_cents
         )
+
+
+_WHOLE = tuple(entry.name for entry in fields(MaskReport) if entry.type == "int" or entry.type is int)
+
+
+def mask_report(said: object) -> MaskReport:
+    """What `as_json` wrote of one masked file, read again; raises ValueError if it is none of it."""
+    if not isinstance(said, dict) or not all(isinstance(said.get(name), int) for name in _WHOLE):
+        raise ValueError("the report does not say what was masked")
+    try:
+        level, spread = dict(said["granularity"]), dict(said["distribution"])
+        level["merged_states"] = frozenset(level.get("merged_states", ()))
+        made = {"granularity": Granularity(**level), "distribution": Distribution(**spread)}
+        tuples = {name: tuple(said[name]) for name in ("dropped_columns", "columns", "emptied_columns")}
+        return MaskReport(**{**said, **made, **tuples})
+    except (KeyError, TypeError, ValueError):
+        raise ValueError("the report does not say what was masked") from None
 
 
 @dataclass(frozen=True, slots=True)

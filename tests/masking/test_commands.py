@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,30 @@ def test_a_preview_shows_masked_rows_and_writes_nothing(pool, capsys):
 def test_what_was_applied_passed_the_gate(pool):
     checks = json.loads((pool / "out" / "report.json").read_text())["checks"]
     assert {check["passed"] for stage in checks.values() for check in stage} == {True}
+
+
+def test_the_gate_passes_what_was_applied_and_finds_what_was_altered_since(pool, tmp_path, capsys):
+    assert main(["gate", str(TAPE), str(pool / "out"), *keys(pool)]) == 0
+    checks = json.loads(capsys.readouterr().out)
+    assert {stage: {check["passed"] for check in found} for stage, found in checks.items()} == {
+        "preview": {True},
+        "vetted": {True},
+    }
+    shutil.copytree(pool / "out", tmp_path / "out")
+    lines = (tmp_path / "out" / "vetted.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "out" / "vetted.csv").write_text("".join(lines[:-1]))
+    assert main(["gate", str(TAPE), str(tmp_path / "out"), *keys(pool)]) == 1
+    said = capsys.readouterr()
+    assert "refused: vetted" in said.err
+    assert [check["name"] for check in json.loads(said.out)["vetted"] if not check["passed"]][-1] == "totals"
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"masks": {}}', '{"masks": {"preview": {"k": "5"}}}'])
+def test_a_report_that_apply_did_not_write_gates_nothing(pool, tmp_path, capsys, text):
+    shutil.copytree(pool / "out", tmp_path / "out")
+    (tmp_path / "out" / "report.json").write_text(text)
+    assert main(["gate", str(TAPE), str(tmp_path / "out"), *keys(pool)]) == 1
+    assert "refused: " in capsys.readouterr().err
 
 
 def test_the_risk_report_says_how_unique_rows_are_and_which_column_costs_most(pool, capsys):

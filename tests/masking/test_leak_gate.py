@@ -84,6 +84,12 @@ def test_one_debtor_name_in_any_written_form_is_found(case, written):
     assert "identifiers" in case.failed(case.with_cell("original_creditor", written))
 
 
+@pytest.mark.parametrize("written", [b"", b"PK\x03\x04 no workbook", b"current_balance,\x00\n1.00,x\n", b"a,a\n1,2\n"])
+def test_a_masked_file_that_cannot_be_read_again_is_found(case, written):
+    checks = leak_gate(case.chunks, io.BytesIO(written), case.mapping, case.masked.report, currency="USD")
+    assert [(check.name, check.passed) for check in checks] == [("readable", False)]
+
+
 def test_an_identifier_in_a_header_is_found(case):
     names = [*case.masked.table.column_names[:-1], "loan 1015066002"]
     assert "identifiers" in case.failed(case.masked.table.rename_columns(names))
