@@ -27,6 +27,10 @@ _SHOWN_BY = {
     "erasure": ("evidence.erased", "evidence_id", None),
     "clearance": ("clearance.granted", "clearance_id", None),
     "clearance_end": ("clearance.ended", "clearance_id", None),
+    "screening": ("screening.run", "run_id", "occasion"),
+    "alert_dismissed": ("screening.alert_dismissed", "alert_id", None),
+    "match_proposed": ("screening.match_proposed", "alert_id", None),
+    "match_confirmed": ("screening.match_confirmed", "alert_id", None),
 }
 """Row of the archive -> the kind of entry that tells of it, its id, and a fact that both must state alike."""
 

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from market.compliance import service as compliance
 from market.compliance.commands import audit_group
+from market.compliance.screening import service as screening
+from market.compliance.screening.rules import Disclosed, SubjectRole, Verdict
 from market.db.cluster import RoleUrls
 from market.db.context import Context
 from market.journal import archive, merkle
@@ -20,6 +22,7 @@ from market.journal.archive import Tampered
 from market.journal.checkpoints import Signer
 from market.journal.jobs import take_checkpoints
 from market.kit.actor import SYSTEM
+from market.kit.pages import PageRequest
 from tests import factories
 from tests.compliance.raw import REFUSED, acting
 
@@ -35,8 +38,27 @@ async def sealed(context: Context) -> tuple[bytes, Signer]:
     clearances = await factories.approve(context, officers[1], case_id)
     async with context.db.begin_as_officer(officers[0].actor) as tx:
         await compliance.end_clearance(tx, officers[0].actor, clearances["list"], "lapsed", context.clock.now())
+    await decided_alert(context, officers, party, "Bora Zlatarovic", "f")
+    await decided_alert(context, officers, party, "Fairuz Hashim al-Tamburi", "tt")
     await journal.take_checkpoint(context)
     return await compliance.export_case(context, officers[1].actor, case_id), Signer.of(context)
+
+
+async def decided_alert(context: Context, officers, party, name: str, verdicts: str) -> None:
+    """A director with a listed name, and what officers say of the alert: f(alse) or t(rue), each by another one."""
+    async with context.db.begin_as_officer(officers[0].actor) as tx:
+        director = Disclosed(SubjectRole.DIRECTOR, name, is_person=True)
+        now, chance = context.clock.now(), context.chance
+        await screening.disclose(tx, officers[0].actor, party.org_id, director, now=now, chance=chance)
+    await factories.screen(context)
+    for officer, said in zip(officers, verdicts, strict=False):
+        async with context.db.begin_as_officer(officer.actor) as tx:
+            page = await screening.list_alerts(tx, officer.actor, PageRequest())
+            [alert] = [found for found in page.items if found.name == name]
+            verdict = Verdict.FALSE_POSITIVE if said == "f" else Verdict.TRUE_POSITIVE
+            await compliance.decide_alert(
+                tx, officer.actor, alert.alert_id, verdict, "as the passport says", now=now, chance=chance
+            )
 
 
 def test_every_leaf_leads_to_the_root_and_no_other_does() -> None:
@@ -103,7 +125,9 @@ async def test_a_whole_archive_verifies_and_says_what_it_holds(sealed, tmp_path)
     found = archive.check(data, signer.public_key)
     assert found.row_counts["case"] == found.row_counts["clearance"] == found.row_counts["clearance_end"] == 1
     assert found.row_counts["evidence"] == found.row_counts["verification"] > 5
-    assert b"Olivia" not in data
+    assert found.row_counts["screening"] >= 3
+    assert [found.row_counts[f"{word}"] for word in ("alert_dismissed", "match_proposed", "match_confirmed")] == [1] * 3
+    assert not any(word in data for word in (b"Olivia", b"Zlatarovic", b"passport"))
     assert b"lapsed" not in data
     path = tmp_path / "case.archive"
     path.write_bytes(data)
@@ -187,6 +211,9 @@ def changes(records, place):
         yield "changed", [*records[:place], {**record, "stream_count": 1}, *records[place + 1 :]]
     if record.get("what") == "evidence":
         facts = {**record["facts"], "file_sha256": "0" * 64}
+        yield "forged", [*records[:place], {**record, "facts": facts}, *records[place + 1 :]]
+    if record.get("what") == "screening":
+        facts = {**record["facts"], "occasion": "asked"}
         yield "forged", [*records[:place], {**record, "facts": facts}, *records[place + 1 :]]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from market.compliance.papers import Evidence
 from market.compliance.rules import Case, Clearance, Owner
 from market.compliance.service.steps import find_case, note
-from market.compliance.store import cases, clearances
+from market.compliance.store import cases, clearances, screenings
 from market.db.context import Context
 from market.journal import archive
 from market.journal import service as journal
@@ -50,7 +51,7 @@ async def _gathered(tx: AsyncSession, context: Context, case_id: UUID) -> archiv
     seen = {head.stream: head.seq for head in heads}
     streams = [
         [entry for entry in await journal.read_whole(tx, stream) if entry.seq <= seen[stream]]
-        for stream in (f"case:{case_id}", f"org:{case.org_id}")
+        for stream in (f"case:{case_id}", f"org:{case.org_id}", f"screening:{case.org_id}")
         if stream in seen
     ]
     return archive.Archive(
@@ -83,7 +84,38 @@ async def _rows(tx: AsyncSession, case: Case, streams: list[list[Entry]]) -> lis
         *(("owner", _owner(owner)) for owner in owners),
         *(row for paper in papers if str(paper.evidence_id) in told for row in _paper(paper)),
         *(row for found in granted if str(found.clearance_id) in told for row in _clearance(found)),
+        *(("screening", _run(run)) for run in await screenings.runs_of(tx, case.org_id) if str(run.run_id) in told),
+        *_words(await screenings.words_of(tx, case.org_id), streams),
     ]
+
+
+def _run(run: screenings.Run) -> dict[str, Any]:
+    return {
+        "run_id": str(run.run_id), "occasion": run.occasion, "screened_at": _text(run.screened_at),
+        "algorithm": run.algorithm, "config_hash": run.config_hash, "party_hash": run.party_hash,
+        "lists": list(run.lists), "is_full": run.is_full, "subject_count": run.subject_count,
+        "alert_ids": [str(alert_id) for alert_id in run.alert_ids], "suspect_share_bps": run.suspect_share_bps,
+    }  # fmt: skip
+
+
+def _words(words: Sequence[screenings.Word], streams: list[list[Entry]]) -> list[Row]:
+    """What officers said of alerts, each as the journal's entry calls it: of two words of a match the second confirms."""
+    told = {(entry.kind, entry.body.get("alert_id")) for entries in streams for entry in entries}
+    found: list[Row] = []
+    proposed: set[UUID] = set()
+    for word in words:
+        what = "alert_dismissed" if word.verdict == "false_positive" else "match_proposed"
+        if what == "match_proposed" and word.alert_id in proposed:
+            what = "match_confirmed"
+        proposed |= {word.alert_id}
+        if (f"screening.{what}", str(word.alert_id)) in told:
+            facts = {
+                "alert_id": str(word.alert_id), "entry": f"{word.list_id}:{word.entry_id}", "score_bps": word.score_bps,
+                "decided_by": str(word.decided_by), "decided_at": _text(word.decided_at),
+                "reason_sha256": _digest(word.reason),
+            }  # fmt: skip
+            found.append((what, facts))
+    return found
 
 
 def _case(case: Case) -> dict[str, Any]:
