@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
+from pathlib import Path
 
 import asyncpg
 import pytest_asyncio
@@ -87,10 +88,19 @@ class Hall:
 @pytest_asyncio.fixture(scope="session")
 async def hall(cluster, tmp_path_factory) -> AsyncIterator[Hall]:
     name, urls = await cluster.fresh_database()
+    admin_url = make_url(cluster.admin_url).set(database=name).render_as_string(hide_password=False)
+    hall = await furnished(urls, admin_url, tmp_path_factory.mktemp("hall"))
+    yield hall
+    await hall.context.db.close()
+    await drop_database(cluster.admin_url, name)
+
+
+async def furnished(urls: RoleUrls, admin_url: str, data_dir: Path) -> Hall:
+    """The people of a hall in a migrated database that has no other."""
     clock = SystemClock()
     chance = SystemChance(clock)
     limits = {"commands_per_second": 1_000_000, "commands_burst": 1_000_000, "requests_per_minute": 1_000_000}
-    settings = Settings.from_environment({}, data_dir=tmp_path_factory.mktemp("hall"), **limits)
+    settings = Settings.from_environment({}, data_dir=data_dir, **limits)
     settings = replace(settings, public_url="http://market.test", signins_per_minute=1_000_000, second_factor="nobody")
     make_data_dir(settings)
     db = Database(urls.app, urls.officer, pool_count=8)
@@ -99,10 +109,7 @@ async def hall(cluster, tmp_path_factory) -> AsyncIterator[Hall]:
     officers = await factories.two_officers(context)
     seller = await factories.cleared_organisation(context, officers=officers)
     buyers = [await factories.buyer(context, officers) for _ in range(4)]
-    admin_url = make_url(cluster.admin_url).set(database=name).render_as_string(hide_password=False)
-    yield Hall(context, urls, admin_url, officers, await factories.operator(context), seller, buyers)
-    await db.close()
-    await drop_database(cluster.admin_url, name)
+    return Hall(context, urls, admin_url, officers, await factories.operator(context), seller, buyers)
 
 
 @pytest_asyncio.fixture
