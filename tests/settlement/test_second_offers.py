@@ -4,6 +4,8 @@ import pytest
 
 from auctions.messages import CancelCeiling, PlaceBid, RefuseBid, SetCeiling
 from market.bidding.lane import BidOrder, Lane
+from market.compliance import service as compliance
+from market.compliance.rules import NotCleared
 from market.kit.actor import SYSTEM
 from market.kit.errors import Forbidden, NotFound
 from market.portfolios import service as portfolios
@@ -158,3 +160,20 @@ async def test_a_ceiling_that_its_owner_lowered_is_offered_as_it_stands(bank):
     raised, runner_up = await defaulted(bank, ceiling(50_000_00), CancelCeiling, ceiling(40_000_00))
     made = await offer(bank.context, bank.seller, raised)
     assert (made.org_id, made.amount_cents) == (runner_up.org_id, 40_000_00)
+
+
+@pytest.mark.parametrize(("states", "most_cents"), [(("CA",), 10_000_000_00), (("*",), 19_999_99)])
+async def test_a_next_bidder_whose_new_clearance_does_not_cover_the_pool_cannot_accept(bank, states, most_cents):
+    context = bank.context
+    settlement, runner_up = await defaulted(bank, 20_000_00)
+    made = await offer(context, bank.seller, settlement)
+    first, second = bank.officers
+    async with context.db.begin_as_officer(first.actor) as tx:
+        await compliance.end_clearance(tx, first.actor, runner_up.clearances["bid"], "a review", context.clock.now())
+    with pytest.raises(NotCleared):
+        await reply(context, runner_up, made, accept=True)
+    case_id = await factories.prepared_case(context, runner_up, first, factories.a_grant(("bid",), states, most_cents))
+    await factories.approve(context, second, case_id)
+    with pytest.raises(NotCleared, match="no longer covers"):
+        await reply(context, runner_up, made, accept=True)
+    assert (await reply(context, runner_up, made, accept=False)).state == "declined"

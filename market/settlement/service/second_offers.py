@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.bidding import service as bidding
 from market.compliance import service as compliance
+from market.compliance.rules import NotCleared
 from market.journal import service as journal
 from market.kit.actor import SYSTEM, Actor, Role
 from market.kit.errors import Conflict, NotFound
@@ -86,12 +87,24 @@ async def answer_second(tx: AsyncSession, actor: Actor, offer_id: UUID, *, accep
     if offer.state is not OfferState.OPEN or now >= offer.expires_at:
         raise WrongState("the offer is answered or over", state=offer.state.value)
     if accept:
-        await compliance.require_clearance(tx, offer.org_id, "bid", now)
+        await _require_gate(tx, offer, now)
     state = OfferState.ACCEPTED if accept else OfferState.DECLINED
     await store.move(tx, offer_id, state, now)
     body = {"offer_id": offer_id, "settlement_id": offer.settlement_id}
     await journal.append(tx, actor, f"org:{offer.org_id}", f"second_offer.{state}", body)
     return await store.lock(tx, offer_id) or offer
+
+
+async def _require_gate(tx: AsyncSession, offer: SecondOffer, now: datetime) -> None:
+    """What the gate asks of a bid, asked again: clearance now, in this currency, for these debtor states and this amount."""
+    auction = await bidding.find_auction(tx, offer.auction_id)
+    cleared = await compliance.require_clearance(
+        tx, offer.org_id, "bid", now, currency=auction.currency, states=auction.debtor_states
+    )
+    if not cleared.covers(auction.debtor_states) or offer.amount_cents > cleared.max_bid_cents:
+        raise NotCleared(
+            "your organisation's clearance no longer covers these debtor states or this amount; open a case at POST /v1/cases"
+        )
 
 
 async def list_second_offers(tx: AsyncSession, actor: Actor, request: PageRequest) -> Page[SecondOffer]:
