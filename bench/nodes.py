@@ -16,10 +16,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import uvloop
+from sqlalchemy import text
 
 from bench.__main__ import idle_share
 from bench.place import Place, load, new_auctions, prepared, server, watching
 from bench.watchers import delays, percentile
+from market.kit.actor import SYSTEM
 from tests.running import free_port
 
 _HEARING_PER_SECOND = 200
@@ -86,7 +88,28 @@ async def run(options: argparse.Namespace) -> None:
                 for words, node_count, lane, settings in ways:
                     figures = await measure(place, node_count, options.seconds, lane, **settings)
                     found.setdefault(words, []).append(figures)
+            kept = await everything_kept(place)
     show(found, options)
+    print(kept)
+
+
+_KEPT = text("""SELECT count(*) AS auctions, sum(event_count)::bigint AS events, sum(bid_count)::bigint AS bids,
+    count(*) FILTER (WHERE last_seq <> event_count OR head_seq <> last_seq) AS gaps,
+    count(*) FILTER (WHERE bid_count <> told_count) AS unlike
+FROM (SELECT a.auction_id, a.seq AS head_seq, max(e.seq) AS last_seq, count(*) AS event_count,
+        count(*) FILTER (WHERE e.kind = 'bid_accepted') AS told_count,
+        (SELECT count(DISTINCT b.seq) FROM bid b WHERE b.auction_id = a.auction_id) AS bid_count
+    FROM auction a JOIN auction_event e USING (auction_id) GROUP BY a.auction_id) AS each""")
+
+
+async def everything_kept(place: Place) -> str:
+    """What all nodes together have written: every seq once, and for every accepted bid its event and its row."""
+    async with place.context.db.begin(SYSTEM) as tx:
+        found = (await tx.execute(_KEPT)).one()
+    return (
+        f"afterwards: {found.bids:,} bids, {found.events:,} events in {found.auctions} auctions;"
+        f" auctions with a gap or a repeat {found.gaps}, with a bid without its event or the other way round {found.unlike}"
+    )
 
 
 def show(found: dict[str, list[dict]], options: argparse.Namespace) -> None:

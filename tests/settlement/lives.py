@@ -370,16 +370,21 @@ class Life:
         await self.as_(self.bank.officers[0], service.prepare_release, self.sale.settlement_id, now=self.now)
 
     async def approve_alone(self) -> None:
+        await self._screened()
         await self._approve(self.bank.officers[0])
 
     async def approve(self) -> None:
         """Twice at once: two screens, two workers; one of them is late."""
+        await self._screened()
         done = await asyncio.gather(*(self._approve(self.bank.officers[1]) for _ in range(2)), return_exceptions=True)
         for each in done:
             if isinstance(each, BaseException) and not isinstance(each, (MarketError, Died)):
                 raise each
         if all(isinstance(each, BaseException) for each in done):
             raise next(each for each in done if isinstance(each, BaseException))
+
+    async def _screened(self) -> None:
+        await factories.screen(self.around.bank.later(days=self.around.days))
 
     async def _approve(self, officer: factories.Party) -> None:
         more = {"now": self.now, "chance": self.context.chance, "vault": self.context.vault}

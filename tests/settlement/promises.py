@@ -11,6 +11,7 @@ from tests.settlement.lives import Life, Round, step
 
 _MOST_TRIES = 30
 _ON = {
+    State.AWARDED: ("tick", "tick", "sleep"),  # who died with the agreement in hand keeps it for a while
     State.SIGNING: ("sign_both", "sign", "tick"),
     State.AWAITING_FUNDS: ("wire_due", "tick"),
     State.FUNDED: ("prepare",),
@@ -37,12 +38,14 @@ async def seen_by(of: Round) -> set[str]:
 
 async def bring_to(life: Life, state: State) -> None:
     """Through all states until this one."""
+    tried = []
     for number in range(_MOST_TRIES):
         now = (await life.seen()).state
         if now is state:
             return
-        await step(life, _ON[now][number % len(_ON[now])])
-    raise AssertionError(f"the sale does not get to {state}")
+        tried.append(_ON[now][number % len(_ON[now])])
+        await step(life, tried[-1])
+    raise AssertionError(f"the sale does not get from {now} to {state} by {tried}")
 
 
 async def take_steps(life: Life, *names: str) -> None:

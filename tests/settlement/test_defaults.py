@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
 from market.compliance.rules import NotCleared
+from market.compliance.screening.rules import ChecksPending
 from market.kit.actor import SYSTEM
 from market.kit.errors import Malformed, NotFound
 from market.portfolios import service as portfolios
@@ -237,6 +238,19 @@ async def test_every_step_of_a_sale_has_those_screened_whom_it_is_about(bank):
     await prepare(bank.context, bank.operator, settlement.settlement_id)
     assert (await factories.screenings_ordered(bank.context, seller))[2:] == ["change", "release"]
     assert (await factories.screenings_ordered(bank.context, buyer))[3:] == ["release"]
+
+
+async def test_a_release_waits_until_both_sides_were_screened_for_it(bank):
+    settlement = await funded(bank)
+    await prepare(bank.context, bank.operator, settlement.settlement_id)
+    officer = bank.officers[0]
+    with pytest.raises(ChecksPending):
+        async with bank.context.db.begin(officer.actor) as tx:
+            await service.approve_release(
+                tx, officer.actor, settlement.settlement_id,
+                now=bank.context.clock.now(), chance=bank.context.chance, vault=bank.context.vault,
+            )  # fmt: skip
+    assert (await approve(bank.context, officer, settlement.settlement_id)).state is State.RELEASED
 
 
 async def test_no_release_to_a_buyer_whose_clearance_ended(bank):

@@ -34,6 +34,8 @@ async def prepare(context, party, settlement_id):
 
 
 async def approve(context, party, settlement_id):
+    """The approval, once the worker has screened both sides for it."""
+    await factories.screen(context)
     async with context.db.begin(party.actor) as tx:
         return await service.approve_release(
             tx, party.actor, settlement_id, now=context.clock.now(), chance=context.chance, vault=context.vault

@@ -12,7 +12,7 @@ from market.client.settlement import Payout, Settlement
 from market.demo.bank import Wire
 from market.demo.cast import OFFICER_A, OFFICER_B, OPERATOR, SELLER, TRADERS, Character
 from market.demo.checks import StoryEnds
-from market.demo.steps import joining, money
+from market.demo.steps import joining, money, vetting
 from market.demo.world import World
 from masking.commitment import SaleFileCheck
 
@@ -72,9 +72,9 @@ async def prepare_release(world: World, officer: Character = OFFICER_A) -> None:
 
 
 async def approve_release(world: World, officer: Character = OFFICER_B) -> None:
-    """Officer B releases money and file in one transaction."""
+    """Officer B releases money and file in one transaction, once both sides were screened for it."""
     await joining.prove_again(world, officer)
-    await world[officer].approve_release(world.sale.settlement_id)
+    await vetting.once_screened(lambda: world[officer].approve_release(world.sale.settlement_id))
 
 
 async def pay_out(world: World) -> Payout:

@@ -1,9 +1,10 @@
 """Compliance: a party brings evidence, officer A prepares, officer B approves, and a clearance is a dated grant."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import TypeVar
 from uuid import UUID
 
 from market.client.compliance import CaseFile
@@ -15,6 +16,7 @@ from market.demo.world import World
 
 _SCREENING_TRIES, _SCREENING_PAUSE_S = 240, 0.25
 """A minute: the first screening waits until the lists are read and indexed."""
+_Answer = TypeVar("_Answer")
 _EVERY_STATE = ("*",)
 _LIMIT_CENTS = 10**12
 _ISSUED_DAYS_AGO = 30
@@ -105,20 +107,23 @@ async def prepare(world: World, case_id: UUID) -> int:
     return len(found.evidence)
 
 
+async def once_screened(call: Callable[[], Awaitable[_Answer]]) -> _Answer:
+    """Ask until the worker has screened whoever the answer is about."""
+    for _ in range(_SCREENING_TRIES - 1):
+        try:
+            return await call()
+        except ProblemError as no:
+            if no.slug != "checks-pending":
+                raise
+        await asyncio.sleep(_SCREENING_PAUSE_S)
+    return await call()
+
+
 async def approve(world: World, case_id: UUID, officer: Character = OFFICER_B) -> None:
     """An officer says yes to what was prepared, once the worker has screened the party."""
     await joining.prove_again(world, officer)
-    for attempt in range(_SCREENING_TRIES):
-        try:
-            await world[officer].approve_case(
-                case_id, reason="Every paper was checked at its source, and nothing speaks against it."
-            )
-        except ProblemError as no:
-            if no.slug != "checks-pending" or attempt == _SCREENING_TRIES - 1:
-                raise
-            await asyncio.sleep(_SCREENING_PAUSE_S)
-        else:
-            return
+    reason = "Every paper was checked at its source, and nothing speaks against it."
+    await once_screened(lambda: world[officer].approve_case(case_id, reason=reason))
 
 
 async def clear(world: World, who: Character, *capabilities: Capability) -> None:

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.compliance import service as compliance
+from market.compliance.screening import service as screening
 from market.kit.actor import Actor, Role
 from market.kit.errors import Conflict, NotFound
 from market.kit.ids import Chance
@@ -58,12 +59,15 @@ async def approve_release(
 ) -> Settlement:
     """The second person releases: commission and proceeds are booked, the payout is ordered, the buyer gets the keys.
 
-    Raises `TwoPeople` for the one who prepared, and whatever is not in order any more. Locks settlement, pool, accounts.
+    Raises `TwoPeople` for the one who prepared, `ChecksPending` until both sides were screened since the preparation, and
+    whatever is not in order any more. Locks settlement, pool, accounts.
     """
     settlement, user_id = await _releasable(tx, actor, settlement_id, Step.APPROVE_RELEASE, now=now)
     prepared = await store.find_preparation(tx, settlement_id)
     if prepared is None or prepared.prepared_by == user_id:
         raise TwoPeople("who prepared a release does not approve it")
+    for org_id in (settlement.seller_org_id, settlement.buyer_org_id):
+        await screening.require_screened(tx, org_id, since=prepared.at)
     account = await usable_bank_account(tx, settlement.seller_org_id, now)
     package = await _agreed_package(tx, settlement)
     await store.add_approval(tx, settlement_id, prepared_by=prepared.prepared_by, approved_by=user_id, now=now)
