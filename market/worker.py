@@ -13,7 +13,7 @@ from market.compliance.screening import jobs as screening
 from market.db.context import Context
 from market.journal import jobs as journal
 from market.kit.actor import SYSTEM
-from market.kit.errors import MarketError, Transient
+from market.kit.errors import Transient
 from market.parties import jobs as parties
 from market.portfolios import jobs as portfolios
 from market.settlement import jobs as settlement
@@ -78,7 +78,8 @@ async def _watch(context: Context, pace: _Pace, stop: asyncio.Event) -> None:
         try:
             async with context.db.begin(SYSTEM) as tx:
                 snapshot = await tx.scalar(_SNAPSHOT)
-        except (MarketError, OSError):  # the ticks look by themselves meanwhile, and say what the trouble is
+        except Exception as error:  # noqa: BLE001 - the ticks look by themselves meanwhile
+            _log.warning("the worker cannot see what is written", error=type(error).__name__)
             snapshot = seen
         if snapshot != seen:
             seen = snapshot

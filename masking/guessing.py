@@ -26,9 +26,9 @@ def is_day(cell: str) -> bool:
 
 
 def by_values(cells: Sequence[str]) -> Guess:
+    cells = [seen for cell in cells if (seen := lettered(cell))]  # some cells hold signs that show nothing
     if not cells:
         return None, 0.0, "unknown header and no values: dropped until mapped", UNKNOWN
-    cells = [lettered(cell) for cell in cells]
     if codes.look_like_histories(cells):
         return None, 0.0, "a sign for every month, but of what: dropped until mapped", "A"
     if name := forms.strong_form(cells):

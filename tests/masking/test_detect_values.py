@@ -4,7 +4,8 @@ import pyarrow as pa
 import pytest
 from stdnum import luhn
 
-from masking import detect
+from masking import detect, forms
+from masking.guessing import by_values
 
 MARKED_NAMES = [
     "आज्ञा बेगानी",
@@ -89,3 +90,19 @@ def test_resident_numbers_of_korea_are_no_cards():
     born = [f"{day}-{digits}" for day in ("440717", "450323", "490106") for digits in range(2_056_460, 2_056_480)]
     assert any(luhn.is_valid(number.replace("-", "")) for number in born)
     detect.detect(["Number"], pa.table({"Number": born}))
+
+
+def test_cells_that_show_nothing_are_no_values():
+    unseen = "\u200b"
+    for cells in (
+        ["12", "34 5", unseen, "678"] * 10,
+        [unseen] * 30,
+        ["+44 20 7946 0958", "\u0301", "(020) 7946 0018"] * 10,
+    ):
+        assert by_values(cells)[3] in {"I", "Q", "A", "?"}
+    assert by_values([unseen] * 30) == by_values([])
+
+
+def test_a_cell_of_a_megabyte_without_an_address_is_read_once():
+    assert not forms.EMAIL.search("1." * 500_000)  # hours, when every letter of it may begin an address
+    assert forms.EMAIL.search("write to a@b@mail.example, please")[0].endswith("mail.example")

@@ -22,7 +22,7 @@ from market.settlement.service.second_offers import NoRunnerUp
 from market.settlement.store import second_offers as store
 from tests import factories
 from tests.auctions.formats import COMMON
-from tests.auctions.samples import CLOSES_AT, OPENS_AT, US, Hall
+from tests.auctions.samples import CLOSES_AT, OPENS_AT, US, Hall, terms
 from tests.auctions.test_asking import FIXED, OFFERS, Table
 from tests.auctions.test_binding import ENGLISH, FINAL
 from tests.auctions.test_dutch import Clock
@@ -45,6 +45,15 @@ def english():
     hall.void(hall.auction.seq)
     hall.bid("ada", 3_000)
     hall.close()
+    return hall
+
+
+def bought():
+    """ada buys at once: bob's ceiling of 5,000 was never beaten, and all saw 1,100 only."""
+    hall = Hall(terms(buy_now_cents=9_000))
+    hall.bid("cy", 1_000)
+    hall.ceiling("bob", 5_000)
+    hall.buy("ada")
     return hall
 
 
@@ -156,6 +165,7 @@ def packages(*, packaging):
 # Name, log, and who is next at what; the winner is "ada" unless another is named.
 CASES = [
     ("english", english, ("bob", 1_500)),
+    ("english, bought at once: no more than all saw", bought, ("bob", 1_100)),
     ("sealed, first price", lambda: envelopes(("ada", 5_000), ("bob", 4_000), ("cy", 3_000)), ("bob", 4_000)),
     ("sealed, second price: at its own bid", lambda: envelopes(
         ("ada", 5_000), ("bob", 4_000), ("cy", 3_000), pricing=Pricing.SECOND_PRICE), ("bob", 4_000)),

@@ -1,5 +1,7 @@
 """Money that nobody was found for moves only when two different people agree on whose it is."""
 
+from collections import Counter
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
@@ -17,6 +19,7 @@ from market.settlement.service.suspense import EntryMatched, ProposalDecided
 from market.settlement.statement import digest, read_file
 from market.settlement.store import bank as bank_store
 from market.settlement.store import ledger
+from market.settlement.store.notices import MOST
 from tests import factories
 from tests.settlement.books import apply, balance, books_hold, member, move, organisation
 from tests.settlement.test_guards import forge
@@ -219,6 +222,23 @@ async def test_a_batch_whose_notice_was_rejected_is_booked_as_the_statement_has_
     assert (rejected.status_code, rejected.json()["outcome"]) == (200, "rejected")
     imported = await factories.import_wires(bank.context, bank.operator, Wire(1000, "", ref=ref))
     assert [entry.amount_cents for entry in imported.suspense] == [1000]
+
+
+async def test_who_confirms_a_file_of_notices_is_shown_all_of_it(bank):
+    context, told = bank.context, read_file(notice(300, 700, ref="BATCH-0"))
+    many = [replace(told[0], entry_ref=f"BATCH-{uuid4().hex}") for _ in range(MOST + 1)]
+    async with context.db.begin(bank.operator.actor) as tx:
+        with pytest.raises(Malformed, match="201 batches"):
+            await service.keep_notices(tx, bank.operator.actor, many, "a" * 64, now=context.clock.now())
+        await service.keep_notices(tx, bank.operator.actor, many[:150], "a" * 64, now=context.clock.now())
+        await service.keep_notices(tx, bank.operator.actor, many[150:], "b" * 64, now=context.clock.now())
+        more = [replace(told[0], entry_ref=f"BATCH-{uuid4().hex}") for _ in range(60)]
+        await service.keep_notices(tx, bank.operator.actor, more, "c" * 64, now=context.clock.now())
+        shown = Counter(
+            each.file_sha256 for each in await service.list_notices_undecided(tx, bank.operator.actor)
+            if each.notice.entry_ref.startswith("BATCH-")
+        )  # fmt: skip
+    assert set(shown.values()) <= {150, 51, 60}
 
 
 async def test_the_database_lets_no_one_person_say_whose_a_part_of_a_batch_is(bank):

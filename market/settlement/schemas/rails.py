@@ -165,7 +165,7 @@ class NoticeView(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NoticeList(Struct, frozen=True, forbid_unknown_fields=True):
-    """The first imported first, 200 at most."""
+    """File by file, the first imported first, 200 at most and no file in part."""
 
     items: list[NoticeView]
 

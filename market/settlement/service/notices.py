@@ -1,5 +1,6 @@
 """Who paid the parts of a batch that the bank booked as one: one person imports what was told, another confirms it."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -7,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.journal import service as journal
 from market.kit.actor import Actor
-from market.kit.errors import NotFound
+from market.kit.errors import Malformed, NotFound
 from market.parties.rules import require
 from market.settlement.rails.lines import Notice
 from market.settlement.rules import TwoPeople
@@ -18,20 +19,27 @@ from market.settlement.store import bank
 from market.settlement.store import notices as store
 from market.settlement.store.notices import KeptNotice
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
 
 async def keep_notices(
     tx: AsyncSession, actor: Actor, notices: Sequence[Notice], file_sha256: str, *, now: datetime
 ) -> int:
     """Remember what a camt.054 told of batch bookings, for the statement that books them; returns how many are new.
 
-    Nothing of it is believed before another person confirms the file.
+    Nothing of it is believed before another person confirms the file. Raises `Malformed` for more than 200.
     """
     imported_by = require_importer(actor)
+    if len(notices) > store.MOST:
+        raise Malformed(
+            f"the file tells of {len(notices)} batches, and who confirms it has to see them all; ask for files of {store.MOST} at most",
+            field="file",
+        )
     return await store.add_notices(tx, notices, file_sha256, imported_by=imported_by, now=now)
 
 
 async def list_notices_undecided(tx: AsyncSession, actor: Actor) -> list[KeptNotice]:
-    """Notices that await a second person, the first imported first, 200 at most. For the platform's people."""
+    """Notices that await a second person, file by file, the first imported first, 200 at most and no file in part. For the platform's people."""
     require(actor, role=STAFF, scope=READ)
     return await store.undecided(tx)
 
@@ -51,6 +59,8 @@ async def reject_notices(tx: AsyncSession, actor: Actor, file_sha256: str, *, no
 
 async def _decide(tx: AsyncSession, actor: Actor, file_sha256: str, outcome: str, now: datetime) -> KeptNotice:
     user_id = matcher(actor)
+    if not _DIGEST.fullmatch(file_sha256):
+        raise NotFound("no notices came with such a file")
     await bank.lock_imports(tx)
     found = await store.of_file(tx, file_sha256)
     if found is None:

@@ -66,10 +66,11 @@ async def notices_of(tx: AsyncSession, bank_account: str, refs: Collection[str])
 
 
 async def undecided(tx: AsyncSession) -> list[KeptNotice]:
-    """Notices that await a second person, the first imported first, `MOST` at most."""
+    """Notices that await a second person, the first imported first, `MOST` at most and no file in part."""
     query = _kept().where(BankNoticeDecisionRow.outcome.is_(None))
-    order = (BankNoticeRow.imported_at, BankNoticeRow.bank_account, BankNoticeRow.entry_ref)
-    return [_notice(row, outcome) for row, outcome in await tx.execute(query.order_by(*order).limit(MOST))]
+    order = (BankNoticeRow.imported_at, BankNoticeRow.file_sha256, BankNoticeRow.bank_account, BankNoticeRow.entry_ref)
+    found = [_notice(row, outcome) for row, outcome in await tx.execute(query.order_by(*order).limit(MOST + 1))]
+    return [each for each in found if len(found) <= MOST or each.file_sha256 != found[MOST].file_sha256]
 
 
 async def of_file(tx: AsyncSession, file_sha256: str) -> KeptNotice | None:
