@@ -9,7 +9,7 @@ from litestar.enums import RequestEncodingType
 from litestar.params import BodyKwarg
 from litestar.types import Receive, ReceiveMessage
 
-from market.edge.complaints import explained, values_at
+from market.edge.complaints import explained, names_at, values_at
 from market.kit.errors import Malformed, MarketError
 
 _IDLE_S = 60.0
@@ -61,8 +61,8 @@ async def refuse_lax(request: Request[Any, Any, Any]) -> None:
         msgspec.json.decode(body, type=field.annotation)
     except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at `$")
-        values = values_at(field.annotation, place)
-        name, detail = explained(message, place.strip("`."), values)
+        values, names = values_at(field.annotation, place), names_at(field.annotation, place)
+        name, detail = explained(message, place.strip("`."), values, names)
         raise Malformed(detail, field=name) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Malformed("the body is not JSON in UTF-8") from None

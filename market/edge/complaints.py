@@ -8,8 +8,11 @@ from msgspec import inspect
 
 _MISSING_PART = re.compile(r"Missing required (\w+) parameter '([^']+)'")
 _MISSING_MEMBER = re.compile(r"Object missing required field `([^`]+)`")
+_UNKNOWN_MEMBER = re.compile(r"Object contains unknown field `([A-Za-z][A-Za-z0-9_]{0,31}`)?")
 _QUOTED_ENUM = re.compile(r"Invalid enum value .*", re.DOTALL)
 _EXPECTED_INT = re.compile(r"Expected `int`(?: \| `null`)?, got `\w+`|Expected `int`.*", re.DOTALL)
+_FEW = 20
+"""As many members of an object are listed in a refusal."""
 
 
 def missing_part(detail: str) -> tuple[str, str] | None:
@@ -21,19 +24,31 @@ def missing_part(detail: str) -> tuple[str, str] | None:
     return name, f"the {kind} parameter {name} is required"
 
 
-def explained(message: str, place: str = "", values: Sequence[str] = ()) -> tuple[str | None, str]:
-    """(field, detail) of a decoder's message about `place`, a dotted path; a missing member is the field itself.
+def explained(
+    message: str, place: str = "", values: Sequence[str] = (), names: Sequence[str] = ()
+) -> tuple[str | None, str]:
+    """(field, detail) of a decoder's message about `place`, a dotted path; a missing or unknown member is the field itself.
 
-    `values` are those that the field takes, if it is known that they are few.
+    `values` are those that the field takes, if it is known that they are few; `names` the members of the object at
+    `place`. An unknown member's name that is no plain word may be anything, a value too, and is not repeated.
     """
     found = _MISSING_MEMBER.search(message)
     if found is not None:
-        name = f"{place}.{found[1]}" if place else found[1]
-        return name, f"{found[1]} is required"
+        return _joined(place, found[1]), f"{found[1]} is required"
+    unknown = _UNKNOWN_MEMBER.match(message)
+    if unknown is not None:
+        known = f"it takes {', '.join(names)}" if 0 < len(names) <= _FEW else "/schema lists those that it has"
+        name = (unknown[1] or "").removesuffix("`")
+        said = f"this object has no member {name}" if name else "there is a member that this object does not have"
+        return _joined(place, name), f"{said}; {known}"
     listed = f": {', '.join(values)}" if values else "; /schema lists them"
     detail = _QUOTED_ENUM.sub(f"is none of the values that this field takes{listed}", message)
     detail = _EXPECTED_INT.sub(lambda said: f"{said[0]}: send a whole number, without quotes or a fraction", detail)
     return place or None, detail
+
+
+def _joined(place: str, name: str) -> str | None:
+    return ".".join(part for part in (place, name) if part) or None
 
 
 def parameter(parameters: Mapping[str, Any], key: str) -> tuple[str, list[str]]:
@@ -49,10 +64,21 @@ _STEP = re.compile(r"\.(\w+)|\[[^\]]*\]")
 
 def values_at(annotation: Any, place: str) -> list[str]:
     """The values that a member of a body may have, if they are listed: `place` is a decoder's path such as `.owners[0].kind`."""
+    return [str(value) for option in _reached(annotation, place) for value in _listed(option)]
+
+
+def names_at(annotation: Any, place: str) -> list[str]:
+    """The members that an object of a body may have, by a decoder's path to it; none if it may be one of several kinds."""
+    found = [option for option in _reached(annotation, place) if isinstance(option, inspect.StructType)]
+    return [each.encode_name for each in found[0].fields] if len(found) == 1 else []
+
+
+def _reached(annotation: Any, place: str) -> Sequence[inspect.Type]:
+    """What may stand at that place, each option of a union by itself."""
     reached = [inspect.type_info(annotation)]
     for step in _STEP.finditer(place):
         reached = [below for kind in reached for below in _below(kind, step[1])]
-    return [str(value) for kind in reached for option in _options(kind) for value in _listed(option)]
+    return [option for kind in reached for option in _options(kind)]
 
 
 def _options(kind: inspect.Type) -> Sequence[inspect.Type]:

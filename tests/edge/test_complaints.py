@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 from msgspec import Struct
 
-from market.edge.complaints import explained, missing_part, values_at
+from market.edge.complaints import explained, missing_part, names_at, values_at
 from tests import factories
 
 
@@ -59,6 +59,33 @@ def test_the_values_that_a_member_takes_are_named(place: str, values: list[str])
     assert sorted(values_at(_Body, place)) == values
     detail = explained("Invalid enum value 'Jane Roe'", "kind", values)[1]
     assert detail.endswith(": " + ", ".join(values) if values else "/schema lists them")
+
+
+@pytest.mark.parametrize(
+    ("place", "names"), [("", ["owners", "colours", "name"]), (".owners[0]`", ["kind"]), (".name`", [])]
+)
+def test_the_members_of_an_object_are_named(place: str, names: list[str]) -> None:
+    assert names_at(_Body, place) == names
+    field, detail = explained("Object contains unknown field `nmae`", place.strip("`."), names=names)
+    assert field == f"{place}.nmae".strip(".").replace("`", "")
+    assert detail.endswith(f"; it takes {', '.join(names)}" if names else "; /schema lists those that it has")
+
+
+@pytest.mark.parametrize("name", ["Jane Roe, 078-05-1120", "078051120", "", "a` - at `$.Jane"])
+def test_an_unknown_name_that_is_no_plain_word_is_not_repeated(name: str) -> None:
+    field, detail = explained(f"Object contains unknown field `{name}`".partition(" - at `$")[0], "owners[0]")
+    assert field in {"owners[0]", "owners[0].a"}
+    assert "Jane" not in detail
+    assert "078" not in detail
+
+
+async def test_an_unknown_member_of_a_body_is_the_field_and_the_known_ones_are_told(client, context):
+    party = await factories.register_member(context)
+    await client.post("/v1/session", json=party.credentials)
+    answer = await client.post("/v1/session/proof", json={"kind": "totp", "code": "123456"})
+    problem = answer.json()
+    assert (answer.status_code, problem["field"]) == (422, "code")
+    assert "text" in problem["detail"].partition("it takes ")[2].split(", ")
 
 
 def test_a_number_of_the_wrong_kind_is_told_what_would_do() -> None:
