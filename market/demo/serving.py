@@ -199,6 +199,7 @@ def _print_logins(world: World, pool: Pool) -> None:
     teller.table(
         "Second factors: add the secret to an authenticator app", ("Who", "Secret (POST /v1/session/proof)"), apps
     )
+    teller.say('its body: {"kind": "totp", "text": "123456"}, with the six digits that the app shows', who="proof")
     teller.say(f"{url}/schema", who="API")
     teller.say(f"{url.replace('http', 'ws', 1)}/v1/live", who="live")
     teller.say(

@@ -43,6 +43,7 @@ async def tell(world: World) -> None:
     _require(found, "mapping_needed")
     _show_mapping(world, found, tape)
     _require_a_balance(found, tape)
+    _tell_choice(world)
     found = await steps.correct_mapping(world, tape.corrections)
     _require(found, "ready")
     refused = await steps.read_refused(world)
@@ -52,6 +53,16 @@ async def tell(world: World) -> None:
     _show_strata(world, found)
     await _show_masked(world, found)
     await _check_secrecy(world, found, tape)
+
+
+def _tell_choice(world: World) -> None:
+    choice = steps.time_barred_choice(world)
+    if choice is not None:
+        world.teller.say(
+            f"maps with time_barred: {choice}, since a tape from outside may be mostly old debts: they stay in, and every buyer"
+            " sees how many there are; without it they are carved out",
+            who="seller",
+        )
 
 
 def _require(found: Portfolio, state: str) -> None:
@@ -145,7 +156,9 @@ def _show_carved_out(world: World, found: Portfolio) -> None:
     if rows:
         headings = ("Rule", "Citation", "Accounts#", "Face value#", "Outcome")
         world.teller.table(
-            "What may not be sold (limitation periods: unreviewed, shortest of four tables)", headings, rows
+            "What may not be sold, or only disclosed (limitation periods: unreviewed, shortest of four tables)",
+            headings,
+            rows,
         )
     carved = [each for each in told["rules"] if each["carved"]]
     totals = found.totals or {}

@@ -74,9 +74,14 @@ async def correct_mapping(world: World, corrections: dict[str, str | None]) -> P
             date_order=saved.date_order,
             encoding=saved.encoding or (found.source or {}).get("encoding"),
             save_as="monthly export",
-            time_barred=None if world.options.tape is None else "disclose",  # a public tape is mostly old debts
+            time_barred=time_barred_choice(world),
         )
     return await _wait(world, {"ready", "refused"})
+
+
+def time_barred_choice(world: World) -> str | None:
+    """`disclose` for a tape from outside, which may be mostly old debts; None, which carves them out, for the generated one."""
+    return None if world.options.tape is None else "disclose"
 
 
 def _saved(world: World) -> SavedMapping:
