@@ -16,7 +16,7 @@ GOOD = '{"name": "bot", "scopes": ["bids:read"], "days": 30}'
         (GOOD.replace("30", "1e400"), "days"),
         (GOOD.replace("30", "1" + "0" * 30), "days"),
         (GOOD.replace('["bids:read"]', '["bids:read", 1]'), "scopes[1]"),
-        (GOOD.replace("name", "nom"), None),
+        (GOOD.replace("name", "nom"), "nom"),
         (GOOD[:-1], None),
         ("[]", None),
         ("", None),
