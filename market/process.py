@@ -1,6 +1,7 @@
 """Processes: the server (HTTP, sockets, bid lane) and its worker, started, watched and stopped together."""
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -26,7 +27,7 @@ from market.kit.transit import TransitVault
 from market.kit.vault import KeyFileVault, Vault
 from market.live import routes as live
 from market.live.wire import Wire
-from market.settings import Settings
+from market.settings import Settings, SettingsError
 
 _log = structlog.get_logger()
 _WORKER_GRACE_S = 10
@@ -81,7 +82,11 @@ def key_provider(settings: Settings) -> str:
 
 
 async def serve(settings: Settings, *, with_worker: bool = True) -> None:
-    """Run the server until SIGINT or SIGTERM; the worker runs beside it as a child process."""
+    """Run the server until SIGINT or SIGTERM; the worker runs beside it as a child process.
+
+    Raises `SettingsError` if somebody else listens where it would.
+    """
+    check_port(settings)
     async with opened(settings) as (context, urls):
         server = _Server(server_config(context))
         child = asyncio.create_task(_keep_worker(settings, urls)) if with_worker else None
@@ -94,6 +99,23 @@ async def serve(settings: Settings, *, with_worker: bool = True) -> None:
                 child.cancel()
                 with suppress(asyncio.CancelledError):
                     await child
+
+
+def check_port(settings: Settings) -> None:
+    """Raises `SettingsError` if the address and port of the settings cannot be listened on now."""
+    try:
+        places = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, protocol, _, place in places:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server: what just ended is free
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind(place)
+    except OSError as trouble:
+        where = f"port {settings.port} on {settings.host}"
+        if trouble.errno == errno.EADDRINUSE:
+            raise SettingsError(f"{where} is taken: set MARKET_PORT to another") from None
+        raise SettingsError(f"{where} cannot be used ({trouble.strerror}): set MARKET_HOST or MARKET_PORT") from None
 
 
 def _hear(_number: int, _frame: object) -> None:

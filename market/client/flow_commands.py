@@ -74,7 +74,7 @@ def _over_http(
 
 
 async def _as(login: Login, work: Callable[..., Awaitable[None]], given: dict[str, Any]) -> None:
-    key = None if login.api_key_file is None else login.api_key_file.read_text().strip()
+    key = None if login.api_key_file is None else _key(login.api_key_file)
     async with MarketClient(login.server, api_key=key) as client:
         if login.email is None:
             await work(client, **given)
@@ -88,6 +88,23 @@ async def _as(login: Login, work: Callable[..., Awaitable[None]], given: dict[st
             await work(client, **given)
         finally:
             await client.sign_out()
+
+
+def _key(path: Path) -> str:
+    """The API key in a file that holds nothing else."""
+    try:
+        key = path.read_text("utf-8-sig", errors="replace").strip()
+    except OSError as trouble:
+        raise click.ClickException(f"{path} cannot be read: {trouble.strerror}") from None
+    wrong = (
+        "is empty" if not key
+        else "has more than one line" if len(key.splitlines()) > 1
+        else "has characters that no key has" if not (key.isascii() and key.isprintable())
+        else None
+    )  # fmt: skip
+    if wrong is not None:
+        raise click.ClickException(f"{path} {wrong}: it holds an API key and nothing else")
+    return key
 
 
 @flow.command("list")

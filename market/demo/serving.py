@@ -44,11 +44,12 @@ _READY = "demo-ready"
 async def serve(settings: Settings) -> int:
     """Run the server until Ctrl-C; on the first start make the demo's parties, on every start an open auction.
 
-    Raises `SettingsError` if mail goes to a relay: the demo's people read theirs in the folder.
+    Raises `SettingsError` if mail goes to a relay (the demo's people read theirs in the folder), or the port is taken.
     """
     if settings.smtp_url is not None:
         raise SettingsError("--with-demo reads its people's mail in data_dir/mail: unset MARKET_SMTP_URL")
     settings = _for_demo(settings)
+    process.check_port(settings)
     log.configure(settings.log_level, as_json=False)
     make_data_dir(settings)
     clock = SystemClock()

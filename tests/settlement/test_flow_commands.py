@@ -139,5 +139,12 @@ async def test_a_second_factor_is_asked_for_and_trouble_is_one_line(context, ser
     assert "Error: " in said(await wrong.person("list"), 1)
     buyer.key_file.write_text("no key")
     assert "Error: " in said(await buyer.key("list"), 1)
+    for content, wrong_with in (
+        (b" \n", "is empty"), (b"one\ntwo\n", "has more than one line"), (b"k\xfc", "has characters that no key has"),
+    ):  # fmt: skip
+        buyer.key_file.write_bytes(content)
+        assert f"{buyer.key_file} {wrong_with}: it holds an API key and nothing else" in said(
+            await buyer.key("list"), 1
+        )
     gone = Machine(f"http://127.0.0.1:{free_port()}", seller.party, seller.key_file)
     assert "cannot be reached: ConnectError" in said(await gone.key("list"), 1)

@@ -12,7 +12,8 @@ from typing import Final
 
 import click
 
-from market.compliance.screening import bundled, jobs, service
+from market.compliance.screening import bundled, countries, jobs, service
+from market.compliance.screening.dates import read_span
 from market.compliance.screening.index import Index
 from market.compliance.screening.lists import ListUnreadable, ListVersion, PackedVersion, list_files, read_lists
 from market.compliance.screening.names import Kind, kind_of
@@ -23,6 +24,8 @@ from market.compliance.screening.service import Status
 from market.compliance.screening.tables import Table, TableUnreadable, written_whole
 from market.db.context import Context
 from market.kit.actor import SYSTEM
+from market.kit.errors import Malformed
+from market.parties.rules import checked_country
 from market.settings import Settings
 
 Opened = Callable[[], AbstractAsyncContextManager[Context]]
@@ -83,10 +86,11 @@ def search_lists(source: Path, target: Path, files: tuple[Path, ...], folder: Pa
     the list's entry and the trace; `matches` holds the next ones as JSON.
     """
     with _plainly():
+        table = _checked(Table(source, ("name",)))
         versions = _versions(files, folder)
         for version in versions:
             click.echo(f"{version.list_id}: {len(version.entries)} entries, as of {version.published_on}", err=True)
-        count, alerts = _search(source, target, Index(versions), limit)
+        count, alerts = _search(table, target, Index(versions), limit)
     click.echo(f"{count} searched, {alerts} with an alert", err=True)
 
 
@@ -101,8 +105,35 @@ def _versions(files: tuple[Path, ...], folder: Path | None) -> list[ListVersion]
     return read_lists(list_files(bundled.FOLDER))
 
 
-def _search(source: Path, target: Path, index: Index, limit: int) -> tuple[int, int]:
-    table = Table(source, ("name",))
+def _checked(table: Table) -> Table:
+    """The table, once every date of birth and country in it is understood or empty. Raises `TableUnreadable`."""
+    for line, row in table.numbered_rows():
+        birth, country = table.cell(row, "birth_date"), table.cell(row, "country")
+        if birth and read_span(birth) is None:
+            raise TableUnreadable(
+                f"{table.path.name}, line {line}, column birth_date: no date that is understood; "
+                "write YYYY-MM-DD, YYYY-MM or YYYY, or leave it empty"
+            )
+        if country and not _is_country(country):
+            raise TableUnreadable(
+                f"{table.path.name}, line {line}, column country: no country that is known; "
+                "write its two letters of ISO 3166-1, as US or DE, or leave it empty"
+            )
+    return table
+
+
+def _is_country(text: str) -> bool:
+    """A code of ISO 3166-1, or a name that lists use."""
+    if countries.code_of(text) is not None:
+        return True
+    try:
+        checked_country(text.upper())
+    except Malformed:
+        return False
+    return True
+
+
+def _search(table: Table, target: Path, index: Index, limit: int) -> tuple[int, int]:
     count = alerts = 0
     with written_whole(target) as out:
         out.writerow([*_kept(table.columns, _ADDED), *_ADDED])

@@ -1,8 +1,9 @@
 """Dates of birth as lists state them: a day, a month, a year, about a year, or a span of years. Pure."""
 
 import re
+from calendar import monthrange
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Final
 
 _MONTHS: Final = {
@@ -10,6 +11,7 @@ _MONTHS: Final = {
 }
 _DAY = re.compile(r"^(\d{1,2}) ([a-z]{3})[a-z]* (\d{4})$")
 _MONTH = re.compile(r"^([a-z]{3})[a-z]* (\d{4})$")
+_ISO_MONTH = re.compile(r"^(\d{4})-(\d{2})$")
 _YEAR = re.compile(r"^(\d{4})$")
 _ISO = re.compile(r"^(\d{4})-?(\d{2})-?(\d{2})(?:$|t)")
 _ABOUT_YEARS = 2
@@ -27,7 +29,7 @@ class Span:
 
 
 def read_span(text: str) -> Span | None:
-    """The days meant by `1965-07-12`, `19650712`, `12 Jul 1965`, `Jul 1965`, `1965`, `circa 1965`, `1960 to 1965`.
+    """The days meant by `1965-07-12`, `19650712`, `1965-07`, `12 Jul 1965`, `Jul 1965`, `1965`, `circa 1965`, `1960 to 1965`.
 
     None if it is none of these or no day that there is.
     """
@@ -53,11 +55,16 @@ def _exact(found: str) -> Span | None:
         day = date(int(match[3]), _MONTHS.get(match[2], 0), int(match[1]))
         return Span(day, day)
     if match := _MONTH.match(found):
-        first = date(int(match[2]), _MONTHS.get(match[1], 0), 1)
-        return Span(first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1))
+        return _month(int(match[2]), _MONTHS.get(match[1], 0))
+    if match := _ISO_MONTH.match(found):
+        return _month(int(match[1]), int(match[2]))
     if match := _YEAR.match(found):
         return Span(date(int(match[1]), 1, 1), date(int(match[1]), 12, 31))
     return None
+
+
+def _month(year: int, month: int) -> Span:
+    return Span(date(year, month, 1), date(year, month, monthrange(year, month)[1]))
 
 
 def _around(exact: Span) -> Span:

@@ -29,14 +29,18 @@ class Table:
         self._places = {column.lower(): at for at, column in reversed(list(enumerate(self.columns)))}
         missing = [column for column in needed if column not in self._places]
         if missing:
-            there = ", ".join(self.columns) or "no header row"
+            there = f"it has: {', '.join(self.columns)}" if self.columns else "it has no header row"
             raise TableUnreadable(
-                f"{path.name}: column {', '.join(missing)} is missing (it has: {there}); "
-                f"the first line must name the columns {', '.join(needed)}"
+                f"{path.name}: {_columns(missing)} {'is' if len(missing) == 1 else 'are'} missing ({there}); "
+                f"the first line must name the {_columns(needed)}"
             )
 
     def rows(self) -> Iterator[list[str]]:
         """Each row as many cells as the header; a row of empty cells is one, a blank line is none. Raises `TableUnreadable` at a row with more."""
+        return (row for _, row in self.numbered_rows())
+
+    def numbered_rows(self) -> Iterator[tuple[int, list[str]]]:
+        """The same rows, each after the number of its line."""
         cells = self._cells()
         self._header(cells)
         for line, row in cells:
@@ -45,7 +49,7 @@ class Table:
                     f"{self.path.name}, line {line}: {len(row)} cells, but {len(self.columns)} columns; "
                     "put cells that contain the separator in double quotes"
                 )
-            yield (row + [""] * len(self.columns))[: len(self.columns)]
+            yield line, (row + [""] * len(self.columns))[: len(self.columns)]
 
     @staticmethod
     def _header(cells: Iterator[tuple[int, list[str]]]) -> list[str]:
@@ -76,6 +80,10 @@ class Table:
                         yield reader.line_num, row
             except csv.Error as error:
                 raise TableUnreadable(f"{self.path.name}, line {reader.line_num}: {error}") from None
+
+
+def _columns(names: Sequence[str]) -> str:
+    return f"column{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
 
 @contextmanager

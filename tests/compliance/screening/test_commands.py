@@ -54,6 +54,26 @@ def test_search_answers_every_row_with_its_best_entry_and_the_trace(files: tuple
     assert "ofac-sdn" in result.output
 
 
+@pytest.mark.parametrize(
+    ("birth", "country", "said"),
+    [
+        *((birth, "RU", "same") for birth in ("1952", "1952-10", "1952-10-07", "19521007", "7 Oct 1952", "circa 1953")),
+        ("1952-11", "ru", "other"),
+        ("", "RUS", "unknown"),
+        ("1952", "", "same"),
+        ("1952", "GF", "same"),
+    ],
+)
+def test_search_takes_a_date_of_birth_and_a_country_as_promised_or_none(
+    files: tuple[Path, Path], birth: str, country: str, said: str
+) -> None:
+    source, target = files
+    source.write_text(f"name,birth_date,country\nWladimir Putin,{birth},{country}\n")
+    assert run("search", source, target, *LISTS).exit_code == 0
+    [found] = rows(target)
+    assert json.loads(found["trace"])["birth"] == said
+
+
 def test_search_takes_single_files_as_published_with_and_without_a_header(
     files: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -76,8 +96,15 @@ def test_search_takes_single_files_as_published_with_and_without_a_header(
     ("command", "content", "said"),
     [
         ("score-pairs", "name1,nom2\na,b\n", "column name2 is missing"),
-        ("search", "nom\nx\n", "column name is missing"),
-        ("search", "", "column name is missing"),
+        ("score-pairs", "a,b\nc,d\n", "columns name1, name2 are missing (it has: a, b)"),
+        ("search", "nom\nx\n", "the first line must name the column name"),
+        ("search", "", "column name is missing (it has no header row)"),
+        *(
+            ("search", f"name,birth_date\na,\nb,{birth}\n", "line 3, column birth_date: no date")
+            for birth in ("07.10.1952", "10/07/1952", "32.13.1999", "1999-13", "1999-02-30", "unknown")
+        ),
+        ("search", "name,birth_date\na,1.1.1950\n", "write YYYY-MM-DD, YYYY-MM or YYYY"),
+        ("search", "name;country\na;\n\nb;XX\n", "line 4, column country: no country that is known"),
         ("score-pairs", "name1,name2\na,b,c,d\n", "line 2: 4 cells, but 2 columns"),
     ],
 )
@@ -89,7 +116,8 @@ def test_a_file_that_cannot_be_used_is_named_with_the_remedy(
     target.write_text("what was there before")
     result = run(command, source, target)
     assert result.exit_code == 2
-    assert said in result.output
+    assert said in " ".join(result.output.split())
+    assert "entries, as of" not in result.output  # it ends before the lists are read
     assert target.read_text() == "what was there before"
     assert sorted(path.name for path in target.parent.iterdir()) == ["in.csv", "out.csv"]
 
