@@ -590,9 +590,9 @@ async def import_wires(
 ) -> settlements.Imported:
     """A statement with these movements, following the last one of its currency, imported by the operator."""
     async with context.db.begin(SYSTEM) as tx:
-        page = await settlements.list_statements(tx, SYSTEM, PageRequest(200))
-    last = next((kept.closing_cents for kept in page.items if kept.currency == currency), 0)
-    xml = wires.statement(movements, opening_cents=last, currency=currency)
+        newest = text("SELECT closing_cents FROM bank_statement WHERE currency = :currency ORDER BY chain DESC LIMIT 1")
+        last = await tx.scalar(newest, {"currency": currency})
+    xml = wires.statement(movements, opening_cents=last or 0, currency=currency)
     async with context.db.begin(operator.actor) as tx:
         (imported,) = await settlements.import_statements(
             tx, operator.actor, read_statements(xml), digest(xml), now=context.clock.now(), chance=context.chance
