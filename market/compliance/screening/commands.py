@@ -86,7 +86,8 @@ def search_lists(source: Path, target: Path, files: tuple[Path, ...], folder: Pa
     the list's entry and the trace; `matches` holds the next ones as JSON.
     """
     with _plainly():
-        table = _checked(Table(source, ("name",)))
+        table = Table(source, ("name",))
+        _say_what_is_not_understood(table)
         versions = _versions(files, folder)
         for version in versions:
             click.echo(f"{version.list_id}: {len(version.entries)} entries, as of {version.published_on}", err=True)
@@ -105,21 +106,21 @@ def _versions(files: tuple[Path, ...], folder: Path | None) -> list[ListVersion]
     return read_lists(list_files(bundled.FOLDER))
 
 
-def _checked(table: Table) -> Table:
-    """The table, once every date of birth and country in it is understood or empty. Raises `TableUnreadable`."""
-    for line, row in table.numbered_rows():
-        birth, country = table.cell(row, "birth_date"), table.cell(row, "country")
-        if birth and read_span(birth) is None:
-            raise TableUnreadable(
-                f"{table.path.name}, line {line}, column birth_date: no date that is understood; "
-                "write YYYY-MM-DD, YYYY-MM or YYYY, or leave it empty"
-            )
-        if country and not _is_country(country):
-            raise TableUnreadable(
-                f"{table.path.name}, line {line}, column country: no country that is known; "
-                "write its two letters of ISO 3166-1, as US or DE, or leave it empty"
-            )
-    return table
+def _say_what_is_not_understood(table: Table) -> None:
+    """Dates of birth and countries that count as unknown, by their number and first line. Raises `TableUnreadable` for a bad table."""
+    for column, is_understood, remedy in (
+        ("birth_date", _is_date, "write YYYY-MM-DD, YYYY-MM or YYYY"),
+        ("country", _is_country, "write two letters of ISO 3166-1, as US or DE"),
+    ):
+        cells = ((line, table.cell(row, column)) for line, row in table.numbered_rows())
+        if lines := [line for line, text in cells if text and not is_understood(text)]:
+            where = f"{table.path.name}, line {lines[0]}, column {column}"
+            more = f"here and in {len(lines) - 1} more lines"
+            click.echo(f"{where}: not understood, so it counts as unknown, {more}; {remedy}", err=True)
+
+
+def _is_date(text: str) -> bool:
+    return read_span(text) is not None
 
 
 def _is_country(text: str) -> bool:
