@@ -18,7 +18,7 @@ from market.settlement.rules import AlreadySigned, NoBankAccount, OtherAgreement
 from market.settlement.service import sale
 from tests import factories
 from tests.settlement.books import balance, books_hold
-from tests.settlement.test_life import approve, prepare, public_key
+from tests.settlement.test_life import approve, approve_now, prepare, public_key
 from tests.settlement.wires import Wire
 
 HAMMER = 50_000_00
@@ -245,11 +245,7 @@ async def test_a_release_waits_until_both_sides_were_screened_for_it(bank):
     await prepare(bank.context, bank.operator, settlement.settlement_id)
     officer = bank.officers[0]
     with pytest.raises(ChecksPending):
-        async with bank.context.db.begin(officer.actor) as tx:
-            await service.approve_release(
-                tx, officer.actor, settlement.settlement_id,
-                now=bank.context.clock.now(), chance=bank.context.chance, vault=bank.context.vault,
-            )  # fmt: skip
+        await approve_now(bank.context, officer, settlement.settlement_id)
     assert (await approve(bank.context, officer, settlement.settlement_id)).state is State.RELEASED
 
 

@@ -26,6 +26,7 @@ def a_proposal(other, begins_on, **changes):
         "min_volume_cents": 100_000_00,
         "max_volume_cents": 300_000_00,
         "rhythm": "monthly",
+        "notice_days": 31,  # no month is longer
         "first_on": begins_on.isoformat(),
         "period_count": 6,
         "sale_terms": {"putback_days": 60},
@@ -114,6 +115,7 @@ async def test_two_sides_agree_deliver_settle_and_assign_through_the_doors_alone
     assert (await import_xml(doors, operator, Wire(sale["due_cents"], sale["payment_reference"]))).status_code == 201
     await at("funded")
     assert (await officer.post(f"{sale_door}/release-preparation")).json()["state"] == "release_review"
+    await factories.screen(context)
     assert (await operator.post(f"{sale_door}/release-approval")).json()["state"] == "released"
     (link,) = (await buyer.get(f"{sale_door}/title?row=200")).json()["links"]
     assert link["to_org_id"] == str(buyer_party.org_id)

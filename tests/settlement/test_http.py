@@ -109,6 +109,8 @@ async def test_a_sale_is_settled_through_the_doors_alone(bank, doors):
     problem(await officer.post(f"{door}/release-approval"), 409, "settlement-state")
     assert (await officer.post(f"{door}/release-preparation")).json()["state"] == "release_review"
     problem(await officer.post(f"{door}/release-approval"), 403, "two-people")
+    problem(await operator.post(f"{door}/release-approval"), 409, "checks-pending")
+    await factories.screen(bank.context)
     assert (await operator.post(f"{door}/release-approval")).json()["state"] == "released"
     problem(await operator.post(f"{door}/release-approval"), 409, "settlement-state")
     for other in (seller, await doors.as_(bank.buyers[0])):

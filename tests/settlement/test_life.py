@@ -36,6 +36,10 @@ async def prepare(context, party, settlement_id):
 async def approve(context, party, settlement_id):
     """The approval, once the worker has screened both sides for it."""
     await factories.screen(context)
+    return await approve_now(context, party, settlement_id)
+
+
+async def approve_now(context, party, settlement_id):
     async with context.db.begin(party.actor) as tx:
         return await service.approve_release(
             tx, party.actor, settlement_id, now=context.clock.now(), chance=context.chance, vault=context.vault
@@ -172,8 +176,9 @@ async def test_two_people_release_at_once_and_it_happens_once(bank):
     settlement = await _funded(bank)
     await prepare(context, bank.operator, settlement.settlement_id)
     revenue = (await balance(context, moves.COMMISSION))[0]
+    await factories.screen(context)
     results = await asyncio.gather(
-        *(approve(context, officer, settlement.settlement_id) for officer in (*bank.officers, *bank.officers)),
+        *(approve_now(context, officer, settlement.settlement_id) for officer in (*bank.officers, *bank.officers)),
         return_exceptions=True,
     )
     assert sorted(type(each).__name__ for each in results) == ["Settlement", "WrongState", "WrongState", "WrongState"]
