@@ -153,13 +153,13 @@ async def test_a_ceiling_that_a_refused_bid_has_spent_is_not_offered_again(bank)
     assert (made.org_id, made.amount_cents) == (runner_up.org_id, 10_000_00)
 
 
-async def test_a_ceiling_that_its_owner_lowered_is_offered_as_it_stands(bank):
+async def test_no_ceiling_that_a_purchase_at_once_did_not_beat_is_offered(bank):
     lowered, runner_up = await defaulted(bank, ceiling(50_000_00), CancelCeiling)
     made = await offer(bank.context, bank.seller, lowered)
     assert (made.org_id, made.amount_cents) == (runner_up.org_id, 10_000_00)
     raised, runner_up = await defaulted(bank, ceiling(50_000_00), CancelCeiling, ceiling(40_000_00))
     made = await offer(bank.context, bank.seller, raised)
-    assert (made.org_id, made.amount_cents) == (runner_up.org_id, 40_000_00)
+    assert (made.org_id, made.amount_cents) == (runner_up.org_id, 10_000_00)
 
 
 @pytest.mark.parametrize(("states", "most_cents"), [(("CA",), 10_000_000_00), (("*",), 19_999_99)])
