@@ -63,17 +63,25 @@ def delays(told: list, heard: list) -> list[float]:
 
 
 def rate(marks: list, seconds: float) -> float:
-    """The most events a second that were delivered over `seconds` in a row (marks every quarter of a second)."""
-    span = max(1, int((seconds - 0.5) * 4))
-    pairs = zip(marks, marks[span:], strict=False)
-    return max(((last[1] - first[1]) / (last[0] - first[0]) for first, last in pairs), default=0.0)
+    """The most events a second that were delivered over nearly `seconds`; marks are set every quarter of a second, or late."""
+    best, span_s = 0.0, max(0.25, seconds - 0.5)
+    for number, (began_s, before) in enumerate(marks):
+        if later := next((mark for mark in marks[number + 1 :] if mark[0] - began_s >= span_s), None):
+            best = max(best, (later[1] - before) / (later[0] - began_s))
+    return best
+
+
+_SHOWN_PER_SECOND = 100
+"""Events a second, each for every socket: more than two cores deliver to a thousand, and no socket is cut off at once for it."""
 
 
 async def delivered(place: Place, node: Node, seconds: float) -> dict:
     """1,000 sockets that hear every event of one auction."""
     auctions = await new_auctions(place, 1)
     async with watching(place, [node.port], auctions, sockets=_WATCHER_COUNT, keys=place.keys) as watchers:
-        bids = await load(place, [node.port], auctions, sockets=16, depth=8, seconds=seconds)
+        bids = await load(
+            place, [node.port], auctions, sockets=16, depth=8, per_second=_SHOWN_PER_SECOND, seconds=seconds
+        )
     return {"deliveries": rate(watchers.result["marks"], seconds), "lost": watchers.result["lost"], **bids}
 
 
@@ -129,7 +137,7 @@ def show(found: dict[str, list[dict]], options: argparse.Namespace) -> None:
     for way, words in (("wire", "finished frames to the transport"), ("send_text", "the framework's send_text")):
         print(
             f"{_WATCHER_COUNT:,} sockets that hear every event, {words + ':':<34}"
-            f" {median(way, 'deliveries'):>9,.0f} deliveries/s   {median(way, 'deliveries') / median('send_text', 'deliveries'):.1f}x"
+            f" {median(way, 'deliveries'):>9,.0f} deliveries/s"
             f"   {median(way, 'per_second'):,.0f} bids/s   {median(way, 'lost'):.0f} cut off"
         )
     idle = found["held"][0]
