@@ -72,7 +72,7 @@ def rate(marks: list, seconds: float) -> float:
 
 
 _SHOWN_PER_SECOND = 100
-"""Events a second, each for every socket: more than two cores deliver to a thousand, and no socket is cut off at once for it."""
+"""Events a second, each for every socket. What keeps up with it is told by it: the figure is then a pace, not a limit."""
 
 
 async def delivered(place: Place, node: Node, seconds: float) -> dict:
