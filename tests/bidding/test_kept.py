@@ -1,9 +1,6 @@
 """What is kept of refused commands: of registered bidders so many, of strangers nothing; and what a batch waits for."""
 
 import asyncio
-from contextlib import suppress
-
-from asyncpg import InterfaceError
 
 from auctions.messages import Reason
 from market.bidding import service as bidding
@@ -40,11 +37,12 @@ async def test_of_a_registered_bidder_so_many_refusals_are_kept_and_no_more(hall
     assert dict(kept) == {one.org_id: 5, other.org_id: 1}
 
 
-async def test_a_batch_decides_after_who_holds_the_auction(hall, lane):
+async def test_a_batch_decides_after_who_holds_the_auction(hall, make_lane, monkeypatch):
     """A registration that ends under the auction's lock ends before every bid that is decided later."""
+    monkeypatch.setattr(batch_store, "_LOCK_WAIT_MS", 20_000)  # so that one can see it wait
+    lane = await make_lane()
     room = await hall.room(buyer_count=1)
     await lane.submit(bid(hall.context, room.buyers[0], room.auction_id, 100_000))
-    await between_batches(lane, "SET lock_timeout = '20s'")  # so that one can see it wait
     async with hall.context.db.begin(SYSTEM) as tx:
         await hold_auction(tx, room.auction_id)
         now = hall.context.clock.now()
@@ -68,15 +66,6 @@ async def test_a_bid_that_meets_the_end_of_its_clearance_is_told_so_and_not_to_t
         await waiting(hall)
     answer = await late
     assert (answer.status, answer.code) == ("rejected", Reason.NOT_CLEARED)
-
-
-async def between_batches(lane, statement):
-    """Run a statement on the lane's own connection, which may be busy closing another auction of the hall."""
-    async with asyncio.timeout(60):
-        while True:
-            with suppress(InterfaceError):
-                return await lane._writer._connection.execute(statement)
-            await asyncio.sleep(0.01)
 
 
 async def waiting(hall):

@@ -8,6 +8,7 @@ from auctions.messages import BuyNow, Cancel
 from market.bidding import service as bidding
 from market.bidding.lane import BidOrder, Lane
 from market.bidding.rules import RegistrationRefused
+from market.bidding.store import batch as batch_store
 from market.kit.actor import SYSTEM
 from market.kit.errors import Forbidden, Malformed
 from market.settlement import moves, service
@@ -107,7 +108,7 @@ async def _known(bank, party):
         return bool(await bank_store.orgs_by_reference(tx, [reference("DEP", party.org_id)]))
 
 
-async def test_a_deposit_that_meets_the_award_is_refused_and_stays_free(bank):
+async def test_a_deposit_that_meets_the_award_is_refused_and_stays_free(bank, monkeypatch):
     context, (winner, late) = bank.context, bank.buyers[:2]
     for party in (winner, late):
         await bank.pay_in(party, 300_00)
@@ -119,7 +120,7 @@ async def test_a_deposit_that_meets_the_award_is_refused_and_stays_free(bank):
     await factories.deposit_for(context, winner, auction)
     await factories.accept_nda(context, late, auction)
     before = await free(bank, late)
-    lane = await patient_lane(context)
+    lane = await patient_lane(context, monkeypatch)
     try:
         # The lane is in the middle of the award (its row is locked) when the deposit comes.
         async with context.db.begin(SYSTEM) as tx:
@@ -137,7 +138,7 @@ async def test_a_deposit_that_meets_the_award_is_refused_and_stays_free(bank):
     assert await free(bank, late) == before
 
 
-async def test_an_award_waits_for_a_deposit_that_was_before_it(bank):
+async def test_an_award_waits_for_a_deposit_that_was_before_it(bank, monkeypatch):
     context, (winner, other) = bank.context, bank.buyers[:2]
     for party in (winner, other):
         await bank.pay_in(party, 300_00)
@@ -148,7 +149,7 @@ async def test_an_award_waits_for_a_deposit_that_was_before_it(bank):
     await factories.deposit_for(context, winner, auction)
     await factories.accept_nda(context, other, auction)
     before = await free(bank, other)
-    lane = await patient_lane(context)
+    lane = await patient_lane(context, monkeypatch)
     try:
         # The deposit of another is half done when somebody buys.
         async with context.db.begin(other.actor) as tx:
@@ -170,11 +171,11 @@ async def test_an_award_waits_for_a_deposit_that_was_before_it(bank):
     await factories.until(context, freed)
 
 
-async def patient_lane(context):
+async def patient_lane(context, monkeypatch):
     """A lane that stays in the line for a row, so that one can see it wait there."""
+    monkeypatch.setattr(batch_store, "_LOCK_WAIT_MS", 20_000)
     lane = Lane(context)
     await lane.start()
-    await lane._writer._connection.execute("SET lock_timeout = '20s'")
     return lane
 
 

@@ -29,13 +29,14 @@ _AUCTIONS_A_NOTE = 100
 """An id and a seq are at most 60 bytes, and a notification holds less than 8000."""
 
 
-async def prepare(connection: Connection) -> None:
-    """Make a fresh connection the lane's: its scope, its patience, and plans that go by index whatever the statistics.
+_LOCK_WAIT_MS = 250
+"""About as long as other nodes' batches may take; what takes longer is put aside by the lane."""
 
-    It waits for a lock about as long as other nodes' batches may take; what takes longer is put aside by the lane.
-    """
+
+async def prepare(connection: Connection) -> None:
+    """Make a fresh connection the lane's: its scope, its patience, and plans that go by index whatever the statistics."""
     await connection.execute(
-        "SET app.role = 'system'; SET lock_timeout = '250ms'; SET statement_timeout = '10s';"
+        f"SET app.role = 'system'; SET lock_timeout = {_LOCK_WAIT_MS}; SET statement_timeout = '10s';"
         " SET idle_in_transaction_session_timeout = '10s'; SET jit = off; SET enable_seqscan = off;"
         " SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan"
     )
