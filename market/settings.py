@@ -95,6 +95,12 @@ class Settings:
         low=1024,
         high=262_144,
     )
+    mask_limit_s: int = _setting(
+        3600,
+        "seconds that one step on a tape (inspect, judge, mask, cut) may take; a file that takes longer is refused",
+        low=60,
+        high=86_400,
+    )
     evidence_max_bytes: int = _setting(25 * 1024**2, "largest evidence file", low=1024, high=1024**3)
     review_hours: int = _setting(16, "hours in which officers promise to act on what waits for them", low=1, high=1000)
     review_zone: str = _setting(

@@ -48,7 +48,7 @@ class SavedMapping:
 
 
 def load(path: Path) -> SavedMapping:
-    """A mapping file. Raises PolicyError naming the file, the key and what to write instead."""
+    """A mapping file. Raises PolicyError naming the file, every key that is wrong and what to write instead."""
     try:
         if path.stat().st_size > MIB:
             raise PolicyError(f"{path} is no mapping: it is larger than {MIB} bytes")
@@ -58,27 +58,26 @@ def load(path: Path) -> SavedMapping:
     columns = found.get("columns") if isinstance(found, dict) else None
     if not isinstance(columns, dict):
         raise PolicyError(f"{path} has no object 'columns': write {EXAMPLE}")
-    for column, name in columns.items():
-        if name is not None and (not isinstance(name, str) or name not in FIELDS):
-            raise PolicyError(f"{path}: columns.{column}: {name!r} is not a field; `market mask fields` lists them")
-    saved = SavedMapping(
-        columns,
-        _choice(path, found, "decimal_mark", ".,"),
-        _choice(path, found, "date_order", _ORDERS),
-        _choice(path, found, "encoding", ENCODINGS),
-    )
-    Mapping(saved.columns)  # raises PolicyError for two columns on one field that allows one
-    return saved
+    faults = [
+        f"columns.{column}: {name!r} is not a field; `market mask fields` lists them"
+        for column, name in columns.items()
+        if name is not None and (not isinstance(name, str) or name not in FIELDS)
+    ]
+    faults += [
+        f"{key} is one of {' '.join(allowed)}; leave it out to have it read off the tape"
+        for key, allowed in _CHOICES.items()
+        if (value := found.get(key)) is not None and not (isinstance(value, str) and value in allowed)
+    ]
+    try:
+        Mapping({column: name for column, name in columns.items() if isinstance(name, str) and name in FIELDS})
+    except PolicyError as error:  # two columns on one field that allows one
+        faults.append(str(error))
+    if faults:
+        raise PolicyError(f"{path}: {'; '.join(faults)}")
+    return SavedMapping(columns, **{key: found.get(key) for key in _CHOICES})
 
 
-_ORDERS = ("mdy", "dmy", "ymd")
-
-
-def _choice(path: Path, found: dict[str, object], key: str, allowed: Sequence[str]) -> str | None:
-    value = found.get(key)
-    if value is None or (isinstance(value, str) and value in allowed):
-        return value
-    raise PolicyError(f"{path}: {key} is one of {' '.join(allowed)}; leave it out to have it read off the tape")
+_CHOICES = {"decimal_mark": (".", ","), "date_order": ("mdy", "dmy", "ymd"), "encoding": ENCODINGS}
 
 
 def save(path: Path, mapping: Mapping) -> None:

@@ -45,8 +45,7 @@ class Mapping(MappingABC[str, str | None]):
     """Column header -> canonical field, or None to drop the column; a column that is not named is dropped as well.
 
     `decimal_mark` is "." or ",", `date_order` mdy, dmy or ymd; `encoding` is that of a delimited file if its seller said it, else
-    empty. Raises PolicyError for unknown fields and encodings, for two columns on one field that allows one, and for a mapping
-    without account number or balance.
+    empty. Raises PolicyError with every fault: unknown fields and encodings, two columns on one field that allows one.
     """
 
     columns: dict[str, str | None]
@@ -56,18 +55,21 @@ class Mapping(MappingABC[str, str | None]):
     _by_field: dict[str, tuple[str, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
+        faults = []
         if self.decimal_mark not in {".", ","} or self.date_order not in {"mdy", "dmy", "ymd"}:
-            raise PolicyError("the decimal mark is . or , and the date order mdy, dmy or ymd")
+            faults.append("the decimal mark is . or , and the date order mdy, dmy or ymd")
         if self.encoding and self.encoding not in ENCODINGS:
-            raise PolicyError(f"no such encoding; those that are read: {', '.join(ENCODINGS)}")
-        for column, name in self.columns.items():
-            if name is None:
-                continue
-            if name not in FIELDS:
-                raise PolicyError(f"column {column!r}: {name!r} is not a field; the fields are {', '.join(FIELDS)}")
+            faults.append(f"no such encoding; those that are read: {', '.join(ENCODINGS)}")
+        mapped = [(column, name) for column, name in self.columns.items() if name is not None]
+        for column, name in mapped:
             if name in self._by_field and not FIELDS[name].many:
-                raise PolicyError(f"two columns are mapped to {name}: {self._by_field[name][0]!r} and {column!r}")
-            self._by_field[name] = (*self._by_field.get(name, ()), column)
+                faults.append(f"two columns are mapped to {name}: {self._by_field[name][0]!r} and {column!r}")
+            elif name in FIELDS:
+                self._by_field[name] = (*self._by_field.get(name, ()), column)
+        if unknown := [f"column {column!r}: {name!r} is not a field" for column, name in mapped if name not in FIELDS]:
+            faults.append(f"{'; '.join(unknown)}; the fields are {', '.join(FIELDS)}")
+        if faults:
+            raise PolicyError("; ".join(faults))
 
     def __getitem__(self, column: str) -> str | None:
         return self.columns[column]
@@ -79,11 +81,14 @@ class Mapping(MappingABC[str, str | None]):
         return len(self.columns)
 
     def require_mandatory(self) -> None:
-        """Raises PolicyError if account number or every balance is missing."""
+        """Raises PolicyError if account number, every balance or both are missing."""
+        faults = []
         if "account_number" not in self._by_field and "invoice_number" not in self._by_field:
-            raise PolicyError("no column is mapped to account_number or invoice_number")
+            faults.append("no column is mapped to account_number or invoice_number")
         if not self.face_field:
-            raise PolicyError(f"no column is mapped to one of {', '.join(FACE_FIELDS)}")
+            faults.append(f"no column is mapped to one of {', '.join(FACE_FIELDS)}")
+        if faults:
+            raise PolicyError("; ".join(faults))
 
     @property
     def face_field(self) -> str:

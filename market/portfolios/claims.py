@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.db.context import Context
 from market.kit.actor import SYSTEM
-from market.kit.children import Crew
-from market.portfolios.rules import TOO_MUCH_MEMORY, Refusal
+from market.kit.children import Crew, TookTooLong
+from market.portfolios.rules import TOO_MUCH_MEMORY, TOO_MUCH_TIME, Refusal
 
 TAPE_READERS = Crew(2)
 """The processes that read, mask and copy tapes."""
@@ -50,28 +50,32 @@ class Claim:
 async def compute(claim: Claim, task: Callable[[Job], Result], job: Job) -> Result | Refusal | None:
     """The result of `task` in a child process; None when another worker took over meanwhile.
 
-    A file that takes more memory than a new child may have is refused at once: it would take as much the next time. When the task fails the row is given back at once, to be tried again, and the error goes to the worker's log.
+    A file that takes more memory than a new child may have, or more time than the settings give, is refused at once: it
+    would take as much the next time. When the task fails the row is given back at once, to be tried again, and the error
+    goes to the worker's log.
     """
     await asyncio.to_thread(_sweep, claim.context)
-    memory_mib = claim.context.settings.mask_memory_mib
     try:
         try:
-            return await _computed(claim, memory_mib, task, job)
+            return await _computed(claim, task, job)
         except MemoryError:  # perhaps what the child did before took the room
-            TAPE_READERS.renew(memory_mib)
-            return await _computed(claim, memory_mib, task, job)
+            TAPE_READERS.renew(claim.context.settings.mask_memory_mib)
+            return await _computed(claim, task, job)
     except ClaimLost:
         return None
     except MemoryError:
         return TOO_MUCH_MEMORY
+    except TookTooLong:
+        return TOO_MUCH_TIME
     except BaseException:
         with suppress(ClaimLost):
             await claim.renew(timedelta(0))
         raise
 
 
-async def _computed(claim: Claim, memory_mib: int, task: Callable[[Job], Result], job: Job) -> Result:
-    future = TAPE_READERS.submit(memory_mib, task, job)
+async def _computed(claim: Claim, task: Callable[[Job], Result], job: Job) -> Result:
+    settings = claim.context.settings
+    future = TAPE_READERS.submit(settings.mask_memory_mib, task, job, within_s=settings.mask_limit_s)
     while not (await asyncio.wait({future}, timeout=_RENEW_S))[0]:
         await claim.renew()
     return future.result()

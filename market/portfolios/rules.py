@@ -78,6 +78,9 @@ class Refusal:
 
 
 TOO_MUCH_MEMORY = Refusal("too_much_memory", "The file takes more memory than it may: split it, or save it as CSV.")
+TOO_MUCH_TIME = Refusal(
+    "too_much_time", "The file takes longer to work through than it may: split it, or save it as CSV."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,19 +3,24 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from masking import detect, encodings, forms, intake, mappingfile
+from masking.accounts import Totals
+from masking.limits import RefusedRow
 from masking.policy import Mapping, PolicyError
 from masking.report import plain
 from masking.tape import PoolKeys
 
 KEY_HELP = "103 random bytes (token, data and commitment key, nonce prefix): head -c 103 /dev/urandom > pool.keys"
 SALE_KEY_HELP = "the pool's 103 bytes, or the 64 that a winner was released: data key, commitment key"
+
+FIRST_ROWS = 5
+"""So many refused rows are named for each reason."""
 
 Verbs = Any  # argparse keeps the type of its subparsers to itself
 Run = Callable[[argparse.Namespace], None]
@@ -90,6 +95,21 @@ def say(value: object) -> None:
 def note(text: str) -> None:
     """Tell something beside the answer, on stderr."""
     sys.stderr.write(f"note: {text}\n")
+
+
+def note_refused(refused: Iterable[RefusedRow], totals: Totals) -> None:
+    """Tell how many rows are left out, by column and reason, with the numbers of the first few; never a value."""
+    rows: dict[tuple[str, str], list[int]] = {}
+    for row in sorted(refused):
+        rows.setdefault((row.column, row.reason), []).append(row.row)
+    if rows:
+        note(
+            f"{totals.refused_count:,} of {totals.read_count:,} rows are refused; a row counts under its first reason:"
+        )
+    for (column, reason), numbers in sorted(rows.items(), key=lambda found: -len(found[1])):
+        first = ", ".join(map(str, numbers[:FIRST_ROWS])) + (", …" if len(numbers) > FIRST_ROWS else "")
+        place = f"column {column!r}: {reason}" if column else reason
+        note(f"  {len(numbers):,} rows: {place} (row{'s' if len(numbers) > 1 else ''} {first}; the header is row 1)")
 
 
 def load_keys(path: Path) -> PoolKeys:

@@ -2,12 +2,13 @@
 
 import argparse
 import sys
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from masking import detect as detection
-from masking import intake, mappingfile, tape
+from masking import intake, mappingfile
 from masking.commands import risks
 from masking.commands.arguments import (
     Verbs,
@@ -17,9 +18,11 @@ from masking.commands.arguments import (
     add_verb,
     load_keys,
     mapping_of,
+    note_refused,
     say,
     suggested,
 )
+from masking.drafting import Drafting
 from masking.fields import CATALOGUE
 from masking.policy import Stage, default_policy
 from masking.progress import watched
@@ -28,7 +31,9 @@ DETECT = """Show which column holds what, as a mapping to correct and save.
 
 Prints JSON: `findings`, per column its field, class (I identifier, Q quasi-identifier, S sensitive flag, F free text,
 A analytic, ? unknown), confidence from 0 to 1, reasons, and treatment at each stage; and the mapping that follows from them."""
-PREVIEW = "Show the first rows as bidders would see them; writes nothing."
+PREVIEW = """Show the first rows as bidders would see them; writes nothing.
+
+Says on stderr how many rows are refused, by column and reason, with the numbers of the first of them."""
 
 
 def add_to(verbs: Verbs) -> None:
@@ -77,17 +82,18 @@ def fields(_: argparse.Namespace) -> None:
 def preview(chosen: argparse.Namespace) -> None:
     with watched(chosen.tape) as source, TemporaryFile() as sink:
         mapping, info = mapping_of(chosen, source)
-        tape.mask_to(
-            intake.read_chunks(source, info, on_ragged=lambda _: None),
-            sink,
+        drafting = Drafting(
             mapping,
             default_policy(),
-            stage=Stage[chosen.stage.upper()],
             token_key=load_keys(chosen.key_file).token_key,
             cut_off_on=chosen.cut_off,
             currency=chosen.currency,
-            k=chosen.k,
         )
+        with closing(drafting):
+            validator = drafting.validator
+            drafting.read(intake.read_chunks(source, info, on_ragged=validator.refuse_ragged))
+            note_refused(validator.refused, validator.totals)
+            drafting.write(sink, stage=Stage[chosen.stage.upper()], k=chosen.k)
         sink.seek(0)
         for line in islice(sink, max(chosen.rows, 0) + 1):
             sys.stdout.write(line.decode())

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from masking import buyers, cluster, tape
-from masking.commands.arguments import Verbs, add_keys, add_masking, add_verb, load_keys, mapping_of, say
+from masking.commands.arguments import Verbs, add_keys, add_masking, add_verb, load_keys, mapping_of, note_refused, say
 from masking.outputs import filled, written
 from masking.progress import watched
 
@@ -61,6 +61,7 @@ def apply(chosen: argparse.Namespace) -> None:
             k=chosen.k,
             info=info,
         )
+    note_refused(made.pool.report.refused, made.pool.report.totals)
     say(made.pool.report.as_json() | {"checks": {s: [asdict(c) for c in found] for s, found in made.checks.items()}})
 
 

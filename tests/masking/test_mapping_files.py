@@ -66,6 +66,26 @@ def test_a_mapping_that_is_none_is_refused_by_key_and_nothing_is_written(here, c
     assert sorted(path.name for path in here.iterdir()) == ["keys", "mapping.json", "tape.csv"]
 
 
+def test_a_mapping_file_is_told_all_its_faults_at_once(tmp_path):
+    path = tmp_path / "mapping.json"
+    path.write_text(
+        '{"columns": {"A": "acount", "B": 7, "C": "account_number", "D": "account_number"}, "date_order": "dym", "encoding": "x"}'
+    )
+    with pytest.raises(PolicyError) as refused:
+        mappingfile.load(path)
+    told = str(refused.value)
+    for fault in (
+        "columns.A: 'acount'",
+        "columns.B: 7",
+        "date_order is",
+        "encoding is",
+        "to account_number: 'C' and 'D'",
+    ):
+        assert fault in told
+    with pytest.raises(PolicyError, match=r"account_number or invoice_number; no column is mapped to one of"):
+        Mapping({"A": None}).require_mandatory()
+
+
 def test_marks_that_the_file_leaves_out_are_read_off_the_tape(tmp_path):
     path = tmp_path / "mapping.json"
     path.write_text('{"columns": {"A": "account_number", "B": "current_balance", "C": null}}')
@@ -156,3 +176,23 @@ def test_an_order_of_dates_that_reads_fewer_of_them_is_told(here, capsys):
     said = capsys.readouterr().err
     assert "the mapping says mdy, and more of the dates can be read as dmy" in said
     assert "the face value of each account is its current_balance, from column 'Offener Betrag'" in said
+
+
+@pytest.mark.parametrize("verb", ["preview", "apply"])
+def test_refused_rows_are_told_by_reason_with_their_numbers_and_never_a_value(here, capsys, verb):
+    rows = [f"{number},TX,10.00" for number in range(1000, 1030)]
+    rows[3:10] = [f"{number},TX,ten-ish" for number in range(2000, 2007)]
+    rows[20], rows[25] = "1000,TX,10.00", "1025,TX,10.00,surplus"
+    (here / "bad.csv").write_text("Acct No,State,Curr Bal\n" + "\n".join(rows) + "\n")
+    (here / "m.json").write_text(
+        '{"columns": {"Acct No": "account_number", "State": "state", "Curr Bal": "current_balance"}}'
+    )
+    where = [str(here / "out")] if verb == "apply" else []
+    options = ["--cut-off", "2025-06-30", "--key-file", "keys", "--mapping", "m.json"]
+    assert main([verb, "bad.csv", *where, *options]) == 0
+    said = capsys.readouterr().err
+    assert "9 of 30 rows are refused" in said
+    assert "7 rows: column 'Curr Bal': the amount cannot be read (rows 5, 6, 7, 8, 9, …; the header is row 1)" in said
+    assert "column 'Acct No': the account number occurs before (row 22;" in said
+    assert "4 cells, the header has 3 (row 27;" in said
+    assert "ten-ish" not in said

@@ -335,6 +335,18 @@ async def test_a_mapping_without_account_number_or_balance_is_refused_at_once(co
     assert again["state"] == "mapping_needed"
 
 
+async def test_a_mapping_with_several_faults_is_told_them_all(context, visit):
+    visitor = await visit(await factories.seller(context))
+    found = await inspected(context, visitor, tapes.tape(20))
+    columns = {"Acct No": None, "Curr Bal": "no_such_field", "Nowhere": None, "Elsewhere": "state"}
+    answer = await visitor.put(f"/v1/portfolios/{found['portfolio_id']}/mapping", json={"columns": columns})
+    told = answer.json()
+    assert answer.status_code == 422
+    assert told["fields"] == ["columns.Nowhere", "columns.Elsewhere"]
+    for fault in ("no such column", "'no_such_field' is not a field", "two columns are mapped to state"):
+        assert fault in told["detail"]
+
+
 async def test_missing_columns_must_be_mapped_before_anything_is_masked(context, visit):
     visitor = await visit(await factories.seller(context))
     headers = tuple(name for name in tapes.HEADERS if name not in {"Acct No", "Curr Bal"})

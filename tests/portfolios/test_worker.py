@@ -1,8 +1,11 @@
 """The worker dies, is late, fails: another takes over, and nothing is written twice or half."""
 
 import asyncio
+import contextlib
 import os
 import signal
+import tempfile
+import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -220,4 +223,26 @@ async def test_a_file_that_takes_too_much_memory_is_refused_in_one_attempt_and_t
     found = await state_of(context, hostile)
     assert (found.state, found.refusal.code) == (PortfolioState.REFUSED, "too_much_memory")
     assert await jobs.inspect_tape(tight) is True
+    assert (await state_of(context, other)).state is PortfolioState.MAPPING_NEEDED
+
+
+def endless(tape):
+    """What a hostile file makes of a task, with something half done."""
+    with tempfile.TemporaryDirectory(dir=tape.files_root, prefix=".draft-"):
+        while True:
+            with contextlib.suppress(Exception):
+                time.sleep(0.01)
+
+
+async def test_a_file_that_takes_too_long_is_refused_in_one_attempt_and_leaves_nothing_half_done(context, monkeypatch):
+    seller = await factories.seller(context)
+    hostile, other = [await factories.received_portfolio(context, seller, tapes.tape(30)) for _ in range(2)]
+    with monkeypatch.context() as patched:
+        patched.setattr(jobs.work, "inspect_tape", endless)
+        assert await jobs.inspect_tape(replace(context, settings=replace(context.settings, mask_limit_s=1))) is True
+    found = await state_of(context, hostile)
+    assert (found.state, found.refusal.code) == (PortfolioState.REFUSED, "too_much_time")
+    assert "split it" in found.refusal.message
+    assert not list(context.files.root.glob(".draft-*"))
+    assert await jobs.inspect_tape(context) is True
     assert (await state_of(context, other)).state is PortfolioState.MAPPING_NEEDED

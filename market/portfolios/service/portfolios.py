@@ -1,5 +1,6 @@
 """Tapes come in, columns are mapped, refused rows are shown."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -218,16 +219,13 @@ def _merged(portfolio: Portfolio, order: MappingOrder) -> dict[str, Any]:
             {column: name for column, name in said.items() if column in columns}, was=was, now=encoding
         )
         columns = _respelt(columns, was=was, now=encoding)
-    unknown = next((column for column in said if column not in columns), None)
-    if unknown is not None:
-        raise BadMapping("the tape has no such column; compare with its findings", field=f"columns.{unknown}")
     mapping = {
         "columns": columns | said,
         "decimal_mark": order.decimal_mark or proposed.get("decimal_mark", "."),
         "date_order": order.date_order or proposed.get("date_order", "mdy"),
         "encoding": encoding,
     }
-    _require_applicable(mapping)
+    _require_applicable(mapping, unknown=[column for column in said if column not in columns])
     _require_no_doubt(portfolio, order, mapping)
     return mapping
 
@@ -273,8 +271,13 @@ def _encoding(portfolio: Portfolio, order: MappingOrder) -> str:
     return encoding
 
 
-def _require_applicable(mapping: dict[str, Any]) -> None:
+def _require_applicable(mapping: dict[str, Any], *, unknown: Sequence[str] = ()) -> None:
+    """Raises `BadMapping` with everything that is wrong; `unknown` are columns that the tape has not."""
+    faults = ["the tape has no such column; compare with its findings"] if unknown else []
     try:
         Mapping(**mapping).require_mandatory()
     except PolicyError as error:
-        raise BadMapping(str(error), field="columns") from None
+        faults.append(str(error))
+    if faults:
+        fields = [f"columns.{column}" for column in unknown] or ["columns"]
+        raise BadMapping("; ".join(faults), field=fields[0], fields=fields)
