@@ -455,7 +455,7 @@ _BARE_POOL = text("""INSERT INTO pool
 BALANCES = (*[1_000_00] * 199, 51_000_00)
 
 
-def some_traits(account_count: int, states: Sequence[str] = ("CA", "NY")) -> Traits:
+def some_traits(account_count: int, states: Sequence[str | None] = ("CA", "NY")) -> Traits:
     """Credit cards of persons in these states in turn, charged off 400 days before the cut-off."""
     return Traits(
         [states[number % len(states)] for number in range(account_count)],

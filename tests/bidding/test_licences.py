@@ -7,6 +7,7 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.exc import DBAPIError
 
 from market.bidding.licences import LEAST_COUNT, Blocking, blocking
 from market.bidding.rules import RegistrationRefused
@@ -120,6 +121,12 @@ async def test_a_seller_lists_accounts_only_of_states_that_it_is_cleared_for(con
     assert await factories.published_auction(context, anywhere, debtor_states=("CA", "TX", UNKNOWN_STATE))
 
 
+_COPIED = (
+    "INSERT INTO auction SELECT (jsonb_populate_record(a, jsonb_build_object('auction_id', gen_random_uuid(), 'org_id', $2::uuid,"
+    " 'pool_id', $3::uuid, 'published_by', $4::uuid, 'debtor_states', $5::text[]))).* FROM auction a WHERE auction_id = $1"
+)
+
+
 async def test_no_auction_enters_without_a_clearance_to_list_whoever_writes_it(
     context: Context, urls: RoleUrls
 ) -> None:
@@ -131,23 +138,49 @@ async def test_no_auction_enters_without_a_clearance_to_list_whoever_writes_it(
         now = context.clock.now()
         await compliance.end_clearance(tx, officers[0].actor, suspended.clearances["list"], "a lapse", now)
     model = await factories.published_auction(context, seller, debtor_states=("CA",))
-    copied = (
-        "INSERT INTO auction SELECT (jsonb_populate_record(a, jsonb_build_object('auction_id', gen_random_uuid(), 'org_id', $2::uuid,"
-        " 'pool_id', $3::uuid, 'published_by', $4::uuid, 'debtor_states', $5::text[]))).* FROM auction a WHERE auction_id = $1"
-    )
     for party, states, is_let_in in (
         (seller, ["CA"], True), (seller, ["CA", "NY"], False), (suspended, ["CA"], False), (stranger, ["CA"], False),
         (buyer, ["CA"], False),
     ):  # fmt: skip
-        pool_id = await factories.bare_pool(context, party)
+        pool_id = await factories.bare_pool(context, party, debtor_states=states)
         for actor in (party.actor, SYSTEM):
             async with acting(urls.app, actor) as connection:
-                values = (copied, model.auction_id, party.org_id, pool_id, party.user_id, states)
+                values = (_COPIED, model.auction_id, party.org_id, pool_id, party.user_id, states)
                 if is_let_in:
                     assert await connection.execute(*values) == "INSERT 0 1"
                 else:
                     with pytest.raises(asyncpg.CheckViolationError, match="clearance to list"):
                         await connection.execute(*values)
+
+
+async def test_no_auction_names_fewer_states_than_its_accounts_have_whoever_writes_it(
+    context: Context, urls: RoleUrls
+) -> None:
+    """Not of its own pool, not of the second one of a package, not of a pool whose cut lied, and not of somebody else's."""
+    officers = await factories.two_officers(context)
+    seller, other = [await factories.cleared_organisation(context, ("list",), ("CA",), officers=officers) for _ in "ab"]
+    model = await factories.published_auction(context, seller, debtor_states=("CA",))
+    lying = factories.some_traits(200, ("CA", "NY"))
+    both = await factories.bare_pool(context, seller, debtor_states=("CA", "NY"))
+    lied = await factories.bare_pool(context, seller, debtor_states=("CA",), traits=lying)
+    unknown = await factories.bare_pool(
+        context, seller, debtor_states=("CA",), traits=factories.some_traits(200, (None,))
+    )
+    short = await factories.bare_pool(
+        context, seller, debtor_states=("CA",), traits=factories.some_traits(199, ("CA",))
+    )
+    foreign = await factories.bare_pool(context, other, debtor_states=("CA",))
+    for pool_id in (both, lied, unknown, short, foreign):
+        async with acting(urls.app, SYSTEM) as connection:
+            with pytest.raises(asyncpg.CheckViolationError, match="debtor states of all accounts|its own pool"):
+                await connection.execute(_COPIED, model.auction_id, seller.org_id, pool_id, seller.user_id, ["CA"])
+        async with acting(urls.app, SYSTEM) as connection:
+            with pytest.raises(asyncpg.CheckViolationError, match="debtor states of all accounts|its own pool"):
+                await connection.execute(
+                    "INSERT INTO auction_pool VALUES ($1, $2, $3)", model.auction_id, pool_id, seller.org_id
+                )
+    with pytest.raises(DBAPIError, match="debtor states of all accounts"):
+        await factories.published_auction(context, seller, pool_id=lied)
 
 
 async def test_a_listing_that_waited_for_an_end_of_its_clearance_is_refused(context: Context, urls: RoleUrls) -> None:

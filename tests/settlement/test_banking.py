@@ -1,5 +1,7 @@
+import asyncio
 from dataclasses import replace
 
+import asyncpg
 import pytest
 from hypothesis import given
 from sqlalchemy import text
@@ -14,6 +16,7 @@ from market.settlement.rules import StatementOutOfOrder, StatementRepeated, refe
 from market.settlement.service.matching import expected_of
 from market.settlement.statement import digest, read_statements
 from tests import factories
+from tests.compliance.raw import acting
 from tests.settlement.books import balance, books_hold, member
 from tests.settlement.test_defaults import awarded
 from tests.settlement.test_life import public_key
@@ -224,6 +227,35 @@ async def test_the_first_account_counts_at_once_and_a_change_after_two_days(bank
     assert newest == second
     assert pay_with == reference("DEP", party.org_id)
     assert second.last_four == "6789"
+
+
+async def test_of_two_accounts_named_at_once_only_one_is_the_first(bank):
+    party, context = await factories.register_member(bank.context), bank.context
+    given = service.BankDetails("The Holder", iban="DE89370400440532013000")
+    async with context.db.begin(party.actor) as tx:
+        now, chance, vault = context.clock.now(), context.chance, context.vault
+        await service.put_bank_account(tx, party.actor, given, now=now, chance=chance, vault=vault)
+        second = asyncio.create_task(put(context, party, routing_number="021000021", account_number="123456789"))
+        while not await tx.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'")):
+            assert not second.done()
+    made = await second
+    assert (made.usable_from_at - made.created_at).total_seconds() == 48 * 3600
+
+
+async def test_the_database_lets_no_two_accounts_in_as_the_first_whoever_writes_them(bank):
+    party = await factories.register_member(bank.context)
+    first = (
+        "INSERT INTO bank_account VALUES (gen_random_uuid(), $1, 'Holder', 'iban', '0000', '\\x00', clock_timestamp(), $2,"
+        " clock_timestamp())"
+    )
+    async with acting(bank.urls.app, party.actor) as one, acting(bank.urls.app, party.actor) as other:
+        await one.execute(first, party.org_id, party.user_id)
+        second = asyncio.create_task(other.execute(first, party.org_id, party.user_id))
+        while not await one.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"):
+            assert not second.done()
+        await one.execute("COMMIT")
+        with pytest.raises(asyncpg.CheckViolationError, match="cools off"):
+            await second
 
 
 async def test_a_number_is_sealed_at_rest_and_opens_for_its_own_account_only(bank):

@@ -67,3 +67,14 @@ async def test_a_delivery_is_signed_paid_released_and_assigned_like_any_sale(ban
         checked = await service.check_ledger(tx, SYSTEM)
     assert newest.flow_id == flow.flow_id
     assert not checked.divergences, checked
+
+
+async def test_both_sides_are_screened_when_a_flow_is_accepted_and_when_it_is_delivered_into(bank):
+    context, seller, buyer = bank.context, await factories.seller(bank.context, bank.officers), await a_buyer(bank)
+    flow = await flowing.active(context, seller, buyer)
+    assert await factories.screenings_ordered(context, seller) == ["submission", "registration"]
+    assert await factories.screenings_ordered(context, buyer) == ["submission", "registration"]
+    await factories.screen(context)
+    await flowing.deliver(context, seller, flow, await factories.keyed_pool(context, seller))
+    assert (await factories.screenings_ordered(context, seller))[2:] == ["listing"]
+    assert (await factories.screenings_ordered(context, buyer))[2:] == ["listing"]

@@ -100,11 +100,13 @@ async def _order(tx: AsyncSession, context: Context, entry: Entry) -> None:
 
 
 async def _concerned(tx: AsyncSession, entry: Entry, occasion: Occasion) -> set[UUID]:
-    """Whom to screen: who won, both sides of a sale that is to be released, else the organisation that acted."""
+    """Whom to screen: who won, both sides of a sale that is to be released or of a flow, else the organisation that acted."""
     if winner := entry.body.get("winner_org_id"):
         return {UUID(winner)}
-    if occasion is Occasion.RELEASE:
-        return await store.parties_of_settlement(tx, UUID(entry.stream.removeprefix("settlement:")))
+    if entry.kind.startswith("flow.") and not entry.stream.startswith("flow:"):
+        return set()  # the other side is told; the flow's own stream has it too
+    if occasion is Occasion.RELEASE or entry.stream.startswith("flow:"):
+        return await store.parties_of(tx, entry.stream)
     return {entry.actor_org_id} if entry.actor_org_id else set()
 
 

@@ -21,6 +21,7 @@ from market.compliance.screening.rules import (
     Verdict,
 )
 from market.db.tables.compliance import BeneficialOwnerRow, ClearanceEndRow, ClearanceRow, VerificationCaseRow
+from market.db.tables.flows import ForwardFlowRow
 from market.db.tables.parties import OrganisationRow, PersonRow
 from market.db.tables.screening import (
     DisclosedNameRow,
@@ -48,19 +49,16 @@ _WAITING = ("submitted", "screening", "in_review", "info_requested", "prepared")
 
 async def add_version(tx: AsyncSession, version_id: UUID, version: PackedVersion, now: datetime) -> UUID:
     """The id under which this content is kept: the given one, or the older one's."""
-    await tx.execute(
-        insert(ScreeningListRow)
-        .values(
-            version_id=version_id,
-            list_id=version.list_id,
-            published_on=version.published_on,
-            content_hash=version.content_hash,
-            entry_count=version.entry_count,
-            entries=version.entries,
-            added_at=now,
-        )
-        .on_conflict_do_nothing()
+    added = insert(ScreeningListRow).values(
+        version_id=version_id,
+        list_id=version.list_id,
+        published_on=version.published_on,
+        content_hash=version.content_hash,
+        entry_count=version.entry_count,
+        entries=version.entries,
+        added_at=now,
     )
+    await tx.execute(added.on_conflict_do_nothing())
     found = await tx.scalar(
         select(ScreeningListRow.version_id).where(
             ScreeningListRow.list_id == version.list_id, ScreeningListRow.content_hash == version.content_hash
@@ -174,15 +172,16 @@ async def add_name(
     )  # fmt: skip
 
 
-async def parties_of_settlement(tx: AsyncSession, settlement_id: UUID) -> set[UUID]:
-    """Seller and buyer."""
-    row = await tx.get(SettlementRow, settlement_id)
+async def parties_of(tx: AsyncSession, stream: str) -> set[UUID]:
+    """Seller and buyer of the settlement or the forward flow whose stream of the journal it is."""
+    kind, _, named = stream.partition(":")
+    of = SettlementRow if kind == "settlement" else ForwardFlowRow
+    row: SettlementRow | ForwardFlowRow | None = await tx.get(of, UUID(named))
     return set() if row is None else {row.seller_org_id, row.buyer_org_id}
 
 
 async def is_trading(tx: AsyncSession, org_id: UUID) -> bool:
-    org = await tx.get(OrganisationRow, org_id)
-    return org is not None and org.kind == "trading"
+    return getattr(await tx.get(OrganisationRow, org_id), "kind", None) == "trading"
 
 
 async def watched_orgs(tx: AsyncSession, now: datetime) -> list[tuple[UUID, ScreeningRunRow | None, datetime | None]]:

@@ -54,6 +54,7 @@ async def propose_block(
 async def _made(tx: AsyncSession, actor: Actor, found: Proposal) -> Proposal:
     ended = 0
     if found.kind is Kind.BLOCK and found.org_id is not None:
+        await cases.newest_case(tx, found.org_id)  # locked, so that a grant under way is over and seen
         ended = await end_all(tx, actor, found.org_id, "under review", found.proposed_at)
     await officers.add_proposal(tx, found)
     body = {**_facts(found), "ended_clearance_count": ended}

@@ -104,6 +104,7 @@ async def put_bank_account(
     if actor.org_id is None or actor.user_id is None:
         raise AssertionError("a member is a person of an organisation")
     scheme, number = given.checked()
+    await store.lock_bank_account(tx, actor.org_id)
     before = await store.newest_bank_account(tx, actor.org_id)
     account_id = chance.new_id()
     account = BankAccount(

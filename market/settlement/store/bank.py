@@ -122,6 +122,11 @@ async def add_bank_account(tx: AsyncSession, account: BankAccount) -> None:
     await tx.flush()
 
 
+async def lock_bank_account(tx: AsyncSession, org_id: UUID) -> None:
+    """Accounts of one organisation are named one after the other (advisory lock, as in the trigger)."""
+    await tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"bank account {org_id}", 0))))
+
+
 async def newest_bank_account(tx: AsyncSession, org_id: UUID) -> BankAccount | None:
     row = await tx.scalar(
         select(BankAccountRow)

@@ -8,18 +8,20 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.compliance import rules as compliance_rules
 from market.compliance import service as compliance
 from market.compliance.proposals import Kind, Proposal
 from market.compliance.requirements import needed_types
-from market.compliance.rules import NEUTRAL, CaseState
+from market.compliance.rules import NEUTRAL, CaseState, FourEyes
 from market.compliance.screening import jobs, screen, service, store
 from market.compliance.screening.lists import ListEntry
 from market.compliance.screening.rules import (
@@ -250,6 +252,82 @@ async def test_of_two_first_words_at_once_the_second_confirms(context: Context) 
     words = [decide(context, officer, alert, Verdict.TRUE_POSITIVE) for officer in officers]
     assert {said.state for said in await asyncio.gather(*words)} == {AlertState.PROPOSED, AlertState.CONFIRMED}
     assert [found.carried for found in await proposals(context, officers[0])] == [True]
+
+
+async def grantable(context: Context, officers: tuple[Party, Party]) -> tuple[Party, UUID, Alert]:
+    """A party whose prepared case may be approved, and an open alert of it on an entry that is listed no more."""
+    party = await factories.register_member(context)
+    await disclose(context, officers[0], party.org_id, "ZLATAROVIC, Bora")
+    case_id = await factories.prepared_case(context, party, officers[0], factories.a_grant(("list",)))
+    [alert] = await alerts(context, officers[0])
+    await load(context, a_listed("9", "SOMEBODY ELSE, Entirely"))
+    await screen_as(context, party.org_id, Occasion.FULL)
+    return party, case_id, alert
+
+
+async def approve_in(tx: AsyncSession, context: Context, officer: Party, case_id: UUID) -> None:
+    now = context.clock.now()
+    await compliance.approve(tx, officer.actor, case_id, reason="All papers checked", now=now, chance=context.chance)
+
+
+async def say_match(tx: AsyncSession, officer: Party, party: Party, alert: Alert) -> None:
+    """The word by plain SQL, with its line in the journal and nothing else."""
+    word = text(
+        "INSERT INTO screening_decision VALUES (gen_random_uuid(), :alert, :org, 'true_positive', 'a forged word', :me, now())"
+    ).bindparams(alert=alert.alert_id, org=party.org_id, me=officer.user_id)
+    await tx.execute(word)
+    await journal.append(tx, officer.actor, f"screening:{party.org_id}", "screening.match_proposed", {})
+
+
+async def waiting_for_a_lock(context: Context, task: asyncio.Task[Any]) -> None:
+    async with context.db.begin(SYSTEM) as tx:
+        while not await tx.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+            assert not task.done()
+
+
+async def test_a_word_of_a_match_waits_for_a_grant_under_way_and_ends_it(context: Context) -> None:
+    officers = await factories.two_officers(context)
+    party, case_id, alert = await grantable(context, officers)
+    async with context.db.begin_as_officer(officers[1].actor) as tx:
+        await approve_in(tx, context, officers[1], case_id)
+        word = asyncio.create_task(decide(context, officers[0], alert, Verdict.TRUE_POSITIVE))
+        await waiting_for_a_lock(context, word)
+    assert (await word).state is AlertState.PROPOSED
+    async with context.db.begin(SYSTEM) as tx:
+        assert await compliance.current_clearance(tx, party.org_id, "list", context.clock.now()) is None
+
+
+async def test_a_grant_that_waited_for_a_forged_word_of_a_match_sees_it(context: Context) -> None:
+    officers = await factories.two_officers(context)
+    party, case_id, alert = await grantable(context, officers)
+
+    async def grant() -> None:
+        async with context.db.begin_as_officer(officers[1].actor) as other:
+            await approve_in(other, context, officers[1], case_id)
+
+    async with context.db.begin_as_officer(officers[0].actor) as tx:
+        await say_match(tx, officers[0], party, alert)
+        await tx.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+        granting = asyncio.create_task(grant())
+        await waiting_for_a_lock(context, granting)
+    with pytest.raises(FourEyes, match="cannot be granted"):
+        await granting
+
+
+async def test_a_forged_word_of_a_match_sees_the_grant_that_it_waited_for(context: Context) -> None:
+    officers = await factories.two_officers(context)
+    party, case_id, alert = await grantable(context, officers)
+
+    async def say() -> None:
+        async with context.db.begin_as_officer(officers[0].actor) as other:
+            await say_match(other, officers[0], party, alert)
+
+    async with context.db.begin_as_officer(officers[1].actor) as tx:
+        await approve_in(tx, context, officers[1], case_id)
+        saying = asyncio.create_task(say())
+        await waiting_for_a_lock(context, saying)
+    with pytest.raises(DBAPIError, match="keeps no clearance"):
+        await saying
 
 
 async def test_a_match_called_by_one_holds_up_every_clearance_whatever_the_party_says_now(context: Context) -> None:
