@@ -50,13 +50,14 @@ def test_a_price_is_within_half_a_basis_point_of_the_exact_ratio(amount: int, fa
     assert abs(Decimal(money.price_bps(amount, face)) - Decimal(amount) * 10_000 / face) <= Decimal("0.5001")
 
 
-def test_ids_are_version_7_unique_and_ordered_by_time() -> None:
+def test_ids_are_version_7_unique_and_ordered_as_they_were_drawn() -> None:
     clock = HandClock()
     chance = SystemChance(clock)
     drawn = []
-    for _ in range(50):
-        drawn.append(chance.new_id())
-        clock.seconds += 0.001
+    for step in (0.001, 0.0, 0.0, -0.5, 0.0, 3600.0, 0.0, 0.0001, 0.0, 0.001):
+        drawn += [chance.new_id() for _ in range(5)]
+        clock.seconds += step
+    assert {found.int >> 80 for found in drawn[:5]} == {int(HandClock().now().timestamp() * 1000)}
     assert {found.version for found in drawn} == {7}
     assert {found.variant for found in drawn} == {"specified in RFC 4122"}
     assert sorted(drawn) == drawn
