@@ -8,8 +8,10 @@ import itertools
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from shutil import copytree
 
 import asyncpg
 import httpx
@@ -31,6 +33,7 @@ from market.kit.files import FileStore
 from market.kit.ids import SystemChance
 from market.kit.vault import KeyFileVault
 from market.settings import Settings
+from tests import factories
 from tests.application import application
 from tests.listed import a_packed
 from tests.running import RunningServer
@@ -46,13 +49,13 @@ class Cluster:
     urls: RoleUrls
     template: str
 
-    async def fresh_database(self) -> tuple[str, RoleUrls]:
-        """A copy of the migrated template, and the roles' addresses of it."""
+    async def fresh_database(self, template: str | None = None) -> tuple[str, RoleUrls]:
+        """A copy of the migrated template, or of another database, and the roles' addresses of it."""
         name = f"{_PREFIX}_{next(_numbers)}"
         admin = await asyncpg.connect(self.admin_url)
         try:
             await admin.execute(
-                f"CREATE DATABASE {name} TEMPLATE {self.template} OWNER market_migrator STRATEGY file_copy"
+                f"CREATE DATABASE {name} TEMPLATE {template or self.template} OWNER market_migrator STRATEGY file_copy"
             )
             # A copy has the template's tables, policies and grants inside, but not its grants on the database itself.
             await admin.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
@@ -147,22 +150,47 @@ async def load_a_list(urls: RoleUrls) -> None:
     await db.close()
 
 
-@pytest_asyncio.fixture
-async def urls(cluster: Cluster) -> AsyncIterator[RoleUrls]:
-    """The four roles' addresses of this test's own database."""
+@dataclass(frozen=True)
+class Inhabited:
+    """A database to copy whose people are cleared already, and the folder with its keys and papers."""
+
+    template: str
+    data_dir: Path
+    people: factories.People
+
+
+@pytest_asyncio.fixture(scope="session")
+async def inhabited(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Inhabited]:
+    """Made once for all tests that ask for people: to clear one takes hundreds of statements."""
     name, found = await cluster.fresh_database()
+    data_dir = tmp_path_factory.mktemp("inhabited")
+    async with a_context(found, data_dir) as context:
+        people = await factories.People.moved_in(context)
+    yield Inhabited(name, data_dir, people)
+    await drop_database(cluster.admin_url, name)
+
+
+@pytest.fixture
+def origin() -> Inhabited | None:
+    """What a test's database and folder are copies of. None: a migrated database without people."""
+    return None
+
+
+@pytest_asyncio.fixture
+async def urls(cluster: Cluster, origin: Inhabited | None) -> AsyncIterator[RoleUrls]:
+    """The four roles' addresses of this test's own database."""
+    name, found = await cluster.fresh_database(origin and origin.template)
     yield found
     await drop_database(cluster.admin_url, name)
 
 
-@pytest_asyncio.fixture
-async def context(urls: RoleUrls, tmp_path: Path) -> AsyncIterator[Context]:
-    """What acting code is handed, on this test's own database and folder, with the real clock and chance."""
+@asynccontextmanager
+async def a_context(urls: RoleUrls, data_dir: Path) -> AsyncIterator[Context]:
     clock = SystemClock()
     chance = SystemChance(clock)
     settings = Settings.from_environment(
         {},
-        data_dir=tmp_path / "data",
+        data_dir=data_dir,
         public_url="http://market.test",
         requests_per_minute=1_000_000,
         signins_per_minute=1_000_000,
@@ -180,6 +208,18 @@ async def context(urls: RoleUrls, tmp_path: Path) -> AsyncIterator[Context]:
         vault=KeyFileVault(settings.data_dir / "keys" / "kek", chance),
     )
     await db.close()
+
+
+@pytest_asyncio.fixture
+async def context(urls: RoleUrls, tmp_path: Path, origin: Inhabited | None) -> AsyncIterator[Context]:
+    """What acting code is handed, on this test's own database and folder, with the real clock and chance."""
+    data_dir = tmp_path / "data"
+    if origin is not None:
+        copytree(origin.data_dir, data_dir)
+    async with a_context(urls, data_dir) as found:
+        if origin is not None:
+            origin.people.live_in(found)
+        yield found
 
 
 @pytest_asyncio.fixture

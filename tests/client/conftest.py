@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 
+import pytest
 import pytest_asyncio
 
 from market.client.live import LiveClient
@@ -63,6 +64,12 @@ class Proxy:
                     await sink.drain()
         self._writers.discard(sink)
         sink.transport.abort()
+
+
+@pytest.fixture
+def origin(inhabited):
+    """People live in the databases of this room's tests."""
+    return inhabited
 
 
 @pytest_asyncio.fixture

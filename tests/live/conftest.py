@@ -9,6 +9,7 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
+import pytest
 import pytest_asyncio
 import uvicorn
 from jsonschema import Draft202012Validator
@@ -132,6 +133,12 @@ class Node:
             if cookie is not None or key is not None:
                 assert (await socket.hear())["t"] == "ok"
             yield socket
+
+
+@pytest.fixture
+def origin(inhabited):
+    """People live in the databases of this room's tests."""
+    return inhabited
 
 
 @pytest_asyncio.fixture

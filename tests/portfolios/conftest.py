@@ -1,6 +1,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
+import pytest
 import pytest_asyncio
 
 from market.db.context import Context
@@ -9,6 +10,12 @@ from market.parties.routes import COOKIE
 from tests import factories
 
 Visit = Callable[[factories.Party], Awaitable[httpx.AsyncClient]]
+
+
+@pytest.fixture
+def origin(inhabited):
+    """People live in the databases of this room's tests."""
+    return inhabited
 
 
 @pytest_asyncio.fixture

@@ -54,24 +54,22 @@ def test_search_answers_every_row_with_its_best_entry_and_the_trace(files: tuple
     assert "ofac-sdn" in result.output
 
 
-@pytest.mark.parametrize(
-    ("birth", "country", "said"),
-    [
-        *((birth, "RU", "same") for birth in ("1952", "1952-10", "1952-10-07", "19521007", "7 Oct 1952", "circa 1953")),
-        ("1952-11", "ru", "other"),
-        ("", "RUS", "unknown"),
-        ("1952", "", "same"),
-        ("1952", "GF", "same"),
-    ],
-)
-def test_search_takes_a_date_of_birth_and_a_country_as_promised_or_none(
-    files: tuple[Path, Path], birth: str, country: str, said: str
-) -> None:
+def test_search_takes_a_date_of_birth_and_a_country_as_promised_or_none(files: tuple[Path, Path]) -> None:
     source, target = files
-    source.write_text(f"name,birth_date,country\nWladimir Putin,{birth},{country}\n")
+    said = {
+        **{
+            (birth, "RU"): "same" for birth in ("1952", "1952-10", "1952-10-07", "19521007", "7 Oct 1952", "circa 1953")
+        },
+        ("1952-11", "ru"): "other",
+        ("", "RUS"): "unknown",
+        ("1952", ""): "same",
+        ("1952", "GF"): "same",
+    }
+    source.write_text("name,birth_date,country\n" + "".join(f"Wladimir Putin,{','.join(asked)}\n" for asked in said))
     assert run("search", source, target, *LISTS).exit_code == 0
-    [found] = rows(target)
-    assert json.loads(found["trace"])["birth"] == said
+    assert {
+        (found["birth_date"], found["country"]): json.loads(found["trace"])["birth"] for found in rows(target)
+    } == said
 
 
 def test_search_takes_single_files_as_published_with_and_without_a_header(
