@@ -24,10 +24,11 @@ from market.compliance import service as compliance
 from market.compliance.papers import Description
 from market.compliance.proposals import Kind, Proposal
 from market.compliance.qualifications import Qualifications
-from market.compliance.requirements import REQUIREMENTS, Capability, EvidenceType, needed_types
+from market.compliance.requirements import LISTING_TYPES, REQUIREMENTS, Capability, EvidenceType, needed_types
 from market.compliance.rules import Grant, Owner
 from market.compliance.screening import jobs as screening_jobs
 from market.db.context import Context
+from market.journal import service as journal
 from market.kit.actor import SYSTEM, Actor, Role
 from market.kit.pages import PageRequest
 from market.parties import jobs as parties_jobs
@@ -446,6 +447,7 @@ async def ready_portfolio(
             tx, seller.actor, received.portfolio_id, order, template_id=template_id, now=context.clock.now()
         )
     await work_off(context)
+    await listing_papers(context, seller, received.portfolio_id)
     async with context.db.begin(seller.actor) as tx:
         return await portfolios.find_portfolio(tx, seller.actor, received.portfolio_id)
 
@@ -474,6 +476,43 @@ async def ready_pool(
     await work_off(context)
     async with context.db.begin(seller.actor) as tx:
         return await portfolios.find_pool(tx, seller.actor, pool.pool_id)
+
+
+_CLEARED_BY = text("""SELECT case_id, approved_by FROM verification_case
+    WHERE org_id = :org_id AND state = 'cleared' ORDER BY case_id DESC LIMIT 1""")
+_LISTING_PAPER = text("""INSERT INTO evidence (evidence_id, case_id, org_id, type, file_sha256, size_bytes, sealed_sha256,
+    wrapped_key, issuer, number, jurisdiction, issued_on, uploaded_by, uploaded_at, portfolio_id)
+    VALUES (:evidence_id, :case_id, :org_id, :type, :digest, 1, :digest, :key, 'Originator', '', 'US', '2026-01-31',
+    :user_id, :now, :portfolio_id)""")
+_VERIFIED = text("""INSERT INTO evidence_verification (evidence_id, case_id, org_id, uploaded_by, verified_by, verified_at,
+    source, method) VALUES (:evidence_id, :case_id, :org_id, :user_id, :officer_id, :now, 'seen', 'inspection')""")
+
+
+async def listing_papers(
+    context: Context, seller: Party, portfolio_id: UUID, types: Sequence[EvidenceType] = LISTING_TYPES
+) -> None:
+    """Chain of title and sample media of the portfolio, verified by the officer who cleared its seller, if one did.
+
+    Rows without files behind them, in milliseconds.
+    """
+    async with context.db.begin(SYSTEM) as tx:
+        cleared = (await tx.execute(_CLEARED_BY, {"org_id": seller.org_id})).first()
+        if cleared is None or not types:
+            return
+        case_id, officer_id = cleared
+        rows = [
+            {
+                "evidence_id": context.chance.new_id(), "case_id": case_id, "org_id": seller.org_id, "type": of.value,
+                "digest": portfolio_id.hex * 2, "key": bytes(40), "user_id": seller.user_id, "now": context.clock.now(),
+                "portfolio_id": portfolio_id, "officer_id": officer_id,
+            }
+            for of in types
+        ]  # fmt: skip
+        await tx.execute(_LISTING_PAPER, rows)
+    actor = Actor(Role.OFFICER, officer_id, None)
+    async with context.db.begin_as_officer(actor) as tx:
+        await tx.execute(_VERIFIED, rows)
+        await journal.append(tx, actor, f"case:{case_id}", "evidence.verified", {"case_id": case_id})
 
 
 # Bidding.
@@ -510,6 +549,7 @@ async def bare_pool(
     currency: str = "USD",
     balances: Sequence[int] = BALANCES,
     traits: Traits | None = None,
+    papers: Sequence[EvidenceType] = LISTING_TYPES,
 ) -> UUID:
     """A ready pool of (usually) 250,000.00 face value without files behind it: enough to be auctioned, in milliseconds."""
     pool_id, portfolio_id = context.chance.new_id(), context.chance.new_id()
@@ -522,6 +562,7 @@ async def bare_pool(
         await tx.execute(_BARE_POOL, shared | of_pool)
         await pool_store.add_balances(tx, pool_id, balances)
         await pool_store.add_traits(tx, pool_id, traits or some_traits(len(balances), debtor_states))
+    await listing_papers(context, seller, portfolio_id, papers)
     return pool_id
 
 
@@ -753,10 +794,12 @@ async def sign_agreement(
 
 async def name_bank_account(context: Context, party: Party, iban: str = "GB29NWBK60161331926819") -> UUID:
     async with context.db.begin(party.actor) as tx:
+        organisation = await parties.find_organisation(tx, party.org_id)
+        assert organisation is not None
         account = await settlements.put_bank_account(
             tx,
             party.actor,
-            settlements.BankDetails("The Seller LLC", iban=iban),
+            settlements.BankDetails(organisation.name, iban=iban),
             now=context.clock.now(),
             chance=context.chance,
             vault=context.vault,

@@ -22,6 +22,7 @@ class Evidence(Struct, frozen=True):
     is_erased: bool = False
     verified_at: datetime | None = None
     source: str | None = None
+    portfolio_id: UUID | None = None
 
 
 class Plan(Struct, frozen=True):
@@ -185,10 +186,12 @@ class ComplianceClient(Caller):
         covered_states: Sequence[str] = (),
         held_by: str | None = None,
         amount_cents: int | None = None,
+        portfolio_id: UUID | None = None,
     ) -> Evidence:
         """Add a paper to a case.
 
-        `owner_id`: whose identity it proves; `covered_states`, `held_by`: of a licence; `amount_cents`: a net worth.
+        `owner_id`: whose identity it proves; `covered_states`, `held_by`: of a licence; `amount_cents`: a net worth;
+        `portfolio_id`: whose chain of title or sample media it is, for the case that cleared you.
         """
         fields = {
             "type": type,
@@ -201,6 +204,7 @@ class ComplianceClient(Caller):
             "covered_states": ",".join(covered_states) or None,
             "held_by": held_by,
             "amount_cents": None if amount_cents is None else str(amount_cents),
+            "portfolio_id": None if portfolio_id is None else str(portfolio_id),
         }
         return await self._upload(f"/v1/cases/{case_id}/evidence", Evidence, file=("file", paper), fields=fields)
 

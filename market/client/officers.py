@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from market.client.compliance import Appeal, Case
+from market.client.compliance import Appeal, Case, Evidence
 from market.client.http import Caller
 
 
@@ -14,9 +14,18 @@ class QueueItem(Struct, frozen=True):
     is_overdue: bool
 
 
+class ListingPaper(Struct, frozen=True):
+    """A chain of title or sample media of a portfolio, brought to the case that cleared its seller."""
+
+    case_id: UUID
+    org_id: UUID
+    paper: Evidence
+
+
 class Queue(Struct, frozen=True):
     cases: tuple[QueueItem, ...]
     appeals: tuple[Appeal, ...]
+    listing_papers: tuple[ListingPaper, ...] = ()
 
 
 class Proposal(Struct, frozen=True):

@@ -8,7 +8,15 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 from market.compliance.packs import Pack
-from market.compliance.requirements import REQUIREMENTS, Capability, EvidenceType, Method, Requirement, needed_types
+from market.compliance.requirements import (
+    LISTING_TYPES,
+    REQUIREMENTS,
+    Capability,
+    EvidenceType,
+    Method,
+    Requirement,
+    needed_types,
+)
 from market.compliance.rules import EVERY_STATE, Grant, Owner, Risk
 from market.kit.errors import Malformed
 from market.kit.money import MAX_CENTS
@@ -26,6 +34,7 @@ class Description:
 
     `owner_id`: whose identity it proves. `covered_states`: what a licence is for, if for more than its jurisdiction.
     `held_by`: the servicer who holds it, None for the organisation itself. `amount_cents`: the net worth it states.
+    `portfolio_id`: the portfolio that a paper of a listing is about.
     """
 
     type: EvidenceType
@@ -38,6 +47,7 @@ class Description:
     covered_states: tuple[str, ...] = ()
     held_by: str | None = None
     amount_cents: int | None = None
+    portfolio_id: UUID | None = None
 
     @property
     def states(self) -> frozenset[str]:
@@ -78,6 +88,12 @@ class Description:
             raise Malformed("state the amount that this paper is about, in cents", field="amount_cents")
         if self.amount_cents is not None and not 0 <= self.amount_cents <= MAX_CENTS:
             raise Malformed(f"must be from 0 to {MAX_CENTS}", field="amount_cents")
+        if self.portfolio_id is not None and not need.per_listing:
+            raise Malformed(f"only {' and '.join(LISTING_TYPES)} are of a portfolio", field="portfolio_id")
+        if self.portfolio_id is not None and self.expires_on is not None:
+            raise Malformed("papers of a portfolio do not expire", field="expires_on")
+        if self.portfolio_id is None and self.type is EvidenceType.SAMPLE_MEDIA:
+            raise Malformed("name the portfolio whose accounts it shows", field="portfolio_id")
         if self.covered_states and not _STATES.fullmatch(",".join(self.covered_states)):
             raise Malformed("up to 60 states by two letters, as CA,NY", field="covered_states")
 
@@ -156,6 +172,12 @@ def shortfalls(
         elif needed is EvidenceType.DEBT_LICENCE:
             found += [Shortfall(needed, "missing", state=state) for state in to_license if state not in licensed]
     return found
+
+
+def listing_shortfalls(brought: Sequence[Evidence], today: date) -> list[Shortfall]:
+    """What of a portfolio an officer must still verify before a pool of it is sold; `brought` are its papers."""
+    of_type = {needed: [paper for paper in brought if paper.described.type is needed] for needed in LISTING_TYPES}
+    return [Shortfall(needed, why) for needed in LISTING_TYPES if (why := _flaw(of_type[needed], today)) is not None]
 
 
 def _unidentified(owners: Sequence[Owner], ids: Sequence[Evidence], today: date) -> list[Shortfall]:

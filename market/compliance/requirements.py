@@ -26,6 +26,7 @@ class EvidenceType(StrEnum):
     BANK_ACCOUNT_OWNERSHIP = "bank_account_ownership"
     SIGNING_AUTHORITY = "signing_authority"
     CHAIN_OF_TITLE = "chain_of_title"
+    SAMPLE_MEDIA = "sample_media"
     SERVICING_AGREEMENT = "servicing_agreement"
     FINANCIAL_STATEMENT = "financial_statement"
 
@@ -51,6 +52,7 @@ class Requirement:
     `has_term`: the paper itself says when it ends, and that must be stated. What has neither counts until replaced.
     `has_amount`: it says an amount, and that must be stated too (the net worth of a financial statement).
     `of_resellers`: who sells what others originated brings it too, whatever it asks for.
+    `per_listing`: of each portfolio that something is sold of, once its seller is cleared.
     """
 
     type: EvidenceType
@@ -60,6 +62,7 @@ class Requirement:
     has_term: bool = False
     has_amount: bool = False
     of_resellers: bool = False
+    per_listing: bool = False
 
 
 _NOBODY: frozenset[Capability] = frozenset()
@@ -88,12 +91,16 @@ REQUIREMENTS: dict[EvidenceType, Requirement] = {
         Requirement(_T.DATA_SECURITY_PROGRAMME, _BUYERS, life_days=365, of_resellers=True),
         Requirement(_T.RMAI_CERTIFICATE, _NOBODY, has_term=True),
         Requirement(_T.SANCTIONS_SCREENING, _NOBODY, life_days=1),
-        Requirement(_T.CHAIN_OF_TITLE, _NOBODY),
+        Requirement(_T.CHAIN_OF_TITLE, _NOBODY, per_listing=True),
+        Requirement(_T.SAMPLE_MEDIA, _NOBODY, per_listing=True),
         # Lets a named servicer's licences count for the buyer that contracts with it.
         Requirement(_T.SERVICING_AGREEMENT, _NOBODY, has_term=True),
         Requirement(_T.FINANCIAL_STATEMENT, _NOBODY, life_days=365, has_amount=True),
     )
 }
+
+LISTING_TYPES = tuple(found.type for found in REQUIREMENTS.values() if found.per_listing)
+"""What an officer must have verified of a portfolio before a pool of it is listed or delivered; the database asks for the same."""
 
 
 def needed_types(capabilities: frozenset[Capability], *, of_reseller: bool = False) -> list[EvidenceType]:

@@ -24,6 +24,7 @@ UNKNOWN_STATE = "ZZ"
 """Stands for the debtor state of accounts whose tape names none: nobody is licensed there but who is cleared for all."""
 OWNER_COUNT = 50
 EVIDENCE_COUNT = 100
+LISTING_PAPER_COUNT = 20
 STATE_COUNT = 60
 _STATE = re.compile(r"[A-Z]{2}")
 _LINES = str.maketrans("\n\r\t", "   ")

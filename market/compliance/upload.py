@@ -13,7 +13,7 @@ from market.compliance.rules import EvidenceTooLarge
 from market.kit.errors import Malformed
 from market.kit.places import in_time
 
-_OPTIONAL = frozenset({"number", "expires_on", "owner_id", "covered_states", "held_by", "amount_cents"})
+_OPTIONAL = frozenset({"number", "expires_on", "owner_id", "covered_states", "held_by", "amount_cents", "portfolio_id"})
 FIELDS = frozenset({"type", "issuer", "jurisdiction", "issued_on"}) | _OPTIONAL
 _FILE = "file"
 _FORM_BYTES = 16 * 1024

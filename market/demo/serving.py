@@ -161,6 +161,8 @@ async def _offer(world: World) -> Pool:
     pool = next((each for each in pools if each.state == "ready"), None) or await _new_pool(world)
     assert pool.face_value_cents is not None
     figures, opens_at = Figures.of(pool.face_value_cents), world.clock.now() + timedelta(seconds=2)
+    await vetting.bring_listing_papers(world, SELLER, pool.portfolio_id)
+    await vetting.verify_listing_papers(world)
     await offer.publish(world, pool, figures, opens_at=opens_at, open_for=_OPEN_FOR, window_s=_WINDOW_S)
     world.sale.pool_id = pool.pool_id
     return pool

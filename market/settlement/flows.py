@@ -10,6 +10,7 @@ from uuid import UUID
 
 from market.bidding.commission import Schedule, divide_half_even
 from market.bidding.sale_terms import SaleTerms
+from market.compliance.papers import Shortfall
 from market.kit.errors import Conflict, Forbidden, Malformed
 from market.kit.money import MAX_CENTS, is_currency, show
 from market.portfolios.rules import Selection
@@ -309,6 +310,16 @@ def _misfit_finding(found: Misfit) -> Finding:
         found.account_count,
         found.row_numbers,
     )
+
+
+def paper_findings(lacking: Sequence[Shortfall]) -> list[Finding]:
+    """Which papers of the portfolio are missing or wait for an officer."""
+    bring = "bring it with its portfolio_id to the case that cleared you (POST /v1/cases/{case_id}/evidence)"
+    wait = "an officer has it in the queue"
+    return [
+        Finding("papers", "pool_id", f"the portfolio lacks {each.said}", wait if each.why == "unverified" else bring)
+        for each in lacking
+    ]
 
 
 def volume_findings(terms: FlowTerms, *, currency: str, face_value_cents: int) -> list[Finding]:

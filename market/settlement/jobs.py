@@ -155,8 +155,20 @@ async def check_books(context: Context) -> bool:
     return True
 
 
+async def erase_notes(context: Context) -> bool:
+    """Each day the notes of call backs whose time is over."""
+    async with context.db.begin(SYSTEM) as tx:
+        if not await journal.on_duty(tx, "settlement.erasure", context.clock.now(), _CHECK_EVERY):
+            return False
+    while True:
+        async with context.db.begin(SYSTEM) as tx:
+            if not await service.erase_notes(tx):
+                return False
+
+
 TICKS = (
     check_books,
+    erase_notes,
     follow_journal,
     issue_agreements,
     seal_documents,

@@ -497,6 +497,19 @@ async def test_a_reseller_brings_what_a_buyer_brings_for_its_own_trade(context: 
     await prepare(context, officer, case_id, asked)
 
 
+async def test_who_was_cleared_to_bid_here_and_asks_to_list_counts_as_a_reseller_whatever_it_says(
+    context: Context,
+) -> None:
+    officers = await factories.two_officers(context)
+    buyer, newcomer = await factories.buyer(context, officers), await factories.register_member(context)
+    for party, asked, resells in (
+        (buyer, a_grant(("list",)), True),
+        (newcomer, a_grant(("list",)), False),
+    ):
+        case_id = await factories.draft_case(context, party, asked)
+        assert (await case_of(context, party, case_id)).case.resells is resells
+
+
 async def test_what_an_officer_reads_off_a_paper_is_sealed_and_every_look_at_it_recorded(
     context: Context, urls: RoleUrls
 ) -> None:

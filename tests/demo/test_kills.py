@@ -111,6 +111,8 @@ async def _publish(world: World) -> tuple[Pool, Figures]:
     assert pool.state == "ready"
     figures = Figures(opening_cents=10_000_00, increment_cents=100, reserve_cents=10_001_00, deposit_cents=5_000_00)
     opens_at = world.clock.now() + timedelta(seconds=1)
+    await vetting.bring_listing_papers(world, SELLER, pool.portfolio_id)
+    await vetting.verify_listing_papers(world)
     await offer.publish(world, pool, figures, opens_at=opens_at, open_for=timedelta(seconds=30), window_s=1)
     return pool, figures
 

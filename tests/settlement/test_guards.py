@@ -7,10 +7,13 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from market.compliance import service as compliance
+from market.compliance.proposals import Kind
 from market.journal import service as journal
 from market.kit.actor import SYSTEM
 from market.kit.errors import Forbidden, Malformed, NotFound
 from market.kit.pages import PageRequest
+from market.parties import service as parties
 from market.settlement import moves, service
 from market.settlement.rules import NoBankAccount, PayoutState, State
 from market.settlement.store import ledger
@@ -219,6 +222,68 @@ async def test_who_calls_back_is_of_the_platform_and_says_whom(bank):
             await service.confirm_bank_account(tx, bank.operator.actor, first, "  yes  ", now=now)
         with pytest.raises(NotFound):
             await service.confirm_bank_account(tx, bank.operator.actor, party.org_id, "spoke to Sam at 555", now=now)
+
+
+@pytest.mark.parametrize("holder", ["Somebody Else LLC", "{} Holdings", ""])
+async def test_a_first_account_in_another_name_waits_for_a_call_back(bank, holder):
+    context, party = bank.context, await factories.buyer(bank.context, bank.officers)
+    async with context.db.begin(party.actor) as tx:
+        name = (await parties.find_organisation(tx, party.org_id)).name
+        given = service.BankDetails(
+            holder.format(name) or name.upper().replace(" ", " - "), iban="DE89370400440532013000"
+        )
+        now, chance, vault = context.clock.now(), context.chance, context.vault
+        account = await service.put_bank_account(tx, party.actor, given, now=now, chance=chance, vault=vault)
+    await bank.pay_in(party, 5_000)
+    if holder:
+        order = {
+            "id": chance.new_id(),
+            "org": party.org_id,
+            "account": account.bank_account_id,
+            "at": context.clock.now(),
+        }
+        assert "not due" in await withdraw_past_all_code(context, order)
+        with pytest.raises(NoBankAccount, match="in another name"):
+            await withdraw(context, party)
+        await factories.call_back(context, bank.operator, account.bank_account_id)
+    assert (await withdraw(context, party)).bank_account_id == account.bank_account_id
+
+
+async def test_the_note_of_a_call_back_goes_after_ten_years_unless_a_hold_keeps_it(bank):
+    context, party = bank.context, await factories.register_member(bank.context)
+    account = await factories.name_bank_account(context, party)
+    await factories.call_back(context, bank.operator, account)
+    account = await factories.name_bank_account(context, party, "DE89370400440532013000")
+    await factories.call_back(context, bank.operator, account)
+    erase = "UPDATE bank_account_call_back SET note = 'erased by rule' WHERE bank_account_id = :account"
+    assert "until its time is over" in await forge(context, SYSTEM, erase, account=account)
+
+    async def erased() -> bool:
+        async with context.db.begin(SYSTEM) as tx:
+            await service.erase_notes(tx)
+        async with context.db.begin(bank.operator.actor) as tx:
+            read = text("SELECT note = 'erased by rule' FROM bank_account_call_back WHERE bank_account_id = :account")
+            return await tx.scalar(read, {"account": account})
+
+    assert not await erased()
+    owner = await asyncpg.connect(bank.urls.migrator)
+    await owner.execute("ALTER TABLE bank_account_call_back DISABLE TRIGGER USER")
+    await owner.execute(
+        "UPDATE bank_account_call_back SET at = at - interval '10 years 1 day' WHERE org_id = $1", party.org_id
+    )
+    await owner.execute("ALTER TABLE bank_account_call_back ENABLE TRIGGER USER")
+    await owner.close()
+    other = erase.replace("'erased by rule'", "'another note'")
+    assert "until its time is over" in await forge(context, SYSTEM, other, account=account)
+    async with context.db.begin_as_officer(bank.officers[0].actor) as tx:
+        hold = await compliance.place_hold(
+            tx, bank.officers[0].actor, party.org_id, "a subpoena", now=context.clock.now(), chance=context.chance
+        )
+    assert not await erased()
+    await factories.agreed(context, bank.officers, Kind.RELEASE_HOLD, org_id=party.org_id, subject_id=hold.hold_id)
+    assert await erased()
+    async with context.db.begin(SYSTEM) as tx:
+        assert "bank_account.note_erased" in [entry.kind for entry in await journal.history(tx, f"org:{party.org_id}")]
 
 
 async def test_only_the_banks_entry_confirms_a_payout(bank):

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from market.kit.errors import Forbidden, Malformed
+from market.parties import service as parties
 from market.settlement import moves, service
 from market.settlement.calendar import next_business_day
 from market.settlement.rails import nacha, pain001
@@ -218,8 +219,10 @@ async def withdrawal(bank, party, cents):
 
 async def to_us_account(bank, party):
     async with bank.context.db.begin(party.actor) as tx:
+        organisation = await parties.find_organisation(tx, party.org_id)
         await service.put_bank_account(
-            tx, party.actor, service.BankDetails("Buyer Inc", routing_number="091000019", account_number="123456789"),
+            tx, party.actor,
+            service.BankDetails(organisation.name, routing_number="091000019", account_number="123456789"),
             now=bank.context.clock.now(), chance=bank.context.chance, vault=bank.context.vault,
         )  # fmt: skip
 

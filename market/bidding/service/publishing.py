@@ -57,7 +57,7 @@ class PublishOrder:
 async def publish(tx: AsyncSession, actor: Actor, order: PublishOrder, *, now: datetime, chance: Chance) -> Auction:
     """Offer an own, ready pool in an auction whose terms never change again.
 
-    Raises `NotCleared` without a clearance to list in its debtor states, `NotFound` or `PoolNotThere` for the pool, `BadTerms` and
+    Raises `NotCleared` without a clearance to list in its debtor states, `EvidenceShort` naming the papers that its portfolio lacks, `NotFound` or `PoolNotThere` for the pool, `BadTerms` and
     `Malformed` naming the field. Locks the pool.
     """
     require(actor, role=Role.MEMBER, scope="auctions:write")
@@ -67,6 +67,7 @@ async def publish(tx: AsyncSession, actor: Actor, order: PublishOrder, *, now: d
     pools = await _pools(tx, actor.org_id, order)
     debtor_states = sorted({state for pool in pools for state in pool.debtor_states or ()})
     await compliance.require_listing(tx, actor.org_id, debtor_states, now)
+    await compliance.require_listing_papers(tx, {pool.portfolio_id for pool in pools}, now)
     terms = _terms(order, pools, now)
     await _check_circle(tx, actor.org_id, order)
     auction_id = chance.new_id()

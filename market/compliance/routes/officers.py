@@ -24,7 +24,7 @@ _TAGS = ["Compliance"]
 async def get_queue(
     context: NamedDependency[Context], actor: NamedDependency[Actor], assigned_to: FromQuery[UUID | None] = None
 ) -> own.QueueView:
-    """Cases, the overdue first, then the soonest due; of one officer with `assigned_to`. And appeals."""
+    """Cases, the overdue first, then the soonest due; of one officer with `assigned_to`. Appeals, and papers of listings."""
     require(actor, role=Role.OFFICER)
     async with context.db.begin_as_officer(actor) as tx:
         found = await service.queue(tx, actor, assigned_to=assigned_to)

@@ -141,6 +141,9 @@ def described(fields: dict[str, str]) -> Description:
         covered_states=tuple(found.strip() for found in fields.get("covered_states", "").split(",") if found.strip()),
         held_by=fields.get("held_by", "").strip() or None,
         amount_cents=_parsed(fields, "amount_cents", int, "whole cents") if fields.get("amount_cents") else None,
+        portfolio_id=_parsed(fields, "portfolio_id", UUID, "the id of a portfolio of yours")
+        if fields.get("portfolio_id")
+        else None,
     )
 
 
@@ -152,7 +155,10 @@ def _parsed(fields: dict[str, str], name: str, parse: Callable[[str], T], wanted
 
 
 class EvidenceView(Struct, frozen=True):
-    """`expires_on` is the last day on which the paper counts, after the rules of its type."""
+    """`expires_on` is the last day on which the paper counts, after the rules of its type.
+
+    `portfolio_id`: the portfolio that a paper of a listing is about.
+    """
 
     evidence_id: UUID
     type: EvidenceType
@@ -173,6 +179,7 @@ class EvidenceView(Struct, frozen=True):
     held_by: str | None
     amount_cents: int | None
     is_erased: bool
+    portfolio_id: UUID | None
 
     @classmethod
     def of(cls, paper: Evidence) -> "EvidenceView":
@@ -181,7 +188,7 @@ class EvidenceView(Struct, frozen=True):
             paper.evidence_id, said.type, said.issuer, said.number, said.jurisdiction, said.issued_on,
             said.expires_on, paper.file_sha256, paper.size_bytes, paper.uploaded_at, paper.verified_at,
             paper.verified_by, paper.source, paper.method, said.owner_id, list(said.covered_states), said.held_by,
-            said.amount_cents, paper.wrapped_key is None,
+            said.amount_cents, paper.wrapped_key is None, said.portfolio_id,
         )  # fmt: skip
 
 

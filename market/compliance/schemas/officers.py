@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from market.compliance.packs import Pack, Rule, write_rules
 from market.compliance.proposals import Hold, Kind, Proposal
 from market.compliance.rules import Case
-from market.compliance.schemas.cases import AppealView, CaseView
+from market.compliance.schemas.cases import AppealView, CaseView, EvidenceView
 from market.compliance.service import Queue
 
 _Text = Annotated[str, Meta(min_length=1, max_length=2000)]
@@ -20,11 +20,20 @@ class QueueItem(Struct, frozen=True):
     is_overdue: bool
 
 
+class ListingPaper(Struct, frozen=True):
+    """A chain of title or sample media of a portfolio, brought to the case that cleared its seller."""
+
+    case_id: UUID
+    org_id: UUID
+    paper: EvidenceView
+
+
 class QueueView(Struct, frozen=True):
-    """Cases that wait for officers, the overdue and soonest due first; and appeals."""
+    """Cases that wait for officers, the overdue and soonest due first; appeals; and papers of listings to be verified."""
 
     cases: list[QueueItem]
     appeals: list[AppealView]
+    listing_papers: list[ListingPaper]
 
     @classmethod
     def of(cls, queue: Queue, now: datetime) -> "QueueView":
@@ -32,7 +41,8 @@ class QueueView(Struct, frozen=True):
             return case.due_at is not None and case.due_at < now
 
         items = [QueueItem(CaseView.of(case), overdue(case)) for case in queue.cases]
-        return cls(items, [AppealView.of(found) for found in queue.appeals])
+        waiting = [ListingPaper(paper.case_id, paper.org_id, EvidenceView.of(paper)) for paper in queue.listing_papers]
+        return cls(items, [AppealView.of(found) for found in queue.appeals], waiting)
 
 
 class AssignmentBody(Struct, forbid_unknown_fields=True, frozen=True):

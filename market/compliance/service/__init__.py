@@ -23,6 +23,7 @@ from market.compliance.service.clearances import (
 )
 from market.compliance.service.exporting import export_case
 from market.compliance.service.keeping import retention_report
+from market.compliance.service.listing_papers import listing_lacks, require_listing_papers
 from market.compliance.service.matching import decide_alert
 from market.compliance.service.proposing import decide, list_holds, list_proposals, place_hold, propose
 from market.compliance.service.qualifying import ask_of_bidders, lacks_qualification, qualifications_of
@@ -64,6 +65,7 @@ __all__ = [
     "list_holds",
     "list_packs",
     "list_proposals",
+    "listing_lacks",
     "load_pack",
     "open_case",
     "pack_in_force",
@@ -80,6 +82,7 @@ __all__ = [
     "require_clearance",
     "require_ever_cleared",
     "require_listing",
+    "require_listing_papers",
     "retention_report",
     "review_again",
     "send_back",

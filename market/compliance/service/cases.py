@@ -13,6 +13,7 @@ from market.compliance.deadlines import Promise
 from market.compliance.packs import LICENCES
 from market.compliance.papers import Description, Evidence, Shortfall
 from market.compliance.proposals import Kind
+from market.compliance.requirements import Capability
 from market.compliance.rules import Appeal, Case, CaseAct, CaseState, Grant, Message, Owner
 from market.compliance.sealed import extracted, open_file, seal_file
 from market.compliance.service.rulebook import pack_in_force
@@ -30,7 +31,7 @@ from market.compliance.service.steps import (
     said,
 )
 from market.compliance.store import cases as store
-from market.compliance.store import officers
+from market.compliance.store import clearances, officers
 from market.db.context import Context
 from market.kit.actor import Actor, Role
 from market.kit.errors import Conflict, Malformed
@@ -39,11 +40,15 @@ from market.kit.pages import Page, PageRequest
 from market.parties.rules import require
 
 _MESSAGE_COUNT = 200
+_LISTING_PAPERS_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
 class CaseFile:
-    """A case with everything in it; `lacking` is what it still needs to be cleared as asked for."""
+    """A case with everything in it; `lacking` is what it still needs to be cleared as asked for.
+
+    Of papers of listings the newest 200, which follow those of the organisation.
+    """
 
     case: Case
     owners: Sequence[Owner]
@@ -65,6 +70,7 @@ async def open_case(
 ) -> CaseFile:
     """A new draft of the actor's organisation, which `resells` what others originated, or sells its own.
 
+    Whoever was cleared to bid here and asks to list counts as one that resells, whatever it says.
     Raises `Malformed`, `CoolingOff` within 90 days of a no, or `Conflict` while another case is open.
     """
     require(actor, role=Role.MEMBER, scope=WRITE)
@@ -78,6 +84,8 @@ async def open_case(
             case_id=str(declined.case_id),
             from_at=declined.may_open_again_at.isoformat(),
         )
+    if Capability.LIST in asked.capabilities:
+        resells = resells or await clearances.had_clearance(tx, actor.org_id, Capability.BID)
     case_id = chance.new_id()
     if not await store.add_case(tx, actor, case_id, asked, resells=resells, now=now):
         raise Conflict("your organisation has an open case; it is decided first")
@@ -115,7 +123,8 @@ async def read_case(tx: AsyncSession, actor: Actor, case_id: UUID, *, now: datet
         pack = await pack_in_force(tx, LICENCES)
         today = day_of(now)
         lacking = papers.shortfalls(case.asked, owners, brought, pack=pack, today=today, of_reseller=case.resells)
-    return CaseFile(_shown(case, actor), owners, brought, messages, lacking, appeal)
+    of_listings = await store.listing_papers_of(tx, case_id, _LISTING_PAPERS_SHOWN)
+    return CaseFile(_shown(case, actor), owners, [*brought, *of_listings], messages, lacking, appeal)
 
 
 def _shown(case: Case, actor: Actor) -> Case:
@@ -123,40 +132,71 @@ def _shown(case: Case, actor: Actor) -> Case:
 
 
 async def case_for_evidence(tx: AsyncSession, actor: Actor, case_id: UUID) -> Case:
-    """The actor's own case, which takes papers now; asked before a file is read. Raises `NotFound`, `WrongCaseState`."""
+    """The actor's own case, which takes papers now; asked before a file is read. Raises `NotFound`, `WrongCaseState`.
+
+    A cleared one takes those of listings.
+    """
     require(actor, role=Role.MEMBER, scope=WRITE)
     case = await find_case(tx, case_id)
-    rules.next_state(case.state, CaseAct.ADD_EVIDENCE)
+    if case.state is not CaseState.CLEARED:
+        rules.next_state(case.state, CaseAct.ADD_EVIDENCE)
     return case
+
+
+def _require_taken(case: Case, described: Description) -> None:
+    """Raises `WrongCaseState`: papers of the organisation go to an open case, those of a listing to the one that cleared it."""
+    if described.portfolio_id is None:
+        rules.next_state(case.state, CaseAct.ADD_EVIDENCE)
+    elif case.state is not CaseState.CLEARED:
+        raise rules.WrongCaseState(
+            "papers of a listing go to the case that cleared you to list; this one is not cleared"
+        )
 
 
 async def add_evidence(context: Context, actor: Actor, case_id: UUID, described: Description, clear: bytes) -> Evidence:
     """Seal a file and add it to the actor's own case, in two transactions with the sealing between them.
 
-    Raises `NotFound`, `WrongCaseState`, `Malformed`, or `Conflict` past 100 papers.
+    Raises `NotFound`, `WrongCaseState`, `Malformed`, or `Conflict` past 100 papers of a case or 20 of a portfolio.
     """
     described = described.checked(day_of(context.clock.now()))
     if not clear:
         raise Malformed("the file is empty", field="file")
     async with context.db.begin(actor) as tx:
         case = await case_for_evidence(tx, actor, case_id)
+        _require_taken(case, described)
+        if described.portfolio_id is not None and not await store.is_own_portfolio(tx, described.portfolio_id):
+            raise Malformed("there is no such portfolio of yours", field="portfolio_id")
         named = {owner.owner_id for owner in await store.list_owners(tx, case_id)}
     if described.owner_id is not None and described.owner_id not in named:
         raise Malformed("the case names no such owner", field="owner_id")
     evidence_id = context.chance.new_id()
     sealed = await asyncio.to_thread(seal_file, context, evidence_id, case_id, case.org_id, clear)
     async with context.db.begin(actor) as tx:
-        case = await locked(tx, case_id, CaseAct.ADD_EVIDENCE)
-        if len(await store.list_evidence(tx, case_id)) >= rules.EVIDENCE_COUNT:
-            raise Conflict(f"a case holds at most {rules.EVIDENCE_COUNT} papers")
+        case = await lock(tx, case_id)
+        _require_taken(case, described)
+        await _require_room(tx, case_id, described)
         paper = Evidence(
             evidence_id, case_id, case.org_id, described, sealed.file_sha256, sealed.size_bytes, sealed.sealed_sha256,
             sealed.wrapped_key, own_user(actor), context.clock.now(),
         )  # fmt: skip
         await store.add_evidence(tx, paper)
-        body = {"evidence_id": evidence_id, "type": described.type, "file_sha256": sealed.file_sha256}
+        body: dict[str, object] = {
+            "evidence_id": evidence_id,
+            "type": described.type,
+            "file_sha256": sealed.file_sha256,
+        }
+        if described.portfolio_id is not None:
+            body["portfolio_id"] = described.portfolio_id
         await note(tx, actor, case, "evidence.added", body)
         return paper
+
+
+async def _require_room(tx: AsyncSession, case_id: UUID, described: Description) -> None:
+    if described.portfolio_id is None:
+        if len(await store.list_evidence(tx, case_id)) >= rules.EVIDENCE_COUNT:
+            raise Conflict(f"a case holds at most {rules.EVIDENCE_COUNT} papers")
+    elif len(await store.papers_of_portfolio(tx, described.portfolio_id)) >= rules.LISTING_PAPER_COUNT:
+        raise Conflict(f"a portfolio has at most {rules.LISTING_PAPER_COUNT} papers")
 
 
 async def submit(
@@ -220,7 +260,7 @@ async def read_fields(context: Context, actor: Actor, case_id: UUID, evidence_id
 async def _looked_at(tx: AsyncSession, actor: Actor, case_id: UUID, evidence_id: UUID, now: datetime) -> Evidence:
     case, paper = await find_case(tx, case_id), await find_evidence(tx, case_id, evidence_id)
     body: dict[str, object] = {"evidence_id": evidence_id}
-    if case.state not in rules.OPEN_TO_OFFICERS:
+    if case.state not in rules.OPEN_TO_OFFICERS and not _awaits_a_word(case, paper):
         glass = await officers.carried(tx, [Kind.BREAK_GLASS], org_id=case.org_id)
         if glass is None or not glass.opens_glass(now):
             raise rules.SealedAgain(
@@ -230,6 +270,11 @@ async def _looked_at(tx: AsyncSession, actor: Actor, case_id: UUID, evidence_id:
         body["proposal_id"] = glass.proposal_id
     await note(tx, actor, case, "evidence.read", body)
     return paper
+
+
+def _awaits_a_word(case: Case, paper: Evidence) -> bool:
+    """Whether it is a paper of a listing that no officer has verified."""
+    return case.state is CaseState.CLEARED and paper.described.portfolio_id is not None and paper.verified_by is None
 
 
 async def answer(

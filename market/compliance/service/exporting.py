@@ -22,6 +22,7 @@ from market.kit.actor import SYSTEM, Actor, Role
 from market.parties.rules import require
 
 _CHECKPOINT_COUNT = 1_000
+_LISTING_PAPERS = 10_000
 
 Row = tuple[str, dict[str, Any]]
 
@@ -77,6 +78,7 @@ async def _rows(tx: AsyncSession, case: Case, streams: list[list[Entry]]) -> lis
     """The rows as far as the journal's entries of the archive tell of them: what came later is left to the next one."""
     told = {str(value) for entries in streams for entry in entries for value in entry.body.values()}
     owners, papers = await cases.list_owners(tx, case.case_id), await cases.list_evidence(tx, case.case_id)
+    papers += await cases.listing_papers_of(tx, case.case_id, _LISTING_PAPERS)
     granted = await clearances.all_of(tx, case.org_id)
     history = [entry.kind for entries in streams for entry in entries if entry.kind.startswith("case.")]
     return [
@@ -156,7 +158,8 @@ def _paper(paper: Evidence) -> list[Row]:
                 "evidence_id": str(paper.evidence_id), "type": said.type.value, "file_sha256": paper.file_sha256,
                 "sealed_sha256": paper.sealed_sha256, "size_bytes": paper.size_bytes, "issuer": said.issuer,
                 "jurisdiction": said.jurisdiction, "issued_on": str(said.issued_on),
-                "expires_on": _text(said.expires_on), "uploaded_by": str(paper.uploaded_by),
+                "expires_on": _text(said.expires_on), "portfolio_id": _text(said.portfolio_id),
+                "uploaded_by": str(paper.uploaded_by),
                 "uploaded_at": _text(paper.uploaded_at),
             },
         )

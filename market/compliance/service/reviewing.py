@@ -22,6 +22,7 @@ from market.compliance.service.rulebook import pack_in_force
 from market.compliance.service.steps import (
     day_of,
     existing,
+    find_case,
     find_clearance,
     find_evidence,
     lock,
@@ -45,16 +46,20 @@ _QUEUE_COUNT = 200
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """What waits for officers: cases, the one due first at the head, and appeals that nobody has decided."""
+    """What waits for officers: cases, the one due first at the head, appeals that nobody has decided, and papers of listings
+    that nobody has verified.
+    """
 
     cases: list[Case]
     appeals: list[Appeal]
+    listing_papers: list[Evidence]
 
 
 async def queue(tx: AsyncSession, actor: Actor, *, assigned_to: UUID | None = None) -> Queue:
     """At most 200 of each; `assigned_to` keeps the cases of one officer."""
     require(actor, role=Role.OFFICER)
-    return Queue(await store.queue(tx, assigned_to, _QUEUE_COUNT), await officers.open_appeals(tx))
+    papers_of_listings = await store.unverified_listing_papers(tx, _QUEUE_COUNT)
+    return Queue(await store.queue(tx, assigned_to, _QUEUE_COUNT), await officers.open_appeals(tx), papers_of_listings)
 
 
 async def assign(tx: AsyncSession, actor: Actor, case_id: UUID, officer_id: UUID | None) -> Case:
@@ -85,8 +90,11 @@ async def verify_evidence(
     """
     require(actor, role=Role.OFFICER)
     source = rules.checked_text(source, field="source", longest=500)
-    case = await taken_up(tx, actor, case_id, CaseAct.VERIFY_EVIDENCE)
     paper = await find_evidence(tx, case_id, evidence_id)
+    if paper.described.portfolio_id is None:
+        case = await taken_up(tx, actor, case_id, CaseAct.VERIFY_EVIDENCE)
+    else:
+        case = await _cleared(tx, case_id)
     if not paper.counts_on(day_of(now)):
         raise Conflict("this paper does not count any more; request a newer one")
     extracted = None if seal is None else seal(paper)
@@ -99,15 +107,32 @@ async def verify_evidence(
 async def request_information(
     tx: AsyncSession, actor: Actor, case_id: UUID, message: str, *, now: datetime, chance: Chance
 ) -> Case:
-    """Ask the party for more, which it reads with the case; what was prepared is dropped, and the clock stands."""
+    """Ask the party for more, which it reads with the case; what was prepared is dropped, and the clock stands.
+
+    A cleared case stays so while papers of a listing wait in it: what is asked for is about them.
+    """
     require(actor, role=Role.OFFICER)
     message = rules.checked_text(message, field="message", longest=2000)
-    case = await taken_up(tx, actor, case_id, CaseAct.REQUEST_INFORMATION)
-    moved = await store.reopen(tx, case, CaseState.INFO_REQUESTED, message=message, due_at=None)
+    if (await find_case(tx, case_id)).state is CaseState.CLEARED:
+        case = moved = await _cleared(tx, case_id)
+        if not any(paper.verified_by is None for paper in await store.listing_papers_of(tx, case_id, _QUEUE_COUNT)):
+            raise rules.WrongCaseState(
+                "the case is cleared, and no paper of a listing waits in it: there is nothing to ask"
+            )
+    else:
+        case = await taken_up(tx, actor, case_id, CaseAct.REQUEST_INFORMATION)
+        moved = await store.reopen(tx, case, CaseState.INFO_REQUESTED, message=message, due_at=None)
     message_id, author_id = chance.new_id(), own_user(actor)
     await officers.add_message(tx, case, message_id, author_id=author_id, side="officer", text=message, now=now)
     await note(tx, actor, moved, "case.information_requested", {"message_id": message_id})
     return moved
+
+
+async def _cleared(tx: AsyncSession, case_id: UUID) -> Case:
+    case = await lock(tx, case_id)
+    if case.state is not CaseState.CLEARED:
+        raise rules.WrongCaseState(f"papers of a listing are looked at while the case is cleared; it is {case.state}")
+    return case
 
 
 async def prepare(

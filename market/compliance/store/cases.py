@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -209,13 +209,45 @@ async def add_evidence(tx: AsyncSession, paper: Evidence) -> None:
             covered_states=list(described.covered_states) or None,
             held_by=described.held_by,
             amount_cents=described.amount_cents,
+            portfolio_id=described.portfolio_id,
         )
     )
 
 
 async def list_evidence(tx: AsyncSession, case_id: UUID) -> list[Evidence]:
-    """All papers of a case (the rules bound their number), in order of arrival."""
-    query = _EVIDENCE.where(EvidenceRow.case_id == case_id).order_by(EvidenceRow.evidence_id).limit(200)
+    """All papers of a case (the rules bound their number), in order of arrival; not those of its party's listings."""
+    query = _EVIDENCE.where(EvidenceRow.case_id == case_id, EvidenceRow.portfolio_id.is_(None))
+    return await _papers(tx, query.order_by(EvidenceRow.evidence_id).limit(200))
+
+
+async def listing_papers_of(tx: AsyncSession, case_id: UUID, limit: int) -> list[Evidence]:
+    """The newest papers of listings that came to a case."""
+    query = _EVIDENCE.where(EvidenceRow.case_id == case_id, EvidenceRow.portfolio_id.is_not(None))
+    return await _papers(tx, query.order_by(EvidenceRow.evidence_id.desc()).limit(limit))
+
+
+async def papers_of_portfolio(tx: AsyncSession, portfolio_id: UUID) -> list[Evidence]:
+    """All papers of a portfolio that were not erased (the rules bound their number), in order of arrival."""
+    query = _EVIDENCE.where(EvidenceRow.portfolio_id == portfolio_id, EvidenceRow.wrapped_key.is_not(None))
+    return await _papers(tx, query.order_by(EvidenceRow.evidence_id).limit(200))
+
+
+async def unverified_listing_papers(tx: AsyncSession, limit: int) -> list[Evidence]:
+    """Papers of listings that no officer has verified, the oldest first."""
+    query = _EVIDENCE.where(
+        EvidenceRow.portfolio_id.is_not(None),
+        EvidenceRow.wrapped_key.is_not(None),
+        EvidenceVerificationRow.evidence_id.is_(None),
+    )
+    return await _papers(tx, query.order_by(EvidenceRow.evidence_id).limit(limit))
+
+
+async def is_own_portfolio(tx: AsyncSession, portfolio_id: UUID) -> bool:
+    """Whether the actor's organisation has such a portfolio, as row-level security shows it."""
+    return bool(await tx.scalar(_OWN_PORTFOLIO, {"portfolio_id": portfolio_id}))
+
+
+async def _papers(tx: AsyncSession, query: Any) -> list[Evidence]:
     return [_evidence(row, checked) for row, checked in (await tx.execute(query))]
 
 
@@ -255,6 +287,7 @@ async def add_verification(
     return added.first() is not None
 
 
+_OWN_PORTFOLIO = text("SELECT EXISTS (SELECT FROM portfolio WHERE portfolio_id = :portfolio_id)")
 _EVIDENCE = select(EvidenceRow, EvidenceVerificationRow).outerjoin(
     EvidenceVerificationRow, EvidenceVerificationRow.evidence_id == EvidenceRow.evidence_id
 )
@@ -295,7 +328,7 @@ def _plan(row: VerificationCaseRow) -> Plan | None:
 def _evidence(row: EvidenceRow, checked: EvidenceVerificationRow | None) -> Evidence:
     described = Description(
         EvidenceType(row.type), row.issuer, row.number, row.jurisdiction, row.issued_on, row.expires_on, row.owner_id,
-        tuple(row.covered_states or ()), row.held_by, row.amount_cents,
+        tuple(row.covered_states or ()), row.held_by, row.amount_cents, row.portfolio_id,
     )  # fmt: skip
     found = Evidence(
         row.evidence_id, row.case_id, row.org_id, described, row.file_sha256, row.size_bytes, row.sealed_sha256,

@@ -108,8 +108,11 @@ class EvidenceRow(Base):
     covered_states: Mapped[list[str] | None]
     held_by: Mapped[str | None]
     amount_cents: Mapped[int | None]
+    portfolio_id: Mapped[UUID | None]
 
     __table_args__ = (
+        ForeignKeyConstraint(["portfolio_id", "org_id"], ["portfolio.portfolio_id", "portfolio.org_id"]),
+        Index("ix_evidence_portfolio_id_org_id", "portfolio_id", "org_id"),
         ForeignKeyConstraint(["owner_id", "case_id"], ["beneficial_owner.owner_id", "beneficial_owner.case_id"]),
         Index("ix_evidence_owner_id_case_id", "owner_id", "case_id"),
         ForeignKeyConstraint(["case_id", "org_id"], ["verification_case.case_id", "verification_case.org_id"]),

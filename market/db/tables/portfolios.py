@@ -38,7 +38,10 @@ class PortfolioRow(Base):
     created_by: Mapped[UUID] = mapped_column(ForeignKey("person.user_id"), index=True)
     created_at: Mapped[datetime]
 
-    __table_args__ = (Index("ix_portfolio_state_claimed_until", "state", "claimed_until"),)
+    __table_args__ = (
+        UniqueConstraint("portfolio_id", "org_id"),
+        Index("ix_portfolio_state_claimed_until", "state", "claimed_until"),
+    )
 
 
 class TapeRow(Base):

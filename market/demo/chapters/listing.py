@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from market.client.portfolios import Pool
 from market.demo.cast import BUYER_A, BUYER_B, BUYER_C, BUYERS, SELLER
 from market.demo.checks import StoryEnds
-from market.demo.steps import money, offer, portfolio
+from market.demo.steps import money, offer, portfolio, vetting
 from market.demo.steps.offer import Figures
 from market.demo.world import World, code_of, refusal, slug_of, stretched
 from market.kit.money import show
@@ -17,6 +17,7 @@ async def tell(world: World) -> tuple[Pool, Figures]:
     pool = await _cut(world)
     assert pool.face_value_cents is not None
     figures = Figures.of(pool.face_value_cents)
+    await _prove_title(world, pool, figures)
     await _publish(world, pool, figures)
     await _look(world)
     await _put_money_down(world, figures)
@@ -61,16 +62,26 @@ async def _cut(world: World) -> Pool:
     return pools[0]
 
 
+async def _prove_title(world: World, pool: Pool, figures: Figures) -> None:
+    teller, hour = world.teller, timedelta(hours=1)
+    no = await refusal(
+        offer.publish(world, pool, figures, opens_at=world.clock.now() + hour, open_for=hour, window_s=1)
+    )
+    teller.refusal("seller", "publishes without papers of the portfolio:", no.detail if no else "(nothing)")
+    world.checks.refused("a listing without chain of title", expected="evidence-short", seen=slug_of(no))
+    await vetting.bring_listing_papers(world, SELLER, pool.portfolio_id)
+    count = await vetting.verify_listing_papers(world)
+    teller.say(f"opens and verifies the {count} papers of the portfolio: chain of title, sample media", who="officer A")
+
+
 async def _publish(world: World, pool: Pool, figures: Figures) -> None:
     pace, currency = world.options.pace, world.bank.currency
     now = world.clock.now()
     opens_in_s, bidding_s, window_s = (
         stretched(span, since=world.begun_at, now=now) for span in (pace.opens_in_s, pace.bidding_s, pace.window_s)
     )
-    opens_at = now + timedelta(seconds=opens_in_s)
-    await offer.publish(
-        world, pool, figures, opens_at=opens_at, open_for=timedelta(seconds=bidding_s), window_s=window_s
-    )
+    opens_at, open_for = now + timedelta(seconds=opens_in_s), timedelta(seconds=bidding_s)
+    await offer.publish(world, pool, figures, opens_at=opens_at, open_for=open_for, window_s=window_s)
     world.sale.window_s = window_s
     world.teller.say(
         f"publishes an English auction of {pool.name!r}: opening {show(figures.opening_cents, currency)}, increment"

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from market.client.compliance import CaseFile
 from market.client.http import ProblemError, Upload
-from market.compliance.requirements import REQUIREMENTS, Capability, EvidenceType, needed_types
+from market.compliance.requirements import LISTING_TYPES, REQUIREMENTS, Capability, EvidenceType, needed_types
 from market.demo.cast import OFFICER_A, OFFICER_B, Character
 from market.demo.steps import joining
 from market.demo.world import World
@@ -105,6 +105,39 @@ async def prepare(world: World, case_id: UUID) -> int:
             currency=case.currency,
         )
     return len(found.evidence)
+
+
+async def bring_listing_papers(world: World, who: Character, portfolio_id: UUID) -> None:
+    """The seller brings the portfolio's chain of title and sample media to the case that cleared it, those not there yet."""
+    case_id = await _clearing_case(world, who)
+    brought = {paper.type for paper in (await world[who].case(case_id)).evidence if paper.portfolio_id == portfolio_id}
+    for kind in LISTING_TYPES:
+        if kind.value not in brought:
+            paper = Paper(kind, world.clock.now().date())
+            await world[who].add_evidence(
+                case_id,
+                paper.page(who),
+                type=kind.value,
+                issuer=who.organisation,
+                number="",
+                jurisdiction="US-DE",
+                issued_on=paper.issued_on,
+                portfolio_id=portfolio_id,
+            )
+
+
+async def verify_listing_papers(world: World) -> int:
+    """Officer A opens and verifies every paper of a listing in the queue; how many there were."""
+    officer = world[OFFICER_A]
+    waiting = (await officer.officers_queue()).listing_papers
+    for each in waiting:
+        await officer.evidence_file(each.case_id, each.paper.evidence_id)
+        await officer.verify_evidence(each.case_id, each.paper.evidence_id, source="the originator's bill of sale")
+    return len(waiting)
+
+
+async def _clearing_case(world: World, who: Character) -> UUID:
+    return next(each.case_id for each in (await world[who].cases(state="cleared")).items if "list" in each.capabilities)
 
 
 async def once_screened(call: Callable[[], Awaitable[_Answer]]) -> _Answer:

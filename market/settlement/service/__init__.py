@@ -38,7 +38,7 @@ from market.settlement.service.books import (
     list_transfers,
     trial_balance,
 )
-from market.settlement.service.calling_back import confirm_bank_account, list_unconfirmed
+from market.settlement.service.calling_back import confirm_bank_account, erase_notes, list_unconfirmed
 from market.settlement.service.deadlines import due_offers, due_sales, pass_offer, pass_sale
 from market.settlement.service.deliveries import deliver, look_at_pool, open_delivered, period_of
 from market.settlement.service.deposits import Deposit, place_deposit
@@ -187,6 +187,7 @@ __all__ = [
     "due_offers",
     "due_periods",
     "due_sales",
+    "erase_notes",
     "escrow_ageing",
     "fee_report",
     "find_agreement",

@@ -98,7 +98,10 @@ async def keep_reference(tx: AsyncSession, org_id: UUID) -> str:
 async def put_bank_account(
     tx: AsyncSession, actor: Actor, given: BankDetails, *, now: datetime, chance: Chance, vault: Vault
 ) -> BankAccount:
-    """Say where to pay to. The first account counts at once, a changed one after 48 hours."""
+    """Say where to pay to. The first account counts at once if it is in the organisation's name, a changed one after 48 hours.
+
+    Other accounts wait for a call back.
+    """
     require(actor, role=Role.MEMBER, scope=WRITE)
     require_person(actor)
     if actor.org_id is None or actor.user_id is None:

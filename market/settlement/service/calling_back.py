@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.journal import service as journal
-from market.kit.actor import Actor, Role
+from market.kit.actor import SYSTEM, Actor, Role
 from market.kit.errors import Malformed, NotFound
 from market.kit.pages import Page, PageRequest
 from market.parties.rules import require, require_person
@@ -20,7 +20,10 @@ _NOTE = (10, 500)
 
 
 async def list_unconfirmed(tx: AsyncSession, actor: Actor, request: PageRequest) -> Page[BankAccount]:
-    """Changed bank accounts that nobody has called back about, oldest first. For the platform's people."""
+    """Bank accounts that were changed, or are in another name than the organisation's, and that nobody has called back about.
+
+    Oldest first. For the platform's people.
+    """
     require(actor, role=STAFF, scope=READ)
     page = Page.cut(await store.unconfirmed(tx, request), request, lambda account_id: account_id)
     found = await bank.find_bank_accounts(tx, page.items)
@@ -49,3 +52,13 @@ async def confirm_bank_account(
         body = {"bank_account_id": bank_account_id}
         await journal.append(tx, actor, f"org:{account.org_id}", "bank_account.confirmed", body)
     return account
+
+
+async def erase_notes(tx: AsyncSession) -> int:
+    """Notes of call backs go when the rule says so; how many of up to 50 went. That somebody called, who and when, stays."""
+    gone = await store.erase_due_notes(tx)
+    for bank_account_id, org_id in gone:
+        await journal.append(
+            tx, SYSTEM, f"org:{org_id}", "bank_account.note_erased", {"bank_account_id": bank_account_id}
+        )
+    return len(gone)

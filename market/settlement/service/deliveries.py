@@ -27,6 +27,7 @@ from market.settlement.flows import (
     buyer_findings,
     hammer_cents,
     misfit_findings,
+    paper_findings,
     volume_findings,
 )
 from market.settlement.rules import Party, Settlement
@@ -166,6 +167,7 @@ async def _findings(tx: AsyncSession, flow: Flow, pool: Pool, now: datetime) -> 
     price = hammer_cents(face, flow.terms.price_bps)
     buyer = await store.clearance_of(tx, flow.flow_id, Party.BUYER, now)
     return [
+        *paper_findings(await compliance.listing_lacks(tx, pool.portfolio_id, now)),
         *volume_findings(flow.terms, currency=pool.currency, face_value_cents=face),
         *misfit_findings(await store.misfits(tx, flow.flow_id, pool.pool_id)),
         *buyer_findings(

@@ -148,7 +148,10 @@ async def usable_bank_account(tx: AsyncSession, org_id: UUID, now: datetime) -> 
             f"the bank account was changed; it can be used from {account.usable_from_at:%Y-%m-%dT%H:%M:%SZ}"
         )
     if not await call_backs.is_confirmed(tx, account.bank_account_id):
-        raise NoBankAccount("the bank account was changed; the market calls you back about it before it pays there")
+        raise NoBankAccount(
+            "the bank account was changed, or is in another name than your organisation's; the market calls you back about it "
+            "before it pays there"
+        )
     return account
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import exists, func, select, tuple_
+from sqlalchemy import exists, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -13,12 +13,12 @@ from market.kit.pages import PageRequest
 
 
 async def is_confirmed(tx: AsyncSession, bank_account_id: UUID) -> bool:
-    """Whether it is the organisation's first account, or somebody called back. The database holds the rule."""
+    """Whether it is the organisation's first account and in its name, or somebody called back. The database holds the rule."""
     return bool(await tx.scalar(select(func.bank_account_is_confirmed(bank_account_id))))
 
 
 async def unconfirmed(tx: AsyncSession, request: PageRequest) -> list[UUID]:
-    """The accounts that their organisations named last and nobody called back about, oldest first; one more than asked."""
+    """The accounts that their organisations named last and that wait for a call back, oldest first; one more than asked."""
     later = aliased(BankAccountRow)
     mine, other = (tuple_(row.created_at, row.bank_account_id) for row in (BankAccountRow, later))
     query = (
@@ -40,3 +40,17 @@ async def add(
 ) -> None:
     tx.add(CallBackRow(bank_account_id=bank_account_id, org_id=org_id, called_by=called_by, note=note, at=now))
     await tx.flush()
+
+
+async def erase_due_notes(tx: AsyncSession) -> list[tuple[UUID, UUID]]:
+    """Up to 50 notes whose time is over are no more: (bank account, organisation) of each. The database holds the rule."""
+    found = await tx.execute(_ERASE_DUE)
+    return [(bank_account_id, org_id) for bank_account_id, org_id in found]
+
+
+_ERASE_DUE = text(
+    """UPDATE bank_account_call_back SET note = 'erased by rule' WHERE bank_account_id IN (
+        SELECT bank_account_id FROM bank_account_call_back
+        WHERE note <> 'erased by rule' AND call_back_note_due_at(org_id, at) <= clock_timestamp()
+        ORDER BY bank_account_id LIMIT 50) RETURNING bank_account_id, org_id"""
+)
