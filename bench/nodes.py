@@ -1,8 +1,12 @@
-"""One node, two nodes, and the ways of hinting between them: `python -m bench.nodes [--nats nats://127.0.0.1:4222]`.
+"""One node, two nodes, and the ways of hinting between them: `python -m bench.nodes [--runs 3] [--race 100000]`.
 
 Bidders and watchers are spread over the nodes. What crosses from node to node is measured by sockets of bidders, who hear
 every event at once: from sending the bid to one node until it is heard of on the other. Without a hint a node looks once a
 second. A NATS server is started if the machine has one; without one its rows are left out.
+
+At the end a race: at least 100,000 bids through two nodes on the same few auctions, as fast as they are answered. What bidders
+were told is compared with the tables: every acknowledged bid must be there under the seq that it was told, no seq may have been
+told twice, and no auction may have a gap. Exit status 1 if any of this does not hold.
 """
 
 import argparse
@@ -11,9 +15,12 @@ import shutil
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 import uvloop
 from sqlalchemy import text
@@ -26,6 +33,8 @@ from tests.running import free_port
 
 _HEARING_PER_SECOND = 200
 _SCENARIOS = (("1 auction", 1), ("50 auctions", 50))
+_RACE_AUCTIONS = 4
+_RACE_ROUND_S = 10.0
 
 
 @asynccontextmanager
@@ -71,7 +80,52 @@ async def measure(place: Place, node_count: int, seconds: float, lane: str, **se
     return figures | {"p50": percentile(waits, 0.5) * 1000, "p99": percentile(waits, 0.99) * 1000}
 
 
-async def run(options: argparse.Namespace) -> None:
+@dataclass
+class Race:
+    """What the bidders of a race were told, and what became of it; the last three must be 0."""
+
+    acked: int
+    decided: int
+    seconds: float
+    lost: int = 0
+    double: int = 0
+    gaps: int = 0
+
+    def __str__(self) -> str:
+        return (
+            f"race over two nodes: {self.decided:,} bids decided in {self.seconds:.0f} s, {self.acked:,} of them acknowledged:"
+            f" lost {self.lost}, double {self.double}, gaps {self.gaps}"
+        )
+
+
+async def race(place: Place, bid_count: int, **settings: object) -> Race:
+    """At least so many bids through two nodes on the same auctions."""
+    result, began_s = Race(0, 0, 0.0), time.monotonic()
+    async with server(place, **settings) as one, server(place, **settings) as other:
+        while result.decided < bid_count:
+            auctions = await new_auctions(place, _RACE_AUCTIONS)
+            shape = {"sockets": 128, "depth": 4, "warm_up_s": 0.0, "seconds": _RACE_ROUND_S, "keep": True}
+            bids = await load(place, [one.port, other.port], auctions, **shape)
+            told = [(UUID(auction), seq) for auction, seq, _ in bids["told"]]
+            result.acked += len(told)
+            result.decided += round(bids["decided"] * _RACE_ROUND_S)
+            result.double += len(told) - len(set(told))
+            async with place.context.db.begin(SYSTEM) as tx:
+                stored = {(row.auction_id, row.seq) for row in await tx.execute(_BIDS, {"auction_ids": auctions})}
+                result.gaps += int(await tx.scalar(_GAPS, {"auction_ids": auctions}) or 0)
+            result.lost += len(set(told) - stored)
+    result.seconds = time.monotonic() - began_s
+    return result
+
+
+_BIDS = text("""SELECT b.auction_id, b.seq FROM bid b JOIN auction_event e USING (auction_id, seq)
+    WHERE b.auction_id = ANY (:auction_ids) AND e.kind = 'bid_accepted'""")
+_GAPS = text("""SELECT count(*) FROM auction a JOIN (SELECT auction_id, max(seq) AS last, count(*) FROM auction_event
+    GROUP BY auction_id) AS e USING (auction_id) WHERE a.auction_id = ANY (:auction_ids)
+    AND (a.seq <> e.last OR e.last <> e.count)""")
+
+
+async def run(options: argparse.Namespace) -> bool:
     found: dict[str, list[dict]] = {}
     with tempfile.TemporaryDirectory(prefix="market-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -88,9 +142,13 @@ async def run(options: argparse.Namespace) -> None:
                 for words, node_count, lane, settings in ways:
                     figures = await measure(place, node_count, options.seconds, lane, **settings)
                     found.setdefault(words, []).append(figures)
+            raced = await race(place, options.race)
             kept = await everything_kept(place)
-    show(found, options)
+    if found:
+        show(found, options)
+    print(raced)
     print(kept)
+    return not (raced.lost or raced.double or raced.gaps)
 
 
 _KEPT = text("""SELECT count(*) AS auctions, sum(event_count)::bigint AS events, sum(bid_count)::bigint AS bids,
@@ -127,8 +185,9 @@ def show(found: dict[str, list[dict]], options: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.nodes", description="One node and two.")
     parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--runs", type=int, default=3)
-    uvloop.run(run(parser.parse_args()))
+    parser.add_argument("--runs", type=int, default=3, help="0: only the race")
+    parser.add_argument("--race", type=int, default=100_000, help="so many bids")
+    sys.exit(0 if uvloop.run(run(parser.parse_args())) else 1)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -31,6 +31,10 @@ from market.settings import Settings, SettingsError
 
 _log = structlog.get_logger()
 _WORKER_GRACE_S = 10
+_SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
+"""Before a worker that ended is started again."""
+_HEALTHY_S = 60.0
+"""A worker that lived as long was not broken from the start."""
 _ORPHAN_POLL_S = 0.5
 
 
@@ -184,14 +188,20 @@ async def _keep_worker(settings: Settings, urls: RoleUrls) -> None:
         "MARKET_DATABASE_URL": urls.app,
         "MARKET_OFFICER_DATABASE_URL": urls.officer,
     }
+    await _keep((sys.executable, "-m", "market", "worker", "--parent", str(os.getpid())), environment)
+
+
+async def _keep(words: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Run a child process again and again until cancelled; one that keeps ending is started ever more rarely."""
+    clock, pause_s = SystemClock(), 0.0
     while True:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "market", "worker", "--parent", str(os.getpid()), env=environment
-        )
+        began_s = clock.monotonic_s()
+        process = await asyncio.create_subprocess_exec(*words, env=environment)
         try:
             code = await process.wait()
-            _log.error("the worker ended; starting it again", code=code)
-            await asyncio.sleep(1)
+            pause_s = _pause_after(clock.monotonic_s() - began_s, pause_s)
+            _log.error("the worker ended; starting it again", code=code, in_s=pause_s)
+            await asyncio.sleep(pause_s)
         except asyncio.CancelledError:
             with suppress(ProcessLookupError):
                 process.terminate()
@@ -201,3 +211,10 @@ async def _keep_worker(settings: Settings, urls: RoleUrls) -> None:
                 process.kill()
                 await process.wait()
             raise
+
+
+def _pause_after(lived_s: float, last_pause_s: float) -> float:
+    """Seconds until a child that ended after `lived_s` is started again: twice the last pause, from the start after a healthy while."""
+    if lived_s >= _HEALTHY_S:
+        return _SHORTEST_PAUSE_S
+    return min(_LONGEST_PAUSE_S, max(_SHORTEST_PAUSE_S, 2 * last_pause_s))

@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import structlog
-from sqlalchemy import text
 
 from market.bidding import jobs as bidding
 from market.compliance import jobs as compliance
 from market.compliance.screening import jobs as screening
 from market.db.context import Context
 from market.journal import jobs as journal
+from market.journal.service import writing_mark
 from market.kit.actor import SYSTEM
 from market.kit.errors import Transient
 from market.parties import jobs as parties
@@ -36,7 +36,6 @@ TICKS: tuple[Tick, ...] = (
 
 _STILL_S = 2.0
 """How long a tick may sleep while nothing is written: what only time makes due is a matter of hours and days."""
-_SNAPSHOT = text("SELECT pg_current_snapshot()::text")
 
 
 class _Pace:
@@ -73,16 +72,16 @@ async def run(context: Context, stop: asyncio.Event, *, ticks: tuple[Tick, ...] 
 
 async def _watch(context: Context, pace: _Pace, stop: asyncio.Event) -> None:
     """Wake the ticks when a transaction began to write or ended since the last look: one small query instead of theirs."""
-    seen = None
+    seen: str | None = None
     while not stop.is_set():
+        mark = seen
         try:
             async with context.db.begin(SYSTEM) as tx:
-                snapshot = await tx.scalar(_SNAPSHOT)
+                mark = await writing_mark(tx)
         except Exception as error:  # noqa: BLE001 - the ticks look by themselves meanwhile
             _log.warning("the worker cannot see what is written", error=type(error).__name__)
-            snapshot = seen
-        if snapshot != seen:
-            seen = snapshot
+        if mark != seen:
+            seen = mark
             pace.wake()
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), context.settings.worker_poll_ms / 1000)

@@ -20,6 +20,10 @@ _log = structlog.get_logger()
 _LONGEST_SLEEP_S = 5.0
 """Another node may have published and died before anybody here was told."""
 _RETRY_S = 0.2
+_AHEAD = timedelta(milliseconds=20)
+"""What falls due so soon is looked up before its time, so that at its time nothing but the lane is between."""
+_TIMER_S = 0.001
+"""A timer counts whole milliseconds and may fire before its time; what is said too early is refused."""
 
 
 class Closer:
@@ -47,20 +51,31 @@ class Closer:
         self._sooner.set()
 
     async def close_due(self) -> float | None:
-        """Open, carry out and close what is due now; returns the seconds until something is due next, None if nothing is."""
-        drain = timedelta(milliseconds=self._context.settings.close_drain_ms)
+        """Open, carry out and close what is due now or within 20 ms; returns the seconds until something is due next, None if nothing is."""
+        drain, loop = timedelta(milliseconds=self._context.settings.close_drain_ms), asyncio.get_running_loop()
         while True:
             async with self._context.db.begin(SYSTEM) as tx:
-                due = await store.due(tx, drain)
-            todo: list[tuple[Open | Tick | Close, Sequence[UUID]]]
+                now = await store.read_clock(tx)
+                began_s = loop.time()
+                due = await store.due(tx, now, drain=drain, ahead=_AHEAD)
+            todo: list[tuple[Open | Tick | Close, Sequence[tuple[UUID, float]]]]
             todo = [(Open(), due.to_open), (Tick(), due.to_tick), (Close(), due.to_close)]
-            now = self._context.clock.now()
-            orders = [BidOrder(SYSTEM, auction_id, command, now) for command, ids in todo for auction_id in ids]
+            orders = [
+                self._say(auction_id, command, began_s + left_s)
+                for command, which in todo
+                for auction_id, left_s in which
+            ]
             if not orders:
                 return due.next_in_s
-            answers = await asyncio.gather(*(self._submit(order) for order in orders), return_exceptions=True)
+            answers = await asyncio.gather(*orders, return_exceptions=True)
             if not any(isinstance(answer, Answer) and answer.holds for answer in answers):
-                return _RETRY_S
+                return min(_RETRY_S, due.next_in_s or _RETRY_S)
+
+    async def _say(self, auction_id: UUID, command: Open | Tick | Close, at_s: float) -> Answer:
+        """Once the loop's clock shows `at_s`, give the order to the lane."""
+        if (left_s := at_s - asyncio.get_running_loop().time()) > 0:
+            await asyncio.sleep(left_s + _TIMER_S)
+        return await self._submit(BidOrder(SYSTEM, auction_id, command, self._context.clock.now()))
 
     async def _run(self) -> None:
         while True:

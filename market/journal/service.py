@@ -51,6 +51,11 @@ async def follow(context: Context, reader: str, act: Callable[[AsyncSession, Ent
         return len(entries)
 
 
+async def writing_mark(tx: AsyncSession) -> str:
+    """A mark that differs from an earlier one if anything was written since; it may differ without that, too."""
+    return await store.writing_mark(tx)
+
+
 async def history(tx: AsyncSession, stream: str, *, after_seq: int = 0, limit: int = 200) -> list[Entry]:
     """A stream's entries in order, from `after_seq` on."""
     return await store.read_stream(tx, stream, after_seq=after_seq, limit=limit)

@@ -20,6 +20,7 @@ from market.db.tables.journal import (
 from market.journal.checkpoints import Checkpoint, Head
 from market.journal.rules import Entry
 
+_SNAPSHOT = text("SELECT pg_current_snapshot()::text")
 _APPEND = text("SELECT journal_append(:stream, :kind, :role, :user_id, :org_id, :body)")
 
 
@@ -60,6 +61,11 @@ async def read_settled(tx: AsyncSession, *, after: tuple[int, int], limit: int) 
         .limit(limit)
     )
     return [_entry(row) for row in found]
+
+
+async def writing_mark(tx: AsyncSession) -> str:
+    """What changes when a transaction begins to write or ends, in whatever database of the server."""
+    return str(await tx.scalar(_SNAPSHOT))
 
 
 async def reader_at(tx: AsyncSession, name: str) -> tuple[int, int] | None:

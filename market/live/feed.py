@@ -54,6 +54,7 @@ class Feed:
         self._news = asyncio.Event()
         self._gaps = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._shown_at_s = 0.0
         bus_url = context.settings.bus_url
         subject = f"market.{context.settings.database_name}.heads"
         self._bus = Bus(bus_url, subject=subject, heard=self._heads_are) if bus_url else None
@@ -239,8 +240,10 @@ class Feed:
             del self._rooms[auction_id]
 
     async def _tick(self) -> None:
-        """Show the observers what is new."""
-        await asyncio.sleep(TICK_S)
+        """Show the observers what is new, a tick after the last time began."""
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(max(0.0, self._shown_at_s + TICK_S - loop.time()))
+        self._shown_at_s = loop.time()
         await _push(pair for room in tuple(self._rooms.values()) for pair in room.show_observers())
 
 

@@ -188,7 +188,7 @@ class Live:
         return True
 
     def _read(self, connection: Connection, frame: str | bytes) -> Request | None:
-        if connection.outlet.over.is_set():
+        if connection.outlet.is_over:
             return None
         try:
             return read(frame)

@@ -348,11 +348,6 @@ def _framed(text: bytes) -> Frame:
     return b"\x81\x7f%b%b" % (size.to_bytes(8, "big"), text)
 
 
-def text_of(frame: Frame) -> str:
-    """The JSON text that a frame carries."""
-    return frame[{126: 4, 127: 10}.get(frame[1], 2) :].decode()
-
-
 def micros(at: datetime) -> int:
     """An aware instant in microseconds since 1970-01-01T00:00:00Z."""
     return int(at.timestamp()) * 1_000_000 + at.microsecond

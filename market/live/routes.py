@@ -14,8 +14,8 @@ from market.live.asyncapi import document
 from market.live.connection import Connection
 from market.live.gate import Gate
 from market.live.hub import Live
-from market.live.outlet import Outlet
-from market.live.protocol import CloseCode, text_of
+from market.live.outlet import Outlet, texts_of
+from market.live.protocol import CloseCode, Frame
 from market.live.wire import EXTENSION, Wire
 from market.parties.routes import COOKIE, address_of, count_attempt, host_of, refuse_other_sites
 from market.parties.rules import CrossSite
@@ -74,31 +74,51 @@ def _wire(socket: WebSocket[Any, Any, Any]) -> Wire | None:
 
 async def _converse(live: Live, socket: WebSocket[Any, Any, Any], connection: Connection) -> None:
     outlet, wire = connection.outlet, _wire(socket)
-    reader = asyncio.create_task(_read(live, socket, connection))
-    over = asyncio.create_task(outlet.over.wait())
     # Behind another server frames are queued, and sent by `send_text`.
-    sender = over if wire else asyncio.create_task(outlet.run(lambda frame: socket.send_text(text_of(frame))))
-    tasks = {reader, over, sender}
+    sender = None if wire else asyncio.create_task(outlet.run(partial(_send, socket)))
+    if sender is not None:
+        sender.add_done_callback(lambda _: outlet.finish(None))
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        if reader.done():
-            reader.result()  # a fault is logged by the application
-        if outlet.over.is_set():  # else the other side has gone
+        await _read_until_over(live, socket, connection)
+        if outlet.is_over:  # else the other side has gone
             await _say_good_bye(socket, outlet, sender)
             if wire is not None:
                 asyncio.get_running_loop().call_later(_LINGER_S, wire.abort)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if sender is not None:
+            sender.cancel()
+            with suppress(asyncio.CancelledError):
+                await sender  # a fault is logged by the application
 
 
-async def _say_good_bye(socket: WebSocket[Any, Any, Any], outlet: Outlet, sender: asyncio.Task[Any]) -> None:
+async def _send(socket: WebSocket[Any, Any, Any], frames: Frame) -> None:
+    """Whoever has gone meanwhile is found out by who reads."""
+    with suppress(WebSocketDisconnect, OSError):
+        for text in texts_of(frames):
+            await socket.send_text(text)
+
+
+async def _say_good_bye(socket: WebSocket[Any, Any, Any], outlet: Outlet, sender: asyncio.Task[None] | None) -> None:
     """Close once everything pushed is sent; who does not take it in 2 s is left without a good-bye."""
     with suppress(TimeoutError, WebSocketDisconnect, OSError):
         async with asyncio.timeout(_FAREWELL_S):
-            await asyncio.shield(sender)
+            if sender is not None:
+                await asyncio.shield(sender)
             await socket.close(outlet.code or CloseCode.BAD, outlet.code.name.lower() if outlet.code else None)
+
+
+async def _read_until_over(live: Live, socket: WebSocket[Any, Any, Any], connection: Connection) -> None:
+    """Returns when the other side has gone, or the outlet takes no more. Thousands of sockets wait here: without a task of their own."""
+    outlet, loop = connection.outlet, asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(None) as reading:
+            outlet.on_over = lambda: reading.reschedule(loop.time())
+            await _read(live, socket, connection)
+    except TimeoutError:
+        if not reading.expired():
+            raise
+    finally:
+        outlet.on_over = None
 
 
 async def _read(live: Live, socket: WebSocket[Any, Any, Any], connection: Connection) -> None:
@@ -112,7 +132,7 @@ async def _read(live: Live, socket: WebSocket[Any, Any, Any], connection: Connec
         wire.hear = partial(live.hear_at_once, connection)
     sign_in_by = asyncio.get_running_loop().call_later(live.limits.auth_s, _hang_up_stranger, connection)
     try:
-        while not connection.outlet.over.is_set():
+        while not connection.outlet.is_over:
             message = await socket.receive()
             if message["type"] != "websocket.receive":
                 return

@@ -20,7 +20,7 @@ from market.bidding import shares
 from market.bidding.ceremony import ceremony
 from market.bidding.envelopes import open_all, public_key_of, seal, unseal
 from market.bidding.move_schemas import OpeningBody, SealedBids
-from market.bidding.rules import NotSealed
+from market.bidding.rules import BadTerms, NotSealed
 from tests import factories
 from tests.auctions.formats import COMMON
 from tests.auctions.samples import CLOSES_AT, US, Hall
@@ -46,7 +46,7 @@ def sealing_key(keys):
     return json.loads((keys / "public.json").read_text())["sealing_key"]
 
 
-async def sealed_auction(hall, keys, *, closes_in_s=3.0):
+async def sealed_auction(hall, keys, *, closes_in_s=3.0, **changes):
     now = hall.context.clock.now()
     pool_id = await factories.bare_pool(hall.context, hall.seller)
     terms = {
@@ -56,7 +56,7 @@ async def sealed_auction(hall, keys, *, closes_in_s=3.0):
         "sealing": "client",
         "sealing_key": sealing_key(keys),
         "most_cents": 9_000_000,
-    }
+    } | changes
     order = bidding.PublishOrder(pool_id=pool_id, format="sealed", terms=terms, deposit_cents=0)
     async with hall.context.db.begin(hall.seller.actor) as tx:
         auction = await bidding.publish(tx, hall.seller.actor, order, now=now, chance=hall.context.chance)
@@ -123,6 +123,22 @@ async def test_two_of_three_officers_open_what_the_market_could_not_read_and_the
     assert (ended.phase, ended.hammer_cents) == (Phase.AWARDED, AMOUNTS[0])
     assert [bid.flaw for bid in ended.book.opened] == [None, None, "UNREADABLE"]
     await compared(hall, auction, transcript, tmp_path)
+
+
+async def test_a_key_serves_one_round_of_one_auction_whoever_publishes_with_it(hall, keys, tmp_path):
+    await sealed_auction(hall, keys)
+    assert run("make-key", "--out", tmp_path / "other")[0] == 0
+    used, fresh = sealing_key(keys), sealing_key(tmp_path / "other")
+    for field, first, final in (("sealing_key", used, fresh), ("final_sealing_key", fresh, used)):
+        terms = {"final_s": 60, "final_top": 2, "sealing_key": first, "final_sealing_key": final}
+        with pytest.raises(BadTerms) as refused:
+            await sealed_auction(hall, keys, **terms)
+        assert refused.value.field == f"terms.{field}"
+
+
+async def test_of_two_who_publish_one_key_at_the_same_time_one_does(hall, keys):
+    ended = await asyncio.gather(*(sealed_auction(hall, keys) for _ in range(4)), return_exceptions=True)
+    assert sorted(type(one).__name__ for one in ended) == ["Auction", "BadTerms", "BadTerms", "BadTerms"]
 
 
 async def compared(hall, auction, transcript, tmp_path):

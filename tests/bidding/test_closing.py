@@ -6,11 +6,13 @@ from datetime import timedelta
 import pytest
 
 from auctions.auction import Phase
-from auctions.messages import Cancel, Close, Pause, Reason, Resume
+from auctions.messages import Cancel, Close, Open, Pause, Reason, Resume
 from market.bidding import jobs
 from market.bidding import service as bidding
 from market.bidding.closing import Closer
+from market.bidding.store import auctions as store
 from market.kit.actor import SYSTEM
+from market.kit.errors import Transient
 from market.portfolios import service as portfolios
 from market.portfolios.rules import PoolState
 from tests.bidding.conftest import bid, count_of, events_of, say
@@ -71,6 +73,37 @@ async def test_without_bids_or_below_the_reserve_it_fails_and_the_pool_comes_bac
             pass
         async with hall.context.db.begin(hall.seller.actor) as tx:
             assert (await portfolios.find_pool(tx, hall.seller.actor, room.auction.pool_id)).state is PoolState.READY
+
+
+async def test_what_falls_due_is_looked_up_a_little_before_its_time(hall):
+    drain, ahead, before = (timedelta(milliseconds=count) for count in (500, 20, 10))
+    room = await hall.brief_room(60)
+    due_at = room.auction.closes_at + drain
+    found = []
+    async with hall.context.db.begin(SYSTEM) as tx:
+        for now in (due_at - before, due_at - 3 * before):
+            due = await store.due(tx, now, drain=drain, ahead=ahead)
+            found.append([left_s for auction_id, left_s in due.to_close if auction_id == room.auction_id])
+    assert found == [[0.01], []]
+    assert due.next_in_s is not None
+    assert due.next_in_s <= 0.01
+
+
+async def test_nothing_is_said_before_its_time(hall):
+    room = await hall.later_room(0.5)
+    said = []
+
+    async def submit(order):
+        said.append(order)
+        raise Transient
+
+    closer = Closer(hall.context, submit)
+    async with asyncio.timeout(20):
+        while room.auction_id not in {order.auction_id for order in said}:
+            await asyncio.sleep(await closer.close_due() or 0.01)
+    first = next(order for order in said if order.auction_id == room.auction_id)
+    assert isinstance(first.command, Open)
+    assert first.received_at >= room.auction.opens_at
 
 
 @pytest.mark.parametrize(("offset_ms", "in_time"), [(-30, True), (0, False), (30, False)])

@@ -30,7 +30,7 @@ async def published(hall, web, name, preset, *, opens_in=timedelta(seconds=-1), 
     if name == "packages":
         terms["pools"] = [{"pool": str(pool_id), "least_cents": 1_000} for pool_id in pool_ids]
     if preset == "ceremony":
-        terms |= {"sealing_key": "ab" * 32, "most_cents": 9_000_000}
+        terms |= {"sealing_key": hall.context.chance.entropy(32).hex(), "most_cents": 9_000_000}
     body = {"pool_id": str(pool_ids[0]), "format": name, "preset": preset, "terms": terms}
     made = await web(hall.seller, "POST", "/auctions", json=body)
     assert made.status_code == 201, made.text

@@ -24,7 +24,7 @@ from market.kit.ids import SystemChance
 from market.kit.vault import KeyFileVault
 from market.live import protocol
 from market.live.connection import Connection
-from market.live.protocol import text_of
+from market.live.outlet import texts_of
 from market.settings import Settings
 from tests.conftest import Cluster
 from tests.house.market_day import (
@@ -135,7 +135,7 @@ async def _tell(app: Any, day: MarketDay, who: str, command: str, body: dict[str
                 await frames.get()
         await live.hear(connection, frame(command, body))
         async with asyncio.timeout(60):
-            answer = msgspec.json.decode(text_of(await frames.get()))
+            answer = msgspec.json.decode(texts_of(await frames.get())[0])
         return _verdict(answer)
     finally:
         sender.cancel()

@@ -84,8 +84,8 @@ class Socket:
 class Node:
     """One server of the live sockets, in this process and on this loop."""
 
-    def __init__(self, context, limits=None):
-        self.context, self.limits = context, limits
+    def __init__(self, context, limits=None, protocol=Wire):
+        self.context, self.limits, self.protocol = context, limits, protocol
         self.port = free_port()
         self.url = f"ws://127.0.0.1:{self.port}/v1/live"
         self.running = False
@@ -95,7 +95,7 @@ class Node:
         self.live = Live(self.context, self.lane, limits=self.limits)
         app = Litestar(HANDLERS, openapi_config=None, logging_config=None)
         app.state.live = self.live
-        config = uvicorn.Config(app, port=self.port, ws=Wire, lifespan="off", log_config=None)
+        config = uvicorn.Config(app, port=self.port, ws=self.protocol, lifespan="off", log_config=None)
         config.ws_per_message_deflate, config.timeout_graceful_shutdown, config.ws_max_size = False, 1, 65_536
         self._server = uvicorn.Server(config)
         await self.lane.start()
@@ -146,8 +146,8 @@ async def start_node(context):
     """Starts nodes on this test's database; all are stopped at the end."""
     nodes = []
 
-    async def start(limits=None, **settings):
-        node = Node(with_settings(context, **settings), limits)
+    async def start(limits=None, *, protocol=Wire, **settings):
+        node = Node(with_settings(context, **settings), limits, protocol)
         nodes.append(node)
         await node.start()
         return node

@@ -59,7 +59,8 @@ async def stops_reading(node, *, is_enough):
             while not is_enough(victim.outlet):
                 victim.outlet.push(QUARTER)
                 await asyncio.sleep(0)
-            await victim.outlet.over.wait()
+            while not victim.outlet.is_over:
+                await asyncio.sleep(0.01)
         socket.raw.transport.resume_reading()
         return await socket.closed_with(timeout_s=10)
 

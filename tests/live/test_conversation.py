@@ -11,7 +11,7 @@ from market.kit.actor import SYSTEM
 from market.kit.pages import PageRequest
 from market.live.connection import MAX_BAD_FRAMES
 from market.live.hub import Limits
-from market.live.protocol import MAX_FRAME_BYTES
+from market.live.protocol import MAX_FRAME_BYTES, Pong, write
 from market.parties import service as parties
 from tests import factories
 from tests.live.conftest import Socket, key_of, session_of
@@ -181,6 +181,25 @@ async def test_a_flood_of_pings_is_refused_and_then_cut(start_node):
             await socket.say(op="ping", id=str(number), t0=1)
         assert (await socket.hear_type("error"))["code"] == "RATE_LIMITED"
         assert await socket.closed_with() == 4429
+
+
+async def test_behind_a_server_without_a_wire_frames_that_come_as_one_are_sent_one_by_one(start_node):
+    node = await start_node(protocol="websockets-sansio")
+    ada = await factories.register_member(node.context)
+    async with node.socket(cookie=await session_of(node.context, ada)) as socket:
+        (connection,) = node.live._connections
+        connection.outlet.push(b"".join(write(Pong(id=str(n), t0=n, t1=n, t2=n)) for n in range(3)))
+        assert [(await socket.hear())["id"] for _ in range(3)] == ["0", "1", "2"]
+        await socket.say(op="ping", id="still here", t0=1)
+        assert (await socket.hear_type("pong"))["id"] == "still here"
+
+
+async def test_behind_a_server_without_a_wire_a_good_bye_comes_after_what_was_said(start_node):
+    node = await start_node(protocol="websockets-sansio")
+    async with node.socket() as socket:
+        await socket.say(op="ping", id="p", t0=1)
+        assert (await socket.hear())["code"] == "UNAUTHENTICATED"
+        assert await socket.closed_with() == 4401
 
 
 async def test_a_stopping_server_announces_it_and_closes_with_1012(start_node):

@@ -73,7 +73,7 @@ async def test_a_wire_gets_frames_without_a_queue_and_a_task():
 async def test_a_reader_too_far_behind_is_cut_off_as_slow_whoever_sends():
     for outlet in (Outlet(), Outlet(stuck())):
         outlet.push(b"x" * MAX_WAITING_BYTES)
-        assert not outlet.over.is_set()
+        assert not outlet.is_over
         outlet.push(b"x")
         assert outlet.code is CloseCode.SLOW
 
@@ -102,13 +102,23 @@ async def test_after_the_end_nothing_more_is_taken_and_the_first_code_counts():
     assert outlet.code is CloseCode.AUTH
 
 
+async def test_whoever_waits_is_told_once_that_it_is_over():
+    outlet, told = Outlet(stuck()), []
+    outlet.on_over = lambda: told.append(outlet.code)
+    outlet.finish(CloseCode.RESTART)
+    outlet.cut(CloseCode.SLOW)
+    assert told == [CloseCode.RESTART]
+
+
 async def test_who_takes_nothing_for_three_heartbeats_is_hung_up_on_and_who_reads_slowly_is_not():
     beat = Heartbeat(at=datetime(2026, 3, 2, tzinfo=UTC), heads={})
     dead, slow = Connection("dead"), Connection("slow")
     slow.outlet.push(b"what it is behind by")
     for _ in range(MAX_STALLED_BEATS + 2):
         slow.beat(beat)
-        slow.outlet._queued_bytes -= len(slow.outlet._frames.popleft())  # one frame of those that wait is taken
+        slow.outlet._queue.waiting_bytes -= len(
+            slow.outlet._queue.frames.popleft()
+        )  # one frame of those that wait is taken
         dead.beat(beat)
     assert (dead.outlet.code, dead.outlet.waiting_bytes) == (CloseCode.HEARTBEAT, 0)
     assert slow.outlet.code is None

@@ -11,6 +11,7 @@ from websockets.streams import StreamReader
 from auctions import messages, moves
 from auctions.shape import flaw_in
 from market.live.commands import engine_command
+from market.live.outlet import texts_of
 from market.live.protocol import (
     MAX_FRAME_BYTES,
     Auth,
@@ -25,7 +26,6 @@ from market.live.protocol import (
     Sub,
     micros,
     read,
-    text_of,
     write,
     write_snapshot,
 )
@@ -37,7 +37,7 @@ BID = {"op": "bid", "id": "7", "auction": AUCTION, "cid": "c-1", "amount_cents":
 def refusal(frame):
     with pytest.raises(BadFrame) as caught:
         read(frame if isinstance(frame, str | bytes) else json.dumps(frame))
-    return json.loads(text_of(write(caught.value.error)))
+    return json.loads(texts_of(write(caught.value.error))[0])
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_an_error_repeats_nothing_that_was_sent():
 
 def test_a_message_is_one_json_object_told_apart_by_t():
     at = datetime(2026, 11, 22, 8, 0, 0, 250_000, tzinfo=UTC)
-    shown = json.loads(text_of(write(Heartbeat(at=at, heads={AUCTION: 3}))))
+    shown = json.loads(texts_of(write(Heartbeat(at=at, heads={AUCTION: 3})))[0])
     assert shown == {"t": "hb", "at": "2026-11-22T08:00:00.250000Z", "heads": {AUCTION: 3}}
 
 
@@ -207,5 +207,10 @@ def test_a_frame_goes_over_the_wire_as_one_text_frame_of_the_websocket_protocol(
         next(Frame.parse(stream.read_exact, mask=False))
     heard = parsed.value.value
     assert (heard.opcode, heard.fin) == (Opcode.TEXT, True)
-    assert heard.data.decode() == text_of(frame)
+    assert texts_of(frame) == [heard.data.decode()]
     assert len(frame) == header_count + len(heard.data)
+
+
+def test_the_texts_of_several_frames_in_one_are_told_apart():
+    frames = [write_snapshot({"filler": "x" * size}, "e") for size in (0, 100, 70_000, 0)]
+    assert texts_of(b"".join(frames)) == [text for frame in frames for text in texts_of(frame)]

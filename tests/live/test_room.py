@@ -6,8 +6,8 @@ import pytest
 
 from auctions.engine import OutOfSequenceError, replay
 from auctions.views import OBSERVER, OFFICER, SELLER, Audience, Role, apply, snapshot
-from market.live.outlet import Outlet
-from market.live.protocol import text_of, write_snapshot
+from market.live.outlet import Outlet, texts_of
+from market.live.protocol import write_snapshot
 from market.live.room import TAIL_COUNT, Room
 from tests.auctions.samples import Hall, terms
 
@@ -29,11 +29,11 @@ class Watcher:
     @property
     def raw(self):
         """What was pushed: frames, or several of them as one."""
-        return list(self.outlet._frames)
+        return list(self.outlet._queue.frames)
 
     @property
     def frames(self):
-        return [json.loads(text_of(frame)) for frame in split(b"".join(self.raw))]
+        return [json.loads(text) for text in texts_of(b"".join(self.raw))]
 
     def state(self, before=None):
         state = before
@@ -60,14 +60,6 @@ def tell(room, hall, until=None):
 def push(frames):
     for outlet, frame in frames:
         outlet.push(frame)
-
-
-def split(frames):
-    while frames:
-        first = {126: 4, 127: 10}.get(frames[1], 2)
-        size = int.from_bytes(frames[2:first], "big") or frames[1]
-        yield frames[: first + size]
-        frames = frames[first + size :]
 
 
 def tick(room):

@@ -19,9 +19,8 @@ from market.bidding.orders import BidOrder, Status
 from market.bidding.rules import LockedAuction
 from market.bidding.states import fold
 from market.kit.actor import SYSTEM
-from market.live.protocol import text_of
+from market.live.outlet import texts_of
 from market.live.room import Room
-from tests.live.test_room import split
 
 DRAIN = timedelta(milliseconds=500)
 S = timedelta(seconds=1)
@@ -97,9 +96,9 @@ class Wire:
         self._time.after(self._arrives_at - self._time.now, lambda: self._arrive(frames))
 
     def _arrive(self, frames):
-        for frame in split(frames):
+        for text in texts_of(frames):
             if not self.is_cut:
-                self._hear(text_of(frame))
+                self._hear(text)
 
 
 class Node:

@@ -7,11 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, exists, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.bidding.lines import EventLine
 from market.bidding.orders import PUBLISHED_CHANNEL
-from market.bidding.rules import Auction, Award, Registration
+from market.bidding.rules import Auction, Award, BadTerms, Registration
 from market.db.tables.bidding import (
     AuctionEventRow,
     AuctionPoolRow,
@@ -19,6 +20,7 @@ from market.db.tables.bidding import (
     AwardRow,
     InvitationRow,
     RegistrationRow,
+    SealingKeyRow,
 )
 from market.kit.pages import PageRequest
 from market.portfolios.rules import Circle
@@ -30,51 +32,85 @@ _MAX_POOLS = 100
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What the clock has to do now. `next_in_s` is counted on the database's clock; None if nothing is ahead."""
+    """What the clock has to do: auctions, each with the seconds that are left until its time.
 
-    to_open: Sequence[UUID]
-    to_tick: Sequence[UUID]
-    to_close: Sequence[UUID]
+    `next_in_s` says when to look again; None if nothing is ahead.
+    """
+
+    to_open: Sequence[tuple[UUID, float]]
+    to_tick: Sequence[tuple[UUID, float]]
+    to_close: Sequence[tuple[UUID, float]]
     next_in_s: float | None
 
 
-async def due(tx: AsyncSession, drain: timedelta) -> Due:
-    """What is to open and, `drain` after it fell due, to be carried out or closed.
+async def read_clock(tx: AsyncSession) -> datetime:
+    """The database's time at this moment."""
+    now = await tx.scalar(select(func.clock_timestamp()))
+    assert isinstance(now, datetime)
+    return now
+
+
+async def due(tx: AsyncSession, now: datetime, *, drain: timedelta, ahead: timedelta) -> Due:
+    """What is to open and, `drain` after it falls due, to be carried out or closed, from `now` until `ahead` of it.
 
     Takes no lock: the lane decides, under the auction's own.
     """
-    now = await tx.scalar(select(func.clock_timestamp()))
-    assert isinstance(now, datetime)
+    until = now + ahead
     rows = await tx.execute(
         select(AuctionRow.auction_id, AuctionRow.phase, AuctionRow.closes_at, AuctionRow.due_at)
-        .where(AuctionRow.due_at <= now)
+        .where(AuctionRow.due_at <= until)
         .order_by(AuctionRow.due_at)
         .limit(_DUE_AT_ONCE)
     )
     to_open, to_tick, to_close, later = [], [], [], []
     for auction_id, phase, closes_at, due_at in rows:
         assert due_at is not None
-        if closes_at <= now - drain:
-            to_close.append(auction_id)
+        if closes_at + drain <= until:
+            to_close.append((auction_id, (closes_at + drain - now).total_seconds()))
         elif phase == "scheduled":
             if closes_at > now:
-                to_open.append(auction_id)
+                to_open.append((auction_id, (due_at - now).total_seconds()))
             else:
                 later.append(closes_at + drain)
-        elif due_at <= now - drain:
-            to_tick.append(auction_id)
+        elif due_at + drain <= until:
+            to_tick.append((auction_id, (due_at + drain - now).total_seconds()))
         else:
             later.append(due_at + drain)
-    ahead = await tx.scalar(select(func.min(AuctionRow.due_at)).where(AuctionRow.due_at > now))
-    later += [] if ahead is None else [ahead]
-    next_in_s = max(0.001, (min(later) - now).total_seconds()) if later else None
+    beyond = await tx.scalar(select(func.min(AuctionRow.due_at)).where(AuctionRow.due_at > until))
+    later += [] if beyond is None else [beyond]
+    next_in_s = max(0.001, (min(later) - until).total_seconds()) if later else None
     return Due(to_open, to_tick, to_close, next_in_s)
 
 
 async def insert_auction(
     tx: AsyncSession, auction: Auction, head: bytes, *, invited: Sequence[UUID], pool_ids: Sequence[UUID]
 ) -> None:
-    """Keep a new auction of these pools, the first of which is its own."""
+    """Keep a new auction of these pools, the first of which is its own. Raises `BadTerms` for a sealing key that served before."""
+    try:
+        await _insert_row(tx, auction, head)
+    except IntegrityError as error:
+        key = _spent_key(error)
+        if key is None:
+            raise
+        raise BadTerms("was published before; a key serves one round of one auction", field=f"terms.{key}") from error
+    for pool_id in pool_ids if len(pool_ids) > 1 else ():
+        values = {"auction_id": auction.auction_id, "pool_id": pool_id, "seller_org_id": auction.seller_org_id}
+        await tx.execute(insert(AuctionPoolRow).values(**values))
+    for org_id in invited:
+        await tx.execute(
+            insert(InvitationRow).values(
+                auction_id=auction.auction_id, org_id=org_id, seller_org_id=auction.seller_org_id
+            )
+        )
+
+
+def _spent_key(error: IntegrityError) -> str | None:
+    """The term whose key the database refuses; None if something else is at fault."""
+    cause: Any = getattr(error.orig, "__cause__", None)
+    return cause.column_name if getattr(cause, "table_name", None) == SealingKeyRow.__tablename__ else None
+
+
+async def _insert_row(tx: AsyncSession, auction: Auction, head: bytes) -> None:
     await tx.execute(
         insert(AuctionRow).values(
             auction_id=auction.auction_id,
@@ -102,15 +138,6 @@ async def insert_auction(
             due_at=auction.opens_at,
         )
     )
-    for pool_id in pool_ids if len(pool_ids) > 1 else ():
-        values = {"auction_id": auction.auction_id, "pool_id": pool_id, "seller_org_id": auction.seller_org_id}
-        await tx.execute(insert(AuctionPoolRow).values(**values))
-    for org_id in invited:
-        await tx.execute(
-            insert(InvitationRow).values(
-                auction_id=auction.auction_id, org_id=org_id, seller_org_id=auction.seller_org_id
-            )
-        )
 
 
 async def insert_event(tx: AsyncSession, line: EventLine) -> None:

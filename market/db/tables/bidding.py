@@ -49,6 +49,15 @@ class AuctionRow(Base):
     )
 
 
+class SealingKeyRow(Base):
+    """A key to which the bids of one round of one auction are sealed; the database keeps it when the auction is published."""
+
+    __tablename__ = "sealing_key"
+
+    sealing_key: Mapped[str] = mapped_column(primary_key=True)
+    auction_id: Mapped[UUID] = mapped_column(ForeignKey("auction.auction_id"), index=True)
+
+
 class AuctionPoolRow(Base):
     """One of the pools of an auction of packages; an auction of one pool has no such rows."""
 
