@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from masking import workbook
-from masking.columns import byte_table, pc, text_parts
+from masking import templates, workbook
 from masking.delimited import first_rows, inspect_csv, read_csv
 from masking.limits import ROW, Headless, IntakeError, Limits, RefusedRow, TapeInfo, check_headers, headed, numbered
+from masking.sheets import BATCH_ROWS, batches, chunk_of, header_of
 
 __all__ = ["ROW", "IntakeError", "Limits", "RefusedRow", "Source", "TapeInfo", "inspect", "read_chunks", "sample"]
 
@@ -24,8 +24,6 @@ Source = Path | BinaryIO
 """A path, or a seekable binary stream such as an opened envelope."""
 
 
-BATCH_ROWS = 2_000
-UNWANTED = byte_table(b"\0\x1f")
 FOREIGN = {b"\xd0\xcf\x11\xe0": "a binary .xls or encrypted workbook", b"%PDF": "a PDF", b"\x1f\x8b": "a gzip file"}
 
 
@@ -49,7 +47,8 @@ def inspect(
 ) -> TapeInfo:
     """Format, encoding, delimiter, columns and warnings of a tape; the whole file is scanned once.
 
-    Of a workbook the first visible sheet is read, or the one that `sheet` names. If `headless` says of the first row that it
+    Of a workbook the first visible sheet is read, or the one that `sheet` names; of one whose sheets are the tables of an EU data
+    template all of them, joined to one row per loan. If `headless` says of the first row that it
     holds values, the columns are called Column 1, Column 2 and so on, and that row is a row of the tape. `encoding` is what
     somebody says of a delimited file; a byte order mark says more, and without either it is told by the looks of the words.
 
@@ -92,6 +91,8 @@ def read_chunks(
                 chunks = read_csv(file, info, chunk_rows, report, limits)
             case "xlsx":
                 chunks = _read_workbook(file, info, chunk_rows, report, limits)
+            case "template":
+                chunks = _read_template(file, info, chunk_rows, report, limits)
             case _:
                 chunks = _read_parquet(file, info, chunk_rows)
         rows = 0
@@ -124,7 +125,8 @@ def _refuse_ragged(row: RefusedRow) -> None:
 # --- XLSX
 
 _parsed: WeakKeyDictionary[TapeInfo, workbook.Sheet] = WeakKeyDictionary()
-"""Sheets that `inspect` parsed: the first reading of the same bytes takes them, and they go with their TapeInfo."""
+_joined: WeakKeyDictionary[TapeInfo, templates.Template] = WeakKeyDictionary()
+"""What `inspect` parsed: the first reading of the same bytes takes it, and it goes with its TapeInfo."""
 
 
 def sheet_names(path: Source, *, limits: Limits = Limits()) -> list[str]:  # noqa: B008
@@ -137,16 +139,12 @@ def sheet_names(path: Source, *, limits: Limits = Limits()) -> list[str]:  # noq
 def _inspect_workbook(file: BinaryIO, limits: Limits, name: str, headless: Headless) -> TapeInfo:
     hidden = workbook.check(file, limits)
     sheet = workbook.open_sheet(file, name)
-    rows = sheet.rows()
-    first = next(rows, None)
-    if first is None:
-        raise IntakeError("empty_file")
-    header = list(map(workbook.as_text, first))
-    while header and not header[-1].strip():
-        header.pop()
+    if sheet.others and templates.is_template([sheet, *sheet.others]):
+        return _template(file, templates.of_sheets([sheet, *sheet.others], limits), hidden)
+    header = header_of(sheet)
     has_headers = not headless(header)
     columns = check_headers(header if has_headers else numbered(len(header)), limits)
-    if has_headers and next(rows, None) is None:
+    if has_headers and sheet.height < 2:
         raise IntakeError("header_only", row=2)
     info = TapeInfo(
         "xlsx",
@@ -159,8 +157,30 @@ def _inspect_workbook(file: BinaryIO, limits: Limits, name: str, headless: Headl
         headed=has_headers,
         checked_sha256=_digest(file),
     )
-    _parsed[info] = sheet
+    _parsed[info] = sheet.alone
     return info
+
+
+def _template(file: BinaryIO, made: templates.Template, warnings: Sequence[str] = ()) -> TapeInfo:
+    columns = tuple(name for name in made.rows.column_names if name != ROW)
+    told = (*warnings, *made.warnings)
+    info = TapeInfo("template", "utf-8", "", columns, max(made.rows.num_rows, 1), told, checked_sha256=_digest(file))
+    _joined[info] = made
+    return info
+
+
+def _read_template(
+    file: BinaryIO, info: TapeInfo, chunk_rows: int, report: Callable[[RefusedRow], None], limits: Limits
+) -> Iterator[pa.Table]:
+    made = _joined.pop(info, None)
+    if made is None or info.checked_sha256 != _digest(file):
+        workbook.check(file, limits)
+        sheet = workbook.open_sheet(file)
+        made = templates.of_sheets([sheet, *sheet.others], limits)
+    for row in made.ragged:
+        report(row)
+    for first in range(0, made.rows.num_rows, chunk_rows):
+        yield made.rows.slice(first, chunk_rows).combine_chunks()
 
 
 def _digest(file: BinaryIO) -> str:
@@ -179,52 +199,14 @@ def _read_workbook(
         workbook.check(file, limits)
         sheet = None
     kept: list[pa.Table] = []
-    for batch in _batches(sheet or workbook.open_sheet(file, info.sheet), info, min(BATCH_ROWS, chunk_rows), report):
+    sheet = sheet or workbook.open_sheet(file, info.sheet)
+    for batch in batches(sheet, info.columns, min(BATCH_ROWS, chunk_rows), report, headed=info.headed):
         if kept and sum(each.num_rows for each in kept) + batch.num_rows > chunk_rows:
             yield pa.concat_tables(kept).combine_chunks()
             kept = []
         kept.append(batch)
     if kept:
         yield pa.concat_tables(kept).combine_chunks()
-
-
-def _batches(
-    sheet: workbook.Sheet, info: TapeInfo, size: int, report: Callable[[RefusedRow], None]
-) -> Iterator[pa.Table]:
-    """The sheet's rows, few at a time: cells are written as text while they lie in the processor's cache."""
-    rows = enumerate(sheet.rows(), start=1)
-    width = len(info.columns)
-    if info.headed:
-        next(rows, None)
-    numbers: list[int] = []
-    block: list[list[object]] = []
-    for number, cells in rows:
-        if not any(cells) and not any(map(workbook.as_text, cells)):
-            continue
-        if len(cells) > width and any(map(workbook.as_text, cells[width:])):
-            report(RefusedRow(number, "", f"cells beyond the {width} columns of the header"))
-            continue
-        numbers.append(number)
-        block.append(cells if len(cells) == width else [*cells[:width], *[""] * (width - len(cells))])
-        if len(block) == size:
-            yield _from_rows(info.columns, block, numbers)
-            numbers, block = [], []
-    if block:
-        yield _from_rows(info.columns, block, numbers)
-
-
-def _from_rows(columns: tuple[str, ...], rows: list[list[object]], numbers: list[int]) -> pa.Table:
-    cells = [pa.array(workbook.as_texts(column), pa.string()) for column in zip(*rows, strict=True)]
-    return _table(columns, cells, pa.array(numbers, pa.int64()))
-
-
-def _table(columns: tuple[str, ...], cells: list[pa.Array], numbers: pa.Array) -> pa.Table:
-    """A chunk of text cells; raises IntakeError("control_character") for what would part cells where none ends."""
-    suspect = [column for column in cells if UNWANTED[text_parts(column)[2]].any()]
-    marked = [pc.index(pc.match_substring_regex(column, r"[\x00\x1f]"), True).as_py() for column in suspect]
-    if places := [place for place in marked if place >= 0]:
-        raise IntakeError("control_character", row=numbers[min(places)].as_py())
-    return pa.table([*cells, numbers], names=[*columns, ROW])
 
 
 # --- Parquet
@@ -257,6 +239,6 @@ def _read_parquet(file: BinaryIO, info: TapeInfo, chunk_rows: int) -> Iterator[p
                 column.validate(full=True)  # the format says that texts are UTF-8, a file need not
             numbers = pa.array(np.arange(first, first + batch.num_rows))
             first += batch.num_rows
-            yield _table(info.columns, cells, numbers)
+            yield chunk_of(info.columns, cells, numbers)
     except (pa.ArrowException, OSError):
         raise IntakeError("malformed") from None

@@ -6,7 +6,7 @@ A tape has one row per account, so loans are joined with their first counterpart
 
 import csv
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -81,33 +81,47 @@ def flat(tables: Iterable[pa.Table]) -> pa.Table:
     are no loans, or if a loan's counterparty cannot be found.
     """
     named = [_named(table) for table in tables]
-    loans = _first(named, LOAN_KEY, LOAN_TELLING)
+    loans = _first(named, "loans")
     if loans is None:
         raise IntakeError("not_a_template", f"There is no table with {LOAN_KEY} and a balance.")
-    people = _first(named, COUNTERPARTY_KEY, COUNTERPARTY_TELLING)
-    if people is None or LOAN_KEY in people.column_names:
+    people = _first(named, "counterparties")
+    if people is None:
         return loans
     if COUNTERPARTY_KEY not in loans.column_names:
-        links = [t for t in named if {LOAN_KEY, COUNTERPARTY_KEY} <= set(t.column_names) and t is not loans]
-        if not links:
+        links = _first(named, "relationships")
+        if links is None:
             raise IntakeError("not_a_template", f"No table links {LOAN_KEY} with {COUNTERPARTY_KEY}.")
-        loans = _joined(loans, links[0].select([LOAN_KEY, COUNTERPARTY_KEY]), LOAN_KEY)
+        loans = _joined(loans, links.select([LOAN_KEY, COUNTERPARTY_KEY]), LOAN_KEY)
     return _joined(loans, people, COUNTERPARTY_KEY)
 
 
+def kind_of(headers: Sequence[str]) -> str | None:
+    """Which table of the templates has these headers: loans, counterparties or relationships; None for any other."""
+    names = set(_names(headers))
+    if LOAN_KEY in names and names & LOAN_TELLING:
+        return "loans"
+    if LOAN_KEY in names:
+        return "relationships" if COUNTERPARTY_KEY in names else None
+    return "counterparties" if COUNTERPARTY_KEY in names and names & COUNTERPARTY_TELLING else None
+
+
 def _named(table: pa.Table) -> pa.Table:
-    """The table with the template's names, each once: the column that has a name already keeps it."""
-    taken = set(table.column_names)
+    return table.rename_columns(_names(table.column_names))
+
+
+def _names(headers: Sequence[str]) -> list[str]:
+    """The template's names, each once: the column that has a name already keeps it."""
+    taken = set(headers)
     names = []
-    for header in table.column_names:
+    for header in headers:
         name = canonical(header)
         names.append(header if name in taken else name)
         taken.add(name)
-    return table.rename_columns(names)
+    return names
 
 
-def _first(tables: list[pa.Table], key: str, telling: frozenset[str]) -> pa.Table | None:
-    return next((t for t in tables if key in t.column_names and telling & set(t.column_names)), None)
+def _first(tables: list[pa.Table], kind: str) -> pa.Table | None:
+    return next((table for table in tables if kind_of(table.column_names) == kind), None)
 
 
 def _joined(rows: pa.Table, more: pa.Table, key: str) -> pa.Table:

@@ -4,7 +4,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Any, BinaryIO, cast
@@ -137,17 +137,23 @@ def _forbid(window: bytes, *, first: bool) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The one sheet that is read: the first visible one with cells."""
+    """The one sheet that is read: the first visible one with cells. `others` are the other visible ones with cells."""
 
     name: str
     height: int
     warnings: tuple[str, ...]
     _sheet: Any
+    others: tuple["Sheet", ...] = ()
 
     def rows(self) -> Iterator[list[object]]:
         """Every row's cells, from the first row that has any: what `as_text` and `as_texts` understand."""
         found: Iterator[list[object]] = self._sheet.iter_rows()
         return found
+
+    @property
+    def alone(self) -> "Sheet":
+        """The same sheet without a hold on the others."""
+        return replace(self, others=())
 
 
 def open_sheet(file: BinaryIO, name: str = "") -> Sheet:
@@ -169,7 +175,8 @@ def open_sheet(file: BinaryIO, name: str = "") -> Sheet:
         warnings.append(f"The workbook has {hidden} hidden sheet(s); they are not read.")
     if len(visible) > 1:
         warnings.append(f"Only the first of {len(visible)} sheets is read.")
-    return Sheet(visible[0].name, visible[0].height, tuple(warnings), visible[0])
+    others = tuple(Sheet(sheet.name, sheet.height, (), sheet) for sheet in visible[1:])
+    return Sheet(visible[0].name, visible[0].height, tuple(warnings), visible[0], others)
 
 
 def sheet_names(file: BinaryIO) -> list[str]:

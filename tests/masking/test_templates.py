@@ -1,11 +1,13 @@
 """The EU data templates are read by their names and codes, joined to one row per loan, and masked like every tape."""
 
 import csv
+import io
 import json
 import shutil
 from pathlib import Path
 
 import openpyxl
+import pyarrow as pa
 import pytest
 
 from masking import detect, intake, npl
@@ -85,7 +87,14 @@ def test_a_workbook_with_a_sheet_per_table_gives_the_same_tape(folder):
             for row in csv.reader(file):
                 sheet.append([cell if cell else None for cell in row])
     book.save(folder / "book.xlsx")
-    assert main(["template", str(folder / "book.xlsx"), str(folder / "a.csv")]) == 0
+    (folder / "keys").write_bytes(bytes(range(103)))
+    for tape in ("book.xlsx", "a.csv"):
+        options = ["--cut-off", "2024-01-01", "--currency", "EUR", "--key-file", str(folder / "keys")]
+        if tape == "a.csv":
+            assert main(["template", str(folder / "book.xlsx"), str(folder / "a.csv")]) == 0
+        assert main(["apply", str(folder / tape), str(folder / tape[0]), *options]) == 0
+    for name in ("preview.csv", "leaves.bin"):
+        assert (folder / "a" / name).read_bytes() == (folder / "b" / name).read_bytes()
     assert main(["template", str(folder / "in"), str(folder / "b.csv")]) == 0
     assert (folder / "a.csv").read_bytes() == (folder / "b.csv").read_bytes()
 
@@ -118,3 +127,37 @@ def test_fields_of_the_regulation_without_one_of_ours_keep_their_class_and_are_d
     findings = {f.column: f for f in detect.detect(info.columns, intake.sample(DATA / "opennpl_loan.csv", info))}
     assert (findings["syndicated_portion"].field, findings["syndicated_portion"].cls) == (None, "A")
     assert findings["syndicated_portion"].why.startswith("field 3.31 of Regulation (EU) 2023/2083")
+
+
+def test_the_rows_of_a_template_count_as_in_its_sheet_of_loans_and_strange_ones_are_refused():
+    book = openpyxl.Workbook()
+    book.active.append(["Read me"])
+    people, loans = book.create_sheet("Counterparties"), book.create_sheet("Loans")
+    people.append(["1.02", "1.03"])
+    loans.append(["2.01", "1.02", "3.12"])
+    for number in range(12):
+        people.append([f"P{number}", f"Person {number}"])
+        loans.append([f"L{number}", f"P{11 - number}", number + 1])
+    loans.cell(5, 4, "beyond")
+    info, cells, ragged = read_book(book)
+    assert info.columns == ("loan_identifier", "counterparty_identifier", "legal_balance", "name_of_counterparty")
+    assert "rows count as in the sheet of loans" in info.warnings[0]
+    assert "1 sheets hold neither" in info.warnings[1]
+    assert [row.row for row in ragged] == [5]
+    assert cells[intake.ROW] == [2, 3, 4, *range(6, 14)]
+    assert cells["name_of_counterparty"][:3] == ["Person 11", "Person 10", "Person 9"]
+    people.cell(3, 4, "beyond")
+    with pytest.raises(intake.IntakeError, match="In the sheet of counterparties") as refused:
+        read_book(book)
+    assert (refused.value.code, refused.value.row) == ("ragged_row", 3)
+
+
+def read_book(book):
+    out = io.BytesIO()
+    book.save(out)
+    info = intake.inspect(out)
+    first, again = [], []
+    table = pa.concat_tables(intake.read_chunks(out, info, chunk_rows=5, on_ragged=first.append))
+    assert pa.concat_tables(intake.read_chunks(out, info, on_ragged=again.append)).equals(table)
+    assert first == again
+    return info, table.to_pydict(), first

@@ -267,6 +267,40 @@ async def mapped(context, visitor, tape, columns=None, **parts):
     return (await visitor.get(f"/v1/portfolios/{found['portfolio_id']}")).json()
 
 
+def a_template(rows):
+    """An EU data template as a workbook: counterparties, loans, and a sheet that is no table of it."""
+    book = openpyxl.Workbook()
+    book.active.append(["Please read first"])
+    people, loans = book.create_sheet("Counterparties"), book.create_sheet("Loans")
+    people.append(["1.02 Counterparty Identifier", "1.03", "1.10", "1.16"])
+    loans.append(["Loan Identifier", "counterparty_identifier", "3.06", "Legal Balance"])
+    for place, row in enumerate(rows):
+        people.append([f"P{place}", f"{row['First Name']} {row['Last Name']}", row["SSN"], row["Zip"]])
+        loans.append([row["Acct No"], f"P{place}", row["Debt Type"], row["Curr Bal"]])
+    sink = io.BytesIO()
+    book.save(sink)
+    return sink.getvalue()
+
+
+async def test_an_eu_data_template_is_a_tape_with_the_names_of_the_regulation(context, visit):
+    visitor, rows = await visit(await factories.seller(context)), tapes.rows(80)
+    rows[7]["Curr Bal"] = "a lot"
+    found = await mapped(context, visitor, a_template(rows))
+    assert found["source"]["format"] == "template"
+    assert "2 sheets were joined to one row per loan" in found["source"]["warnings"][0]
+    fields = {finding["column"]: finding["field"] for finding in found["findings"]}
+    assert fields["loan_identifier"] == "account_number"
+    assert (fields["name_of_counterparty"], fields["legal_balance"]) == ("debtor_name", "current_balance")
+    assert (found["state"], found["refusal"]) == ("ready", None)
+    assert (found["totals"]["read_count"], found["totals"]["accepted_count"]) == (80, 79)
+    path = f"/v1/portfolios/{found['portfolio_id']}"
+    refused = (await visitor.get(f"{path}/refused-accounts")).json()["items"]
+    assert [(each["row_number"], each["column_name"]) for each in refused] == [(9, "legal_balance")]
+    shown = (await visitor.get(f"{path}/masked-file?stage=vetted")).text
+    assert "product" in shown.splitlines()[0]
+    assert not [value for value in tapes.identifiers(rows) if value in shown]
+
+
 async def test_bad_rows_are_refused_by_number_and_column_and_the_totals_reconcile(context, visit):
     visitor = await visit(await factories.seller(context))
     rows = tapes.rows(60)
