@@ -1,6 +1,7 @@
 """Who may do what: every door and every socket command, knocked on by everybody, is what docs/permissions.md says."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -117,6 +118,22 @@ def _compare(found: dict[str, list[str]], said: dict[str, Any]) -> None:
     gone = sorted(set(said) - set(found))
     assert not differing, "docs/permissions.md must say (check that it is meant to be so):\n" + "\n".join(differing)
     assert gone == [], "docs/permissions.md speaks of what is gone"
+
+
+def test_what_the_table_leaves_out_is_open_to_everybody_and_asks_for_nobody(app: Any) -> None:
+    """A door that the published document does not show is not walked: so it may know nobody, and is named beside the table."""
+    beside = (line for line in TABLE.read_text().splitlines() if line.startswith("Outside this table"))
+    named = set(re.findall(r"`(/[^`]*)`", next(beside)))
+    for route in app.routes:
+        for handler in getattr(route, "route_handlers", []):
+            answers_options = handler.http_methods == {
+                "OPTIONS"
+            }  # made for each path by the framework: which methods it has
+            if handler.resolve_include_in_schema() or answers_options or route.path.startswith("/schema"):
+                continue
+            path = re.sub(r"\{(\w+):\w+\}", r"{\1}", route.path)
+            assert path in named, f"{path} is in neither the document nor docs/permissions.md"
+            assert "actor" not in handler.parsed_fn_signature.parameters, path
 
 
 # The live socket.
