@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import date
 from importlib import import_module
 from importlib.util import find_spec
@@ -103,18 +104,17 @@ def masked(source: Path, out: Path, mapping: Mapping) -> None:
     with ThreadPoolExecutor(1) as beside:
         sealing = beside.submit(sealed)
         info = intake.inspect(source)
-        with out.open("wb") as sink:
-            tape.mask_to(
-                intake.read_chunks(source, info),
-                sink,
-                mapping,
-                default_policy(),
-                stage=Stage.PREVIEW,
-                token_key=KEYS.token_key,
-                cut_off_on=CUT_OFF_ON,
-                currency="USD",
-                folder=out.parent,
-            )
+        drafting = tape.Drafting(
+            mapping,
+            default_policy(),
+            token_key=KEYS.token_key,
+            cut_off_on=CUT_OFF_ON,
+            currency="USD",
+            folder=out.parent,
+        )
+        with closing(drafting), out.open("wb") as sink:
+            drafting.read_tape(source, info)
+            drafting.write(sink, stage=Stage.PREVIEW, k=5)
         sealing.result()
 
 

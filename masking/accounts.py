@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from masking.columns import Flags, Whole, flags, pc, trimmed, upper, whole
-from masking.fields import PAST_FIELDS, FieldClass, Kind
+from masking.fields import PAST_FIELDS, Field, FieldClass, Kind
 from masking.lanes import in_order
 from masking.limits import ROW, IntakeError, Limits, RefusedRow
 from masking.policy import Mapping
@@ -19,7 +19,11 @@ from masking.values import cents, column, dates, exponent_of, yes_no
 SEEN_KEY = bytes(32)
 """Account numbers are only compared inside one run, so their hash needs no secret; it never leaves the process."""
 
-MERGED_COUNT = 1 << 20
+SLOT_BITS = 25
+SLOT_SHIFT = np.uint64(64 - SLOT_BITS)
+RUN_COUNT = 1 << 21
+"""Runs longer than this are not merged, which takes room for both once more."""
+
 FACE = "face_value_cents"
 PLACES = ("state", "postal_code", "country")
 
@@ -68,46 +72,52 @@ class Typed:
     hashes: Hashes
 
 
-def _holds(run: Hashes, fresh: Hashes) -> Flags:
-    """Which of the sorted hashes are in a sorted run."""
-    found: Flags = run[np.minimum(np.searchsorted(run, fresh), len(run) - 1)] == fresh
-    return found
-
-
 class _Seen:
-    """Which 64-bit account hashes came before, in sorted runs: 8 bytes an account."""
+    """Which 64-bit account hashes came before: 8 bytes an account in sorted runs, and a table that most new ones are told by."""
 
     def __init__(self) -> None:
         self._runs: list[Hashes] = []
+        self._met = np.zeros(1 << SLOT_BITS, np.bool_)
 
     def repeated(self, hashes: Hashes, among: Flags) -> Flags:
         """Which of the rows in `among` repeat an earlier one; the others are remembered."""
-        if (fresh := self._all_new(hashes, among)) is not None:
-            self._remember(fresh)
-            return np.zeros(len(among), np.bool_)
         rows = np.flatnonzero(among)
-        fresh, first = np.unique(hashes[rows], return_index=True)
-        known = np.zeros(len(fresh), np.bool_)
-        for run in self._runs:
-            known |= _holds(run, fresh)
-        self._remember(fresh[~known])
-        result = among.copy()
-        result[rows[first[~known]]] = False
+        fresh = np.sort(hashes[rows])
+        known = self._known(fresh)
+        result = np.zeros(len(among), np.bool_)
+        if known.any() or (fresh[1:] == fresh[:-1]).any():
+            fresh, first = np.unique(hashes[rows], return_index=True)
+            known = self._known(fresh)
+            result[rows] = True
+            result[rows[first[~known]]] = False
+            fresh = fresh[~known]
+        self._remember(fresh)
         return result
 
-    def _all_new(self, hashes: Hashes, among: Flags) -> Hashes | None:
-        """The hashes in order if none of them came before, as in most tapes, which is known without looking for their places."""
-        fresh = np.sort(hashes[among])
-        repeats = bool((fresh[1:] == fresh[:-1]).any()) or any(_holds(run, fresh).any() for run in self._runs)
-        return None if repeats else fresh
+    def _known(self, fresh: Hashes) -> Flags:
+        """Which of the sorted hashes came before. Few others share a slot of the table with one that did, and are looked for."""
+        known: Flags = self._met[fresh >> SLOT_SHIFT]
+        suspects = np.flatnonzero(known)
+        found = np.zeros(len(suspects), np.bool_)
+        for run in self._runs if len(suspects) else ():
+            sought = fresh[suspects]
+            found |= run[np.minimum(np.searchsorted(run, sought), len(run) - 1)] == sought
+        known[suspects] = found
+        return known
 
     def _remember(self, run: Hashes) -> None:
-        while self._runs and len(self._runs[-1]) <= 2 * len(run):
-            run = np.concatenate([self._runs.pop(), run])
-            # Two sorted runs are merged in one pass, which takes room for the shorter; long ones are sorted where they lie.
-            run.sort(kind="stable" if len(run) <= MERGED_COUNT else "quicksort")
-        if len(run):
-            self._runs.append(run)
+        if not len(run):
+            return
+        self._met[run >> SLOT_SHIFT] = True
+        while self._runs and len(self._runs[-1]) <= min(2 * len(run), RUN_COUNT):
+            # Two sorted runs are merged in one pass.
+            run = np.sort(np.concatenate([self._runs.pop(), run]), kind="stable")
+        self._runs.append(run)
+
+
+def is_typed(entry: Field) -> bool:
+    """Whether accounts have this field; other texts are looked at only to be masked."""
+    return entry.kind is not Kind.TEXT or entry.cls is FieldClass.ANALYTIC or entry.name in PLACES
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +153,7 @@ class Typist:
                 case Kind.FLAG:
                     arrays[entry.name] = _any_set(chunk, headers)
                 case Kind.TEXT:
-                    if entry.cls is FieldClass.ANALYTIC or entry.name in PLACES:
+                    if is_typed(entry):
                         arrays[entry.name] = upper(trimmed(column(chunk, headers[0])))
         if headers := self.mapping.columns_of("currency"):
             written = upper(trimmed(column(chunk, headers[0])))

@@ -91,13 +91,17 @@ BLANKS = byte_table(bytes(range(33)) + bytes(range(127, 256)))
 INK = ~BLANKS
 
 
+_NONE = np.zeros(0, np.uint8)
+
+
 def flags(mask: pa.Array | Flags) -> Flags:
     """A boolean column as numpy; null counts as false."""
     if isinstance(mask, np.ndarray):
         return mask
     column = one(mask)
-    result: Flags = (column.fill_null(False) if column.null_count else column).to_numpy(zero_copy_only=False)
-    return result
+    column = column.fill_null(False) if column.null_count else column
+    bits = np.unpackbits(np.frombuffer(column.buffers()[1], np.uint8), bitorder="little") if len(column) else _NONE
+    return bits[column.offset : column.offset + len(column)].view(np.bool_)
 
 
 def whole(column: pa.Array) -> Whole:

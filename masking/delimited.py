@@ -3,9 +3,9 @@
 import codecs
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from threading import Lock
+from threading import Lock, Semaphore
 from typing import BinaryIO
 
 import numpy as np
@@ -15,7 +15,13 @@ import pyarrow.csv
 from masking.encodings import is_guessed, likely, telling_words
 from masking.limits import MIB, ROW, Headless, IntakeError, Limits, RefusedRow, TapeInfo, check_headers, numbered
 
-BLOCK_BYTES = 4 * MIB
+BLOCK_BYTES = 8 * MIB
+AHEAD_COUNT = 5
+"""So many blocks are read before the first of them was taken; left alone, Arrow reads 32."""
+
+PATIENCE_S = 5.0
+"""So long the next block waits for that; a parser that gives nothing for one block needs the next."""
+
 NEWLINE = ord("\n")
 TELLING_BYTES = 64 << 10  # of lines that are not ASCII, from which an encoding is told
 DELIMITERS = (",", ";", "\t", "|")
@@ -37,6 +43,7 @@ class _Utf8:
         self.quoted = False
         self.closed = False
         self._turn = Lock()
+        self._room = Semaphore(AHEAD_COUNT)
 
     def blocks(self) -> Iterator[bytes]:
         """The whole text in blocks no longer than a line may be."""
@@ -72,9 +79,15 @@ class _Utf8:
         """Touch the file no more: a parser reads ahead in a thread of its own, and the next one moves the same file."""
         with self._turn:
             self.closed = True
+        self.taken()
+
+    def taken(self) -> None:
+        """A block was parsed and taken: there is room for another."""
+        self._room.release()
 
     def read(self, size: int) -> bytes:
-        """About as many bytes of text; none at its end."""
+        """About as many bytes of text, once there is room for them; none at its end."""
+        self._room.acquire(timeout=PATIENCE_S)
         with self._turn:
             blocks: list[bytes] = []
             while not self.closed and sum(map(len, blocks)) < size:
@@ -191,9 +204,14 @@ class _RaggedError(Exception):
 
 
 def read_csv(
-    file: BinaryIO, info: TapeInfo, chunk_rows: int, report: Callable[[RefusedRow], None], limits: Limits
+    file: BinaryIO,
+    info: TapeInfo,
+    chunk_rows: int,
+    report: Callable[[RefusedRow], None],
+    limits: Limits,
+    columns: Sequence[str],
 ) -> Iterator[pa.Table]:
-    """The file's rows as text with ROW, in blocks of about `chunk_rows`; ragged rows go to `report`.
+    """These columns of the file's rows as text with ROW, in blocks of about `chunk_rows`; ragged rows go to `report`.
 
     Most tapes have no ragged row and are parsed by threads. At the first one the rest is parsed again by one thread,
     which knows row numbers.
@@ -202,22 +220,24 @@ def read_csv(
     block_bytes = min(max(block_bytes, 2 * limits.line_bytes), BLOCK_BYTES)
     done = 0
     try:
-        for table in _even(file, info, limits, block_bytes):
+        for table in _even(file, info, limits, block_bytes, columns):
             yield table.append_column(
                 ROW, pa.array(np.arange(done + info.first_row, done + info.first_row + table.num_rows))
             )
             done += table.num_rows
     except _RaggedError:
-        yield from _uneven(file, info, limits, block_bytes, report, done)
+        yield from _uneven(file, info, limits, block_bytes, report, done, columns)
 
 
 def first_rows(file: BinaryIO, info: TapeInfo, report: Callable[[RefusedRow], None], limits: Limits) -> pa.Table | None:
     """The first block that has a row which fits the header; None if no row does."""
-    blocks = _uneven(file, info, limits, 2 * limits.line_bytes, report, 0)
+    blocks = _uneven(file, info, limits, 2 * limits.line_bytes, report, 0, info.columns)
     return next((block for block in blocks if block.num_rows), None)
 
 
-def _even(file: BinaryIO, info: TapeInfo, limits: Limits, block_bytes: int) -> Iterator[pa.Table]:
+def _even(
+    file: BinaryIO, info: TapeInfo, limits: Limits, block_bytes: int, columns: Sequence[str]
+) -> Iterator[pa.Table]:
     """Blocks without any ragged row; raises _RaggedError before the block that has one."""
     met: list[None] = []
 
@@ -226,7 +246,7 @@ def _even(file: BinaryIO, info: TapeInfo, limits: Limits, block_bytes: int) -> I
         return "error"
 
     try:
-        with _open_csv(file, info, limits, stop, block_bytes=block_bytes, threads=True) as reader:
+        with _open_csv(file, info, limits, stop, columns, block_bytes=block_bytes, threads=True) as reader:
             for batch in reader:
                 yield pa.Table.from_batches([batch])
     except pa.ArrowInvalid:
@@ -240,6 +260,7 @@ def _uneven(
     block_bytes: int,
     report: Callable[[RefusedRow], None],
     done: int,
+    columns: Sequence[str],
 ) -> Iterator[pa.Table]:
     """Blocks with row numbers after the first `done` rows; ragged rows are reported and left out."""
     ragged: list[int] = []
@@ -256,7 +277,7 @@ def _uneven(
 
     first = info.first_row
     try:
-        with _open_csv(file, info, limits, skip, block_bytes=block_bytes, threads=False) as reader:
+        with _open_csv(file, info, limits, skip, columns, block_bytes=block_bytes, threads=False) as reader:
             for batch in reader:
                 candidates = np.arange(first, first + batch.num_rows + len(ragged))
                 numbers = candidates[~np.isin(candidates, ragged)][: batch.num_rows]
@@ -275,10 +296,11 @@ def _open_csv(
     info: TapeInfo,
     limits: Limits,
     on_ragged: Callable[[pa.csv.InvalidRow], str],
+    columns: Sequence[str],
     *,
     block_bytes: int,
     threads: bool,
-) -> Iterator[pa.csv.CSVStreamingReader]:
+) -> Iterator[Iterator[pa.RecordBatch]]:
     text = _Utf8(file, info.encoding, limits)
     try:
         with pa.csv.open_csv(
@@ -293,11 +315,18 @@ def _open_csv(
                 delimiter=info.delimiter, newlines_in_values=info.quoted, invalid_row_handler=on_ragged
             ),
             convert_options=pa.csv.ConvertOptions(
-                column_types=dict.fromkeys(info.columns, pa.string()),
+                column_types=dict.fromkeys(columns, pa.string()),
+                include_columns=list(columns),
                 strings_can_be_null=False,
                 check_utf8=False,  # `_Utf8` has decoded it
             ),
         ) as reader:
-            yield reader
+            yield _taken_from(reader, text)
     finally:
         text.close()
+
+
+def _taken_from(reader: pa.csv.CSVStreamingReader, text: _Utf8) -> Iterator[pa.RecordBatch]:
+    for batch in reader:
+        text.taken()
+        yield batch

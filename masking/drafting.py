@@ -8,9 +8,10 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from masking.accounts import Validator
+from masking import intake
+from masking.accounts import Validator, is_typed
 from masking.csvout import write_csv
-from masking.drafts import Survey, draft
+from masking.drafts import Survey, draft, wanted
 from masking.lanes import in_order
 from masking.limits import Limits
 from masking.masks import Masker, plan
@@ -52,6 +53,15 @@ class Drafting:
     def read(self, chunks: Iterable[pa.Table]) -> None:
         """Check and keep every chunk of text."""
         self.keep(self.validator.accept_all(chunks))
+
+    def read_tape(self, source: intake.Source, info: intake.TapeInfo) -> None:
+        """Check and keep a tape's rows; of its columns only those that are looked at are read."""
+        mapping, limits = self.validator.mapping, self.validator.limits
+        shown = [entry.name for entry, _ in wanted(mapping, self._policy)]
+        looked_at = {*shown, mapping.key_field, *(entry.name for entry in mapping.fields() if is_typed(entry))}
+        columns = {column for name in looked_at for column in mapping.columns_of(name)}
+        on_ragged = self.validator.refuse_ragged
+        self.read(intake.read_chunks(source, info, on_ragged=on_ragged, limits=limits, columns=columns))
 
     def keep(self, accepted: Iterable[tuple[pa.Table, pa.Table]]) -> None:
         """Draft and keep accepted rows, each chunk with the same rows typed."""

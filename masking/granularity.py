@@ -195,7 +195,7 @@ class ClassCounts:
 
 def _tallied(places: Whole, space: int) -> tuple[Whole, Whole]:
     """(which numbers below `space` occur, in order; how often each)."""
-    if space > TABLED:
+    if space > min(8 * len(places), TABLED):
         return np.unique(places, return_counts=True)
     counts = np.bincount(places)
     met = np.flatnonzero(counts)

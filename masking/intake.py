@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -79,16 +79,18 @@ def read_chunks(
     chunk_rows: int = 50_000,
     on_ragged: Callable[[RefusedRow], None] | None = None,
     limits: Limits = Limits(),  # noqa: B008
+    columns: Collection[str] | None = None,
 ) -> Iterator[pa.Table]:
-    """Chunks of about `chunk_rows` rows: every column of the tape as text, and ROW with the row's number.
+    """Chunks of about `chunk_rows` rows: every column of the tape as text, or those of `columns`, and ROW with the row's number.
 
     A ragged row goes to `on_ragged` and is left out; without a handler it raises IntakeError("ragged_row").
     """
     report = on_ragged or _refuse_ragged
+    wanted = [name for name in info.columns if columns is None or name in columns]
     with _opened(path) as file:
         match info.format:
             case "csv":
-                chunks = read_csv(file, info, chunk_rows, report, limits)
+                chunks = read_csv(file, info, chunk_rows, report, limits, wanted)
             case "xlsx":
                 chunks = _read_workbook(file, info, chunk_rows, report, limits)
             case "template":
@@ -100,7 +102,7 @@ def read_chunks(
             rows += chunk.num_rows
             if rows > limits.rows_count:
                 raise IntakeError("too_many_rows")
-            yield chunk
+            yield chunk.select([*wanted, ROW])
         if rows == 0 and on_ragged is None:
             raise IntakeError("header_only")
 

@@ -37,11 +37,11 @@ class Spool:
             self._kept.append(table)
             return
         sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+        with pa.ipc.new_stream(sink, table.schema) as writer:
             writer.write_table(table)
-        buffer = sink.getvalue()
         self._file = self._file or TemporaryFile(dir=self._folder)  # noqa: SIM115  # closed by `close`
-        sealed = self._aead.encrypt(self._nonce(len(self._spilled)), buffer.to_pybytes(), None)
+        # Not compressed: half of it is tokens, which no compression makes smaller, and compressing cost more than the writing.
+        sealed = self._aead.encrypt(self._nonce(len(self._spilled)), memoryview(sink.getvalue()).cast("B"), None)
         self._file.seek(0, 2)
         self._file.write(sealed)
         self._spilled.append(len(sealed))

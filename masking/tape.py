@@ -1,11 +1,9 @@
-"""Apply a policy to a tape: check it, mask it in memory or as a stream, prepare a pool of it for sale."""
+"""Apply a policy to a tape: check it, mask it in memory, prepare a pool of it for sale. `Drafting` masks it as a stream."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
-from typing import BinaryIO
 
 import pyarrow as pa
 
@@ -23,6 +21,7 @@ __all__ = [
     "ALL_ACCOUNTS",
     "FACE",
     "ROW",
+    "Drafting",
     "LeakGateRefused",
     "Masked",
     "PoolFiles",
@@ -36,7 +35,6 @@ __all__ = [
     "Validation",
     "Validator",
     "mask",
-    "mask_to",
     "original_rows",
     "prepare_pool",
     "publish_pool",
@@ -78,26 +76,3 @@ def mask(
         masker = drafting.masker(stage=stage, k=k)
         table = pa.concat_tables(list(masker.mask_all(drafting.spool)))
     return Masked(table, masker.report(), sorted(drafting.validator.refused), drafting.validator.totals)
-
-
-def mask_to(
-    chunks: Iterable[pa.Table],
-    sink: BinaryIO,
-    mapping: Mapping,
-    policy: Policy,
-    *,
-    stage: Stage,
-    token_key: bytes,
-    cut_off_on: date,
-    currency: str,
-    k: int = 5,
-    folder: Path | None = None,
-) -> MaskReport:
-    """As `mask`, but from a stream of chunks to a CSV stream, in bounded memory.
-
-    Drafts that outgrow memory lie encrypted in `folder` (or where temporary files lie) until the file is written.
-    """
-    drafting = Drafting(mapping, policy, token_key=token_key, cut_off_on=cut_off_on, currency=currency, folder=folder)
-    with closing(drafting):
-        drafting.read(chunks)
-        return drafting.write(sink, stage=stage, k=k)

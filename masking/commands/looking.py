@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from masking import detect as detection
-from masking import intake, mappingfile
+from masking import mappingfile
 from masking.commands import risks
 from masking.commands.arguments import (
     Verbs,
@@ -90,9 +90,8 @@ def preview(chosen: argparse.Namespace) -> None:
             currency=chosen.currency,
         )
         with closing(drafting):
-            validator = drafting.validator
-            drafting.read(intake.read_chunks(source, info, on_ragged=validator.refuse_ragged))
-            note_refused(validator.refused, validator.totals)
+            drafting.read_tape(source, info)
+            note_refused(drafting.validator.refused, drafting.validator.totals)
             drafting.write(sink, stage=Stage[chosen.stage.upper()], k=chosen.k)
         sink.seek(0)
         for line in islice(sink, max(chosen.rows, 0) + 1):

@@ -1,6 +1,7 @@
 """A hostile file is refused with a code and a remedy, and a good row is never lost because of a bad one."""
 
 import io
+import time
 import zipfile
 
 import openpyxl
@@ -125,6 +126,38 @@ def test_without_a_handler_a_ragged_row_raises_with_its_number():
     with pytest.raises(IntakeError) as caught:
         list(intake.read_chunks(source, info))
     assert (caught.value.code, caught.value.row) == ("ragged_row", 3)
+
+
+class Counted(io.BytesIO):
+    """A file that knows how far it was read."""
+
+    furthest = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        found = super().read(size)
+        self.furthest = max(self.furthest, self.tell())
+        return found
+
+
+def test_a_tape_is_read_no_further_ahead_than_a_few_blocks():
+    line = b"%d," + b"x" * 1000 + b"\n"
+    raw = b"a,b\n" + b"".join(line % number for number in range(100_000))
+    info, file = intake.inspect(io.BytesIO(raw)), Counted(raw)
+    chunks = intake.read_chunks(file, info)
+    first = next(chunks)
+    time.sleep(0.3)
+    assert file.furthest <= (delimited.AHEAD_COUNT + 2) * delimited.BLOCK_BYTES < len(raw)
+    assert first.num_rows + sum(chunk.num_rows for chunk in chunks) == 100_000
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_columns_that_nobody_asks_for_are_not_read(kind):
+    rows: list[list[object]] = [["a", "b", "c"], ["1", "2", "3"], ["4", "5", "6"]]
+    raw = workbook(rows) if kind == "xlsx" else "\n".join(",".join(map(str, row)) for row in rows).encode()
+    source = io.BytesIO(raw)
+    info = intake.inspect(source)
+    (chunk,) = intake.read_chunks(source, info, columns={"c", "a"})
+    assert chunk.to_pydict() == {"a": ["1", "4"], "c": ["3", "6"], ROW: [2, 3]}
 
 
 @settings(max_examples=150, deadline=None)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masking import tape, treatments
+from masking import intake, tape, treatments
+from masking.columns import flags
 from masking.fields import CATALOGUE, FIELDS, FieldClass
 from masking.granularity import Granularity
 from masking.policy import Mapping, PolicyError, Stage, Treatment, default_policy
@@ -236,3 +237,28 @@ def test_the_report_names_the_columns_that_k_leaves_empty():
         made = masked(rows)
         empty = {name for name in made.report.columns if set(made.table.column(name).to_pylist()) == {""}}
         assert set(made.report.emptied_columns) == empty & {"age_band", "zip3", "state", "country"}
+
+
+def test_a_tape_of_which_only_what_is_looked_at_was_read_is_masked_alike(tmp_path):
+    rows = [f"A{i},{i % 9}00-00-000{i % 7},Name {i},Town,{i + 1}.00,{'TX' if i % 2 else 'CA'}" for i in range(60)]
+    rows[9] = rows[9].replace("10.00", "ten")
+    path = tmp_path / "tape.csv"
+    path.write_text("Acct No,SSN,Name,City,Curr Bal,ST\n" + "\n".join([*rows, "one cell"]) + "\n")
+    mapping = Mapping({name: COLUMNS[name] for name in ("Acct No", "SSN", "Name", "City", "Curr Bal", "ST")})
+    info = intake.inspect(path)
+    said = {"token_key": b"k" * 32, "cut_off_on": CUT_OFF_ON, "currency": "USD"}
+    drafting, whole = (tape.Drafting(mapping, default_policy(), **said) for _ in range(2))
+    drafting.read_tape(path, info)
+    whole.read(intake.read_chunks(path, info, on_ragged=whole.validator.refuse_ragged))
+    for stage in (Stage.PREVIEW, Stage.VETTED):
+        part, full = io.BytesIO(), io.BytesIO()
+        assert drafting.write(part, stage=stage, k=5) == whole.write(full, stage=stage, k=5)
+        assert part.getvalue() == full.getvalue()
+    assert drafting.validator.refused == whole.validator.refused
+    assert drafting.validator.totals.refused_count == 2
+
+
+@given(st.lists(st.sampled_from([True, False, None])), st.integers(0, 9), st.integers(0, 9))
+def test_flags_are_those_of_the_column_wherever_it_is_cut(values, first, count):
+    cut = pa.array(values, pa.bool_()).slice(min(first, len(values)), count)
+    assert flags(cut).tolist() == [value is True for value in cut.to_pylist()]
