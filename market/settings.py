@@ -6,11 +6,13 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from market.kit.errors import Trouble
+
 _KEY_PROVIDERS = ("file", "vault")
 _SECOND_FACTORS = ("everybody", "staff", "nobody")
 
 
-class SettingsError(Exception):
+class SettingsError(Trouble):
     """A setting cannot be used; the message names the variable, what is wrong and what would do."""
 
 

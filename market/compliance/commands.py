@@ -5,78 +5,72 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import click
 
 from market.compliance import packs
 from market.compliance.service.exporting import export_case
-from market.db.context import Context
+from market.db.context import Opened
 from market.journal import archive
 from market.journal import service as journal
 from market.journal.checkpoints import Signer
 from market.kit.actor import SYSTEM
 from market.kit.errors import MarketError
 
-Opened = Callable[[], AbstractAsyncContextManager[tuple[Context, Any]]]
-"""Opens the database of the settings and says who is there; the caller knows how."""
-
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 _HEX_DIGITS = 64
 
 
-def audit_group(opened: Opened) -> click.Group:
-    """The commands of an examiner and of whoever answers one."""
-
-    @click.group()
-    def audit() -> None:
-        """Prove what was decided: archives, checkpoints, the gate."""
-
-    @audit.command()
-    def key() -> None:
-        """Print the public key of checkpoints and archives: pin it where the platform cannot change it."""
-
-        async def work() -> None:
-            async with opened() as (context, _):
-                click.echo(Signer.of(context).public_key.hex())
-
-        _run(work())
-
-    @audit.command()
-    @click.argument("case_id", type=click.UUID)
-    @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Where to write it.")
-    def export(case_id: UUID, out: Path) -> None:
-        """Write the examiner's archive of a case; the export is in the case's journal."""
-
-        async def work() -> None:
-            async with opened() as (context, _):
-                out.write_bytes(await export_case(context, SYSTEM, case_id))
-                click.echo(f"{out}: verify with --key {Signer.of(context).public_key.hex()}")
-
-        _run(work())
-
-    @audit.command()
-    def gate() -> None:
-        """Count what must not exist, as bids without a valid clearance; exit status 1 unless every count is 0."""
-
-        async def work() -> bool:
-            async with opened() as (context, _), context.db.begin(SYSTEM) as tx:
-                found = await journal.breaches(tx)
-            for what, count in found:
-                click.echo(f"{count:>8}  {what}")
-            return any(count for _, count in found)
-
-        sys.exit(_run(work()))
-
-    audit.add_command(verify)
-    return audit
+@click.group()
+def audit() -> None:
+    """Prove what was decided: archives, checkpoints, the gate."""
 
 
-@click.command()
+@audit.command()
+@click.pass_obj
+def key(opened: Opened) -> None:
+    """Print the public key of checkpoints and archives: pin it where the platform cannot change it."""
+
+    async def work() -> None:
+        async with opened() as context:
+            click.echo(Signer.of(context).public_key.hex())
+
+    asyncio.run(work())
+
+
+@audit.command()
+@click.argument("case_id", type=click.UUID)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Where to write it.")
+@click.pass_obj
+def export(opened: Opened, case_id: UUID, out: Path) -> None:
+    """Write the examiner's archive of a case; the export is in the case's journal."""
+
+    async def work() -> None:
+        async with opened() as context:
+            out.write_bytes(await export_case(context, SYSTEM, case_id))
+            click.echo(f"{out}: verify with --key {Signer.of(context).public_key.hex()}")
+
+    asyncio.run(work())
+
+
+@audit.command()
+@click.pass_obj
+def gate(opened: Opened) -> None:
+    """Count what must not exist, as bids without a valid clearance; exit status 1 unless every count is 0."""
+
+    async def work() -> bool:
+        async with opened() as context, context.db.begin(SYSTEM) as tx:
+            found = await journal.breaches(tx)
+        for what, count in found:
+            click.echo(f"{count:>8}  {what}")
+        return any(count for _, count in found)
+
+    sys.exit(asyncio.run(work()))
+
+
+@audit.command()
 @click.argument("file", metavar="ARCHIVE", type=_FILE)
 @click.option("--key", required=True, help="The pinned public key: 64 hex digits.")
 def verify(file: Path, key: str) -> None:
@@ -125,7 +119,3 @@ def check(name: str, file: Path) -> None:
     click.echo(f"{len(pack.rules)} rules, {sum(rule.conflict for rule in pack.rules)} with sources that disagree")
     for rule in sorted(set(pack.rules) - before, key=lambda rule: (rule.state, rule.effective_from)):
         click.echo(f"  {rule.state} {rule.rule_class} {rule.value} from {rule.effective_from}: {rule.citation}")
-
-
-def _run(work: Coroutine[Any, Any, Any]) -> Any:
-    return asyncio.run(work)

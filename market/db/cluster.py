@@ -15,6 +15,8 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 
+from market.kit.errors import Trouble
+
 OLDEST_MAJOR = 15  # since 15, nobody but its owner may create objects in a new database's schema public
 
 _ROLES = ("migrator", "app", "officer", "auditor")
@@ -30,7 +32,7 @@ _SETTINGS = (
 )
 
 
-class ClusterError(RuntimeError):
+class ClusterError(Trouble):
     """The server or the login cannot be used as asked; the message names the remedy."""
 
 

@@ -1,5 +1,7 @@
 """What acting code is handed: the database, time, chance, keys, files and settings. Made once per process."""
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from market.db.session import Database
@@ -18,3 +20,7 @@ class Context:
     chance: Chance
     files: FileStore
     vault: Vault
+
+
+Opened = Callable[[], AbstractAsyncContextManager[Context]]
+"""Opens the market of the settings; the command line hands it to each command that needs the database."""

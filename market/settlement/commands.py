@@ -6,23 +6,18 @@ What opens the market is handed in as the groups' object.
 import asyncio
 import hashlib
 import sys
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import TypeAlias
 from uuid import UUID
 
 import click
 
-from market.db.context import Context
+from market.db.context import Opened
 from market.kit.actor import SYSTEM, Actor, Role
 from market.kit.money import show
 from market.settlement import service
 from market.settlement.documents.checking import check as check_document
 from market.settlement.rails.providers import Format
-
-Opener: TypeAlias = Callable[[], AbstractAsyncContextManager[Context]]
 
 
 @click.group()
@@ -32,14 +27,14 @@ def ledger() -> None:
 
 @ledger.command()
 @click.pass_obj
-def check(opener: Opener) -> None:
+def check(opened: Opened) -> None:
     """Recompute every balance from the log, and compare statement, bank account and claims.
 
     Exit status 0 if the books hold, 1 if anything diverges; every divergence is one line.
     """
 
     async def work() -> bool:
-        async with opener() as context, context.db.begin(SYSTEM) as tx:
+        async with opened() as context, context.db.begin(SYSTEM) as tx:
             checked = await service.check_ledger(tx, SYSTEM)
         for line in checked.lines():
             click.echo(line)
@@ -51,11 +46,11 @@ def check(opener: Opener) -> None:
 @ledger.command()
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write.")
 @click.pass_obj
-def export(opener: Opener, out: Path) -> None:
+def export(opened: Opened, out: Path) -> None:
     """Write the books as a plain-text accounting journal (hledger), for an accountant's tool."""
 
     async def work() -> None:
-        async with opener() as context, context.db.begin(SYSTEM) as tx:
+        async with opened() as context, context.db.begin(SYSTEM) as tx:
             with out.open("w", encoding="utf-8") as target:
                 async for text in service.accounting_journal(tx, SYSTEM):
                     target.write(text)
@@ -75,11 +70,11 @@ def payouts() -> None:
 @click.option("--operator", "operator_id", type=click.UUID, required=True, help="User id of the operator who does it.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write.")
 @click.pass_obj
-def send(opener: Opener, format_: str, currency: str, execute_on: datetime, operator_id: UUID, out: Path) -> None:
+def send(opened: Opened, format_: str, currency: str, execute_on: datetime, operator_id: UUID, out: Path) -> None:
     """Write all ordered payouts that the format can pay into a file for the bank, and mark them as sent."""
 
     async def work() -> None:
-        async with opener() as context:
+        async with opened() as context:
             asked = service.FileOrder(Format(format_), currency, execute_on.date())
             originator = service.originator_of(context.settings, asked.format)
             actor = Actor(Role.OPERATOR, user_id=operator_id)
@@ -100,11 +95,11 @@ def send(opener: Opener, format_: str, currency: str, execute_on: datetime, oper
 @click.argument("bank_file_id", type=click.UUID)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write.")
 @click.pass_obj
-def again(opener: Opener, bank_file_id: UUID, out: Path) -> None:
+def again(opened: Opened, bank_file_id: UUID, out: Path) -> None:
     """Write a file that was made before once more, byte for byte."""
 
     async def work() -> None:
-        async with opener() as context, context.db.begin(SYSTEM) as tx:
+        async with opened() as context, context.db.begin(SYSTEM) as tx:
             _, made = await service.remake_bank_file(tx, SYSTEM, bank_file_id, vault=context.vault)
             _write_private(out, made.content)
         click.echo(made.sha256)
@@ -153,6 +148,3 @@ def verify(file: Path, authorities: tuple[Path, ...], sale_file: Path | None) ->
 def _sha256(path: Path) -> str:
     with path.open("rb") as source:
         return hashlib.file_digest(source, "sha256").hexdigest()
-
-
-GROUPS = (ledger, payouts, documents)

@@ -14,9 +14,10 @@ from market.bidding import service as bidding
 from market.bidding.jobs import take_checkpoints
 from market.bidding.rules import NoSuchReceipt, NotCheckpointed
 from market.bidding.service.proving import take_checkpoint
-from market.bidding.signatures import Signer, is_signed_by
+from market.bidding.signatures import Signer
 from market.cli import cli
 from market.kit.actor import SYSTEM
+from market.kit.signing import is_signed_by
 from tests.bidding.conftest import bid, say
 from tests.bidding.test_http import web  # noqa: F401  # the application in this process
 

@@ -89,7 +89,7 @@ def test_every_market_command_in_a_document_exists_with_its_options() -> None:
 
 def _is_known(command: click.Command, words: list[str]) -> bool:
     while isinstance(command, click.Group) and words and not words[0].startswith("-"):
-        found = command.commands.get(words[0])
+        found = command.get_command(click.Context(command), words[0])
         if found is None:
             return False
         command, words = found, words[1:]

@@ -3,8 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,14 +21,12 @@ from market.compliance.screening.score import MATCH, compare_texts
 from market.compliance.screening.search import Match, Subject, search
 from market.compliance.screening.service import Status
 from market.compliance.screening.tables import Table, TableUnreadable, written_whole
-from market.db.context import Context
+from market.db.context import Opened
 from market.kit.actor import SYSTEM
 from market.kit.errors import Malformed
 from market.parties.rules import checked_country
 from market.settings import Settings
 
-Opened = Callable[[], AbstractAsyncContextManager[Context]]
-"""How a command gets at the market; handed in by the command line."""
 IN = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 OUT = click.Path(dir_okay=False, path_type=Path)
 _ADDED: Final = ("score", "alert", "list", "entry_id", "listed_name", "rank", "trace", "matches")
