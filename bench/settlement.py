@@ -12,7 +12,6 @@
 import argparse
 import asyncio
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -34,7 +33,7 @@ from market.db.embedded import EmbeddedPostgres
 from market.db.migrate import migrate
 from market.db.ready import make_data_dir
 from market.db.session import Database
-from market.kit.actor import SYSTEM
+from market.kit.actor import SYSTEM, Actor, Role
 from market.kit.clock import SystemClock
 from market.kit.files import FileStore
 from market.kit.ids import SystemChance
@@ -265,35 +264,52 @@ def agreements(folder: Path) -> None:
     )
 
 
-async def large_import(folder: Path, urls: RoleUrls, entries: int) -> None:
-    """Runs in a process of its own, whose peak of memory is printed."""
+def _peak_kb() -> int:
+    """The most memory that this program has held. (What `getrusage` calls so begins with what its parent held.)"""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0])
+
+
+def _context(folder: Path, urls: RoleUrls) -> Context:
     clock = SystemClock()
     chance = SystemChance(clock)
     settings = Settings.from_environment({}, data_dir=folder / "import", screening_lists="specimen")
     make_data_dir(settings)
-    context = Context(
+    return Context(
         settings, Database(urls.app, urls.officer), clock, chance, FileStore(settings.data_dir / "files"),
         KeyFileVault(settings.data_dir / "keys" / "kek", chance),
     )  # fmt: skip
+
+
+async def write_statement(folder: Path, urls: RoleUrls, entries: int) -> UUID:
+    """The large statement as a file, nine entries in ten with a reference of one of 50 organisations; who is to import it."""
+    context = _context(folder, urls)
     operator = await factories.operator(context)
     orgs = [await organisation(context) for _ in range(50)]
     async with context.db.begin(SYSTEM) as tx:
         for org_id in orgs:
             await service.keep_reference(tx, org_id)
     refs = [reference("DEP", org_id) for org_id in orgs]
-    content = statement(
-        [Wire(100 + n, refs[n % 50] if n % 10 else "no reference", ref=f"E{n}") for n in range(entries)], currency="EUR"
-    )
-    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    wires = [Wire(100 + n, refs[n % 50] if n % 10 else "no reference", ref=f"E{n}") for n in range(entries)]
+    (folder / "statement.xml").write_bytes(statement(wires, currency="EUR"))
+    await context.db.close()
+    return operator.user_id
+
+
+async def large_import(folder: Path, urls: RoleUrls, operator_id: UUID) -> None:
+    """Runs in a process of its own, whose peak of memory is printed."""
+    context, operator = _context(folder, urls), Actor(Role.OPERATOR, user_id=operator_id)
+    content = (folder / "statement.xml").read_bytes()
+    before_kb = _peak_kb()
     begun = time.perf_counter()
     statements = read_statements(content)
-    read_s, read_kb = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    begun = time.perf_counter()
-    async with context.db.begin(operator.actor) as tx:
+    read_s, read_kb = time.perf_counter() - begun, _peak_kb()
+    begun, entries = time.perf_counter(), len(statements[0].lines)
+    async with context.db.begin(operator) as tx:
         (done,) = await service.import_statements(
-            tx, operator.actor, statements, digest(content), now=clock.now(), chance=chance
+            tx, operator, statements, digest(content), now=context.clock.now(), chance=context.chance
         )
-    import_s, peak_kb = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    import_s, peak_kb = time.perf_counter() - begun, _peak_kb()
     begun = time.perf_counter()
     async with context.db.begin(SYSTEM) as tx:
         checked = await service.check_ledger(tx, SYSTEM)
@@ -301,8 +317,8 @@ async def large_import(folder: Path, urls: RoleUrls, entries: int) -> None:
         raise AssertionError("the import is not what the statement says")
     print(
         f"camt.053 of {entries:,} entries ({len(content) / 1e6:,.0f} MB)    read {read_s:5.1f} s, +{(read_kb - before_kb) / 1024:,.0f} MB"
-        f"    import {import_s:5.1f} s, {entries / import_s:,.0f} entries/s    peak {peak_kb / 1024:,.0f} MB"
-        f"    ledger check {time.perf_counter() - begun:.1f} s"
+        f"    import {import_s:5.1f} s, {entries / import_s:,.0f} entries/s    peak {peak_kb / 1024:,.0f} MB, of which"
+        f" {before_kb / 1024:,.0f} before    ledger check {time.perf_counter() - begun:.1f} s"
     )
     await context.db.close()
 
@@ -319,8 +335,9 @@ async def main(seconds: float, entries: int) -> None:
             await transfers(urls, postgres.admin_url, seconds)
             await asyncio.to_thread(agreements, folder)
             sys.stdout.flush()
+            operator_id = await write_statement(folder, urls, entries)
             command = [sys.executable, "-m", "bench.settlement", "--import", str(folder), urls.app, urls.officer]
-            command += ["--entries", str(entries)]
+            command += [str(operator_id)]
             await asyncio.to_thread(subprocess.run, command, check=True)
 
 
@@ -328,15 +345,15 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=3.0, help="length of one run of transfers")
     parser.add_argument("--entries", type=int, default=100_000, help="entries of the large statement")
-    parser.add_argument("--import", dest="place", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--import", dest="place", nargs=4, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 if __name__ == "__main__":
     given = _arguments()
     if given.place:
-        where, app_url, officer_url = given.place
+        where, app_url, officer_url, who = given.place
         found_urls = RoleUrls(migrator="", app=app_url, officer=officer_url, auditor="")
-        asyncio.run(large_import(Path(where), found_urls, given.entries))
+        asyncio.run(large_import(Path(where), found_urls, UUID(who)))
     else:
         uvloop.run(main(given.seconds, given.entries))

@@ -45,6 +45,25 @@ class SweepPage(Struct, frozen=True):
     next_cursor: str | None = None
 
 
+class WriteOff(Struct, frozen=True):
+    """What the platform bears, or would, of a payment that came short."""
+
+    write_off_id: UUID
+    settlement_id: UUID
+    amount_cents: int
+    reason: str
+    proposed_by: UUID
+    proposed_at: datetime
+    outcome: str | None = None
+    decided_by: UUID | None = None
+    decided_at: datetime | None = None
+
+
+class WriteOffPage(Struct, frozen=True):
+    items: tuple[WriteOff, ...]
+    next_cursor: str | None = None
+
+
 class UnapprovedWithdrawal(Struct, frozen=True):
     """A withdrawal that a second person looks at."""
 
@@ -248,6 +267,23 @@ class RailsClient(Caller):
     async def reject_sweep(self, sweep_id: UUID) -> Sweep:
         """Nothing leaves."""
         return await self._call("POST", f"/v1/sweeps/{sweep_id}/rejection", Sweep)
+
+    async def propose_write_off(self, settlement_id: UUID, *, amount_cents: int, reason: str) -> WriteOff:
+        """As operator, ask that the platform bears what a sale's payment came short; another person confirms."""
+        body = {"amount_cents": amount_cents, "reason": reason}
+        return await self._call("POST", f"/v1/settlements/{settlement_id}/write-offs", WriteOff, body=body)
+
+    async def write_offs(self, *, limit: int = 50, cursor: str | None = None) -> WriteOffPage:
+        """Open and decided ones, newest first."""
+        return await self._call("GET", "/v1/write-offs", WriteOffPage, query={"limit": limit, "cursor": cursor})
+
+    async def confirm_write_off(self, write_off_id: UUID) -> WriteOff:
+        """As the second person, agree, after a fresh proof; the sale is funded."""
+        return await self._call("POST", f"/v1/write-offs/{write_off_id}/confirmation", WriteOff)
+
+    async def reject_write_off(self, write_off_id: UUID) -> WriteOff:
+        """The buyer still owes what is missing."""
+        return await self._call("POST", f"/v1/write-offs/{write_off_id}/rejection", WriteOff)
 
     async def unapproved_withdrawals(self, *, limit: int = 50, cursor: str | None = None) -> UnapprovedWithdrawalPage:
         """As officer or operator, withdrawals that no second person has approved."""

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 _SATURDAY = 5
+_STATEMENT_BUSINESS_DAYS = 1
 
 
 def deadline(start_at: datetime, business_days: int, currency: str) -> datetime:
@@ -17,6 +18,11 @@ def deadline(start_at: datetime, business_days: int, currency: str) -> datetime:
     for _ in range(business_days):
         day = next_business_day(day, currency)
     return datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
+
+
+def statement_due_at(end_at: datetime, currency: str) -> datetime:
+    """When the bank's statement of the day that ends at `end_at` (a deadline: the midnight after its day) is to be here."""
+    return deadline(end_at - timedelta(microseconds=1), _STATEMENT_BUSINESS_DAYS, currency)
 
 
 def next_business_day(day: date, currency: str) -> date:

@@ -15,6 +15,8 @@ FBO = "bank:fbo"
 """The bank account held for the benefit of the clients: an asset, so a wire received debits it."""
 CLEARING_IN, CLEARING_OUT = "clearing:in", "clearing:out"
 COMMISSION, DEFAULT_INCOME, TAX = "rev:commission", "rev:default", "tax:payable"
+LOSS = "loss:writeoff"
+"""What the platform bears passes through: covered out of earned commission at once, so that its balance is always zero."""
 
 
 class Outcome(StrEnum):
@@ -189,14 +191,23 @@ def charge_borne(entry_id: UUID, *, currency: str, amount_cents: int) -> list[Tr
     """What the bank took for itself is borne by the platform, out of the commission that it has earned."""
     return [
         Transfer(
-            transfer_id=derived_id("charge_borne", entry_id),
-            debit=COMMISSION,
-            credit=FBO,
+            transfer_id=derived_id(kind, entry_id),
+            debit=debit,
+            credit=credit,
             currency=currency,
             amount_cents=amount_cents,
-            kind="charge_borne",
+            kind=kind,
             subject=f"bank_entry:{entry_id}",
         )
+        for kind, debit, credit in (("charge_borne", LOSS, FBO), ("charge_covered", COMMISSION, LOSS))
+    ]
+
+
+def written_off(settlement: Settlement, amount_cents: int) -> list[Move]:
+    """What a payment came short of the price is borne by the platform, out of the commission that it has earned."""
+    return [
+        _of(settlement, "write_off", LOSS, cash(settlement.buyer_org_id), amount_cents),
+        _of(settlement, "write_off_covered", COMMISSION, LOSS, amount_cents),
     ]
 
 

@@ -29,6 +29,9 @@ _WORDS = {
     "sweep": "Commission paid out to the platform",
     "remittance": "Tax remitted",
     "penalty": "Penalty of the seller in default",
+    "write_off": "Missing of the payment, borne by the platform",
+    "write_off_covered": "Missing of a payment, borne by the platform",
+    "charge_covered": "Charge of the bank, borne by the platform",
 }
 
 

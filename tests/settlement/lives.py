@@ -1,5 +1,6 @@
 """Random lives of sales, from a seed: every command by everybody in any order, time that passes, a bank that repeats itself,
-sends statements out of order, takes wires back and returns payouts; and a process that dies before or after any commit.
+sends statements out of order, takes wires back and returns payouts, and closes on holidays; providers that tell everything twice,
+workers that do the same at once; and a process that dies before or after any commit.
 
 Several sales of the same parties go on at once, in a currency, under taxes, tiers and terms that are drawn too.
 """
@@ -10,12 +11,14 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from market.bidding.commission import Payer, Schedule, Tier
 from market.db.session import Database
@@ -23,6 +26,8 @@ from market.kit.actor import SYSTEM, Actor
 from market.kit.errors import MarketError
 from market.kit.pages import PageRequest
 from market.settlement import jobs, moves, service
+from market.settlement.calendar import us_holidays
+from market.settlement.rails.stripe import read_event
 from market.settlement.refunds import Ground, PutBackState
 from market.settlement.rules import InsufficientFunds, Outcome, PayoutState, Settlement, State
 from market.settlement.statement import digest, read_statements
@@ -32,6 +37,7 @@ from tests.settlement import flowing, wires
 from tests.settlement.banks import Bank
 from tests.settlement.books import balance, books_hold
 from tests.settlement.test_life import public_key
+from tests.settlement.test_rails_stripe import SECRET, event, signed
 from tests.settlement.wires import Wire
 
 TICKS = (
@@ -43,6 +49,7 @@ CURRENCIES = ("USD", "JPY", "KWD")
 COUNTRIES = ("IS", "LU", "MT", "PT")
 """Where no other test states a tax."""
 BALANCES = (1_00, 77_77, 500_00, 4_000_00, 245_421_23)
+_NEW_YORK = ZoneInfo("America/New_York")
 _MOST_TRIES = 60
 _MOST_ROUNDS = 120
 _ENOUGH_CENTS = 10**9
@@ -93,7 +100,7 @@ class Sold:
 class Round:
     """Sales of the same parties in one currency, and what they share: the time, the bank, the process that dies.
 
-    `took` counts what was done and `refused` what was not, by name.
+    `took` counts what was done and `refused` what was not, by name; `met` are faults that leave no other trace.
     """
 
     bank: Bank
@@ -107,6 +114,8 @@ class Round:
     lives: list["Life"] = field(default_factory=list)
     took: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    met: set[str] = field(default_factory=set)
+    holiday: date = date.min
 
     @property
     def context(self) -> Any:
@@ -117,11 +126,18 @@ class Round:
     def now(self) -> Any:
         return self.context.clock.now()
 
+    @property
+    def today(self) -> date:
+        """Where dollars are paid."""
+        return self.now.astimezone(_NEW_YORK).date()
+
     async def act(self, name: str, action: Callable[[], Awaitable[object]]) -> None:
-        """Do it until the process lives through it; a refusal is an answer too."""
+        """Do it until the process lives through it; a refusal is an answer too. What a worker logs as a fault is one here."""
         for _ in range(_MOST_TRIES):
             try:
-                await action()
+                with capture_logs() as logged:
+                    await action()
+                assert not [each for each in logged if each["log_level"] == "error"], (name, logged)
             except Died:
                 continue
             except MarketError:
@@ -143,6 +159,11 @@ class Round:
     async def tick(self) -> None:
         for one in TICKS:
             await one(self.context)
+
+    async def tick_twice(self) -> None:
+        """The turns of two workers at once."""
+        await both(self.tick, self.tick)
+        self.met.add("two workers")
 
     async def bring(self, *movements: Wire) -> None:
         """The bank's next statement in the currency, with these movements."""
@@ -245,6 +266,13 @@ class Round:
         self.days += 70
         await self.tick()
 
+    async def sleep_till_the_eve(self) -> None:
+        """Of the next holiday of the banks in New York that is no Saturday or Sunday."""
+        years = (self.today.year, self.today.year + 1)
+        ahead = [day for year in years for day in us_holidays(year) if day > self.today and day.weekday() < 5]
+        self.holiday = min(ahead)
+        self.days += (self.holiday - self.today).days - 1
+
     async def sleep(self) -> None:
         self.days += self.chance.choice([1, 1, 2, 5, 40])
 
@@ -325,12 +353,63 @@ class Life:
 
     async def wire(self) -> None:
         """All that is due, a part of it, or too much; late or not, once or twice."""
-        due = (await self.seen()).due_cents
-        cents = self.chance.choice([due, due, due // 2 or 1, due + 777])
+        sale = await self.seen()
+        cents = self.chance.choice([sale.due_cents, sale.due_cents, sale.due_cents // 2 or 1, sale.due_cents + 777])
         await self.around.bring(Wire(max(1, cents), self.sale.reference))
+        if sale.state in {State.BUYER_DEFAULT, State.SIGN_DEFAULT}:
+            self.around.met.add("late wire")
+
+    async def wire_as_time_ends(self) -> None:
+        """The wire is imported just as two workers find that it did not come in time: the sale is paid or lost, never both."""
+        sale = await self.seen()
+        if sale.state is not State.AWAITING_FUNDS or sale.held_since_at or sale.pay_by_at is None:
+            return
+        self.around.days += max(0, (sale.pay_by_at - self.now).days + 9)
+        self.around.met.add("time ends while funding posts")
+        await both(self.wire_due, self.around.tick, self.around.tick)
+        after = (await self.seen()).state
+        assert after in {State.FUNDED, State.BUYER_DEFAULT}, after
+
+    async def wire_after_holiday(self) -> None:
+        """Signed on the eve of a bank holiday: on the day that would be too late without it, the buyer is in time."""
+        eve = self.around.holiday - timedelta(days=1)
+        self.around.days += (_weekday_after(eve, 5) - self.around.today).days
+        await self.around.tick()
+        if (await self.seen()).state is State.AWAITING_FUNDS:
+            await self.wire_due()
+        assert (await self.seen()).state is State.FUNDED
+        self.around.met.add("bank holiday")
 
     async def wire_due(self) -> None:
         await self.around.bring(Wire(max(1, (await self.seen()).due_cents), self.sale.reference))
+
+    async def wire_short(self) -> None:
+        """Banks on the way kept a unit, and two people agree that the platform bears it; else the buyer still owes it."""
+        sale = await self.seen()
+        account = await balance(self.bank.context, moves.cash(sale.buyer_org_id), sale.currency)
+        missing = sale.due_cents - account[1]
+        if sale.state is not State.AWAITING_FUNDS or missing < 1:
+            return
+        if missing > 1:
+            await self.around.bring(Wire(missing - 1, sale.reference))
+        more = {"reason": "kept on the way", "now": self.now, "chance": self.context.chance}
+        asked = await self.as_(self.bank.operator, service.propose_write_off, sale.settlement_id, 1, **more)
+        await self.as_(self.bank.officers[0], service.confirm_write_off, asked.write_off_id, now=self.now)
+
+    async def bank_charges(self) -> None:
+        """The bank takes a unit for itself; two people agree that it is the platform's, if it has earned that much."""
+        ref, words = f"FEE-{self.sale.settlement_id}", "SELECT entry_id FROM bank_entry WHERE entry_ref = :ref"
+        if not (found := await self.around.query(words, ref=ref)):
+            await self.around.bring(Wire(1, "charge", credit=False, ref=ref))
+            found = await self.around.query(words, ref=ref)
+        more = {"org_id": None, "reason": "a charge", "now": self.now, "chance": self.context.chance}
+        try:
+            asked = await self.as_(self.bank.operator, service.propose_match, found[0].entry_id, **more)
+            await self.as_(self.bank.officers[0], service.confirm_match, asked.proposal_id, now=self.now)
+        except InsufficientFunds:
+            await self.around.bring(Wire(1, ref))
+            raise
+        self.around.met.add("charge of the bank")
 
     async def bank_takes_back(self) -> None:
         """A debit without an order: out of free cash if the reference is known, else unmatched until it is made good."""
@@ -376,12 +455,23 @@ class Life:
     async def approve(self) -> None:
         """Twice at once: two screens, two workers; one of them is late."""
         await self._screened()
-        done = await asyncio.gather(*(self._approve(self.bank.officers[1]) for _ in range(2)), return_exceptions=True)
-        for each in done:
-            if isinstance(each, BaseException) and not isinstance(each, (MarketError, Died)):
-                raise each
-        if all(isinstance(each, BaseException) for each in done):
-            raise next(each for each in done if isinstance(each, BaseException))
+        once = partial(self._approve, self.bank.officers[1])
+        await both(once, once)
+        self.around.met.add("two release")
+
+    async def approve_and_die(self) -> None:
+        """The process that releases dies at its commit: money and sale file are both there, or neither is."""
+        await self._screened()
+        sale, mortal = await self.seen(), self.around.mortal
+        if sale.state is not State.RELEASE_REVIEW or sale.held_since_at or mortal is None:
+            return
+        mortal.risk, before = 1.0, mortal.risk
+        try:
+            await self._approve(self.bank.officers[1])
+        except Died:
+            self.around.met.add("a process dies releasing")
+        finally:
+            mortal.risk = before
 
     async def _screened(self) -> None:
         await factories.screen(self.around.bank.later(days=self.around.days))
@@ -410,6 +500,28 @@ class Life:
         payout = await self._payout()
         if payout and payout.state == PayoutState.CONFIRMED:
             await self.around.bring(Wire(payout.amount_cents, payout.reference))
+
+    async def provider_tells(self) -> None:
+        """The provider's message about the payout comes twice at once, and once more: kept once, and nothing moves."""
+        payout = await self._payout()
+        if payout is None:
+            return
+        body = event(id=f"evt_{payout.payout_id}", data={"object": {"transfer_group": payout.reference}})
+        told = read_event(body, signed(body, self.now), SECRET, self.now)
+        for _ in range(2):
+            await both(partial(self._tell, told, body), partial(self._tell, told, body))
+        kept = await self.around.query(
+            """SELECT 1 FROM provider_event WHERE event_id = :id UNION ALL
+               SELECT 1 FROM journal WHERE kind = 'provider.told' AND CAST(body AS json) ->> 'event_id' = :id""",
+            id=told.event_id,
+        )
+        assert len(kept) == 2, kept
+        assert await self._payout() == payout
+        self.around.met.add("duplicate webhook")
+
+    async def _tell(self, told: Any, body: bytes) -> None:
+        async with self.context.db.begin(SYSTEM) as tx:
+            await service.keep_event(tx, "stripe", told, body, now=self.now)
 
     async def put_back(self) -> None:
         row = self.chance.randint(1, len(BALANCES))
@@ -462,22 +574,40 @@ class Life:
         await self.as_(bidder, service.answer_second, offer.offer_id, accept=accept, now=self.now)
 
 
+async def both(*actions: Callable[[], Awaitable[object]]) -> None:
+    """All at once; what the late ones are refused is no matter, unless nobody comes through."""
+    done = await asyncio.gather(*(action() for action in actions), return_exceptions=True)
+    failed = [each for each in done if isinstance(each, BaseException)]
+    for each in failed:
+        if not isinstance(each, (MarketError, Died)):
+            raise each
+    if len(failed) == len(done):
+        raise failed[0]
+
+
+def _weekday_after(day: date, number: int) -> date:
+    """The `number`-th Monday to Friday after a day."""
+    for _ in range(number):
+        day += timedelta(days=3 if day.weekday() == 4 else 2 if day.weekday() == 5 else 1)
+    return day
+
+
 # What usually comes next, so that most lives get far; everything else happens in between.
 NEXT = {
     State.SIGNING: ("sign", *["sign_both"] * 14, "oversleep"),
-    State.AWAITING_FUNDS: (*["wire"] * 9, "oversleep"),
+    State.AWAITING_FUNDS: (*["wire"] * 9, "oversleep", "wire_as_time_ends", "wire_short"),
     State.SIGN_DEFAULT: ("offer_second", "offer_second", "tick", "withdraw"),
     State.BUYER_DEFAULT: ("offer_second", "offer_second", "tick", "withdraw"),
     State.FUNDED: ("prepare",),
-    State.RELEASE_REVIEW: ("approve",),
-    State.RELEASED: ("send", "bank_pays"),
+    State.RELEASE_REVIEW: ("approve", "approve_and_die"),
+    State.RELEASED: ("send", "bank_pays", "provider_tells"),
     State.PAYOUT_SENT: ("bank_pays", "sleep"),
     State.PUTBACK_WINDOW: ("put_back", "answer", "decide", "bank_returns"),
 }
 RARE = (
     "sleep", "bring_again", "bring_out_of_order", "bank_takes_back", "ask_cancellation", "dispute", "hold", "wire",
     "approve_alone", "approve", "prepare", "bank_pays", "bank_returns", "put_back", "keep", "withdraw", "offer_second", "sign",
-    "bank_pays_withdrawal", "make_good", "sweep", "sweep", "flow_agree", "flow_agree", "flow_deliver", "flow_deliver", "flow_end",
+    "bank_pays_withdrawal", "make_good", "sweep", "sweep", "tick_twice", "provider_tells", "wire_short", "bank_charges", "flow_agree", "flow_agree", "flow_deliver", "flow_deliver", "flow_end",
 )  # fmt: skip
 
 
@@ -610,12 +740,15 @@ async def must_hold(life: Life, before: Settlement, name: str) -> None:
     assert sale.price_cents == sale.hammer_cents + sale.buyer_fee_cents + sale.buyer_tax_cents
     assert sale.price_cents == sale.proceeds_cents + sale.holdback_cents + sale.fee_cents + sale.tax_cents
     await title_is_whole(life, sale, released=bool(released))
+    granted = await life.around.query("SELECT 1 FROM sale_key_grant WHERE settlement_id = :id", id=sale.settlement_id)
+    assert len(granted) == released, (name, granted, released)
     assert State(before.state) is State(sale.state) or before.ended_at is None, f"{name} moved a sale that was over"
     lies = (await balance(context, moves.escrow(sale.settlement_id), sale.currency))[0]
     in_escrow = sale.price_cents if sale.state in {State.FUNDED, State.RELEASE_REVIEW} else 0
     if sale.state in {State.SIGNING, State.AWAITING_FUNDS}:
         in_escrow = sale.deposit_cents
     assert lies == in_escrow, (name, sale.state)
+    assert (await balance(context, moves.LOSS, sale.currency)) == (0, 0), name
 
 
 async def title_is_whole(life: Life, sale: Settlement, *, released: bool) -> None:

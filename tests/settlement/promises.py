@@ -33,7 +33,7 @@ async def seen_by(of: Round) -> set[str]:
         "SELECT 1 FROM sweep JOIN payout ON payout_id = sweep_id WHERE sweep.org_id = :org", org=of.buyers[0].org_id
     )
     met = {row.kind for row in kinds} | {f"{name} refused" for name in of.refused}
-    return met | ({"a process dies"} if of.mortal.deaths else set()) | ({"swept"} if swept else set())
+    return met | of.met | ({"a process dies"} if of.mortal.deaths else set()) | ({"swept"} if swept else set())
 
 
 async def bring_to(life: Life, state: State) -> None:
@@ -64,9 +64,9 @@ async def until(life: Life, kind: str, *names: str) -> None:
 async def paid_out(life: Life) -> None:
     """To the end of the window, with an order that the bank does not answer for days, and a statement that comes twice."""
     await bring_to(life, State.RELEASE_REVIEW)
-    await take_steps(life, "approve_alone")
+    await take_steps(life, "approve_alone", "approve_and_die")
     await bring_to(life, State.PAYOUT_SENT)
-    await take_steps(life, "bring_out_of_order", "oversleep", "tick", "bring_again")
+    await take_steps(life, "provider_tells", "bring_out_of_order", "oversleep", "tick", "bring_again")
     await bring_to(life, State.PUTBACK_WINDOW)
     await take_steps(life, "bank_returns", "sit_out", "tick")
 
@@ -76,8 +76,9 @@ async def bought_by_the_next(life: Life) -> None:
     await bring_to(life, State.AWAITING_FUNDS)
     await take_steps(life, "oversleep", "tick", "second_taken", "tick")
     (second,) = [each for each in life.around.lives if each.sale.pool_id == life.sale.pool_id and each is not life]
-    await bring_to(second, State.FUNDED)
+    await bring_to(second, State.RELEASE_REVIEW)
     await take_steps(life, "wire")  # late: it is the buyer's cash, and revives nothing
+    await take_steps(second, "tick_twice", "approve")
 
 
 async def declined_by_the_next(life: Life) -> None:
@@ -99,6 +100,31 @@ async def swept(life: Life) -> None:
     await until(life, "swept", "sweep")
 
 
+async def paid_over_a_holiday(life: Life) -> None:
+    """The bank is closed for a day of the time to pay; the sale is held until the eve of it."""
+    await bring_to(life, State.SIGNING)
+    await take_steps(life, "hold", "sleep_till_the_eve", "go_on")
+    await bring_to(life, State.AWAITING_FUNDS)
+    await take_steps(life, "wire_after_holiday")
+
+
+async def paid_as_time_ends(life: Life) -> None:
+    await bring_to(life, State.AWAITING_FUNDS)
+    await take_steps(life, "wire_as_time_ends")
+
+
+async def borne(life: Life) -> None:
+    """Once commission is earned, the bank's charge comes out of it."""
+    await bring_to(life, State.PUTBACK_WINDOW)
+    await take_steps(life, "sit_out", "tick", "bank_charges")
+
+
+async def paid_short(life: Life) -> None:
+    """A unit is missing, and the commission of another sale bears it."""
+    await bring_to(life, State.AWAITING_FUNDS)
+    await take_steps(life, "wire_short")
+
+
 async def put_back(life: Life) -> None:
     await bring_to(life, State.PUTBACK_WINDOW)
     await until(life, "settlement.putback_withdrawn", "put_back", "answer_no", "keep")
@@ -117,33 +143,47 @@ Leading = Callable[[Life], Awaitable[None]]
 _ARROWS = {f"settlement.{each}" for each in Step}
 _OF_FLOWS = {"flow.accepted", "flow.delivered", "flow.period_missed", "flow.notice_given", "flow.ended"}
 _FAULTS = {
-    "a process dies",
-    "bring_again refused",
-    "bring_out_of_order refused",
-    "approve_alone refused",
-    "payout.unanswered",
+    "duplicate webhook": "duplicate webhook",
+    "two workers releasing": "two release",
+    "two workers at anything else": "two workers",
+    "crash between ledger and file": "a process dies releasing",
+    "crash at any commit": "a process dies",
+    "statement twice": "bring_again refused",
+    "statement out of order": "bring_out_of_order refused",
+    "payout response lost": "payout.unanswered",
+    "payout comes back": "payout.returned",
+    "time to pay runs out while funding posts": "time ends while funding posts",
+    "bank holiday": "bank holiday",
+    "late wire": "late wire",
+    "one person approves what it prepared": "approve_alone refused",
 }
-ALL = _ARROWS | _OF_FLOWS | _FAULTS | {
+"""What a settlement must survive, and by which trace of a round one sees that it was met."""
+ALL = _ARROWS | _OF_FLOWS | set(_FAULTS.values()) | {
     "settlement.offered_on", "second_offer.accepted", "second_offer.declined", "settlement.held", "settlement.disputed",
     "settlement.cancellation_asked", "settlement.penalty_paid", "settlement.putback_claimed", "settlement.putback_refunded",
-    "settlement.putback_withdrawn", "payout.returned", "swept",
+    "settlement.putback_withdrawn", "swept", "charge of the bank", "settlement.write_off_confirmed",
 }  # fmt: skip
 """Every arrow of a sale, all that becomes of a forward flow, second offers, and the faults that are brought about here."""
 
 PROMISED: dict[int, tuple[tuple[Leading, ...], set[str]]] = {
-    0: ((paid_out,), _FAULTS | {
+    0: ((paid_out,), {
+        "a process dies", "a process dies releasing", "bring_again refused", "bring_out_of_order refused",
+        "approve_alone refused", "payout.unanswered", "duplicate webhook",
         "settlement.agreement_issued", "settlement.signed", "settlement.funded", "settlement.release_prepared",
         "settlement.released", "settlement.payout_sent", "settlement.payout_confirmed", "settlement.putback_opened",
         "settlement.closed", "payout.returned",
     }),
-    1: ((bought_by_the_next,), {"settlement.buyer_defaulted", "settlement.offered_on", "second_offer.accepted"}),
-    2: ((flowed,), _OF_FLOWS),
-    3: ((put_back,), {"settlement.putback_claimed", "settlement.putback_refunded", "settlement.putback_withdrawn"}),
+    1: ((bought_by_the_next,), {
+        "settlement.buyer_defaulted", "settlement.offered_on", "second_offer.accepted", "late wire", "two workers", "two release",
+    }),
+    2: ((flowed, paid_over_a_holiday), _OF_FLOWS | {"bank holiday"}),
+    3: ((paid_as_time_ends, put_back), {"time ends while funding posts", "settlement.putback_claimed", "settlement.putback_refunded", "settlement.putback_withdrawn"}),
     4: ((failed_by_the_seller, undone), {
         "settlement.seller_defaulted", "settlement.penalty_paid", "settlement.held", "settlement.disputed",
         "settlement.cancellation_asked", "settlement.cancelled",
     }),
     5: ((declined_by_the_next, swept), {"settlement.sign_defaulted", "second_offer.declined", "swept"}),
+    6: ((borne, paid_short), {"charge of the bank", "settlement.write_off_confirmed"}),
 }  # fmt: skip
 """By seed: what its round is led through, one sale each, and what it must have seen then."""
 

@@ -154,6 +154,10 @@ async def test_the_ledger_withstands_every_attack_with_raw_sql(unguarded):
     assert await books_hold(unguarded)
 
 
+_OPEN = """INSERT INTO ledger_account (account_id, name, currency, side, org_id, opened_at)
+    VALUES (gen_random_uuid(), '{}', 'EUR', '{}', {}, now())"""
+
+
 async def test_even_the_owner_cannot_rewrite_the_books(unguarded, urls):
     org_id = await rich(unguarded, 100)
     owner = await asyncpg.connect(urls.migrator)
@@ -165,6 +169,12 @@ async def test_even_the_owner_cannot_rewrite_the_books(unguarded, urls):
             "DELETE FROM ledger_account",
             "UPDATE ledger_account SET name = 'bank:op' WHERE name = 'bank:fbo'",
             "UPDATE ledger_account SET debits_posted_cents = credits_posted_cents + 1",
+            _OPEN.format("escrow:mine", "credit", "NULL"),
+            _OPEN.format("bank:op", "credit", "NULL"),
+            _OPEN.format("bank:op", "debit", "(SELECT org_id FROM organisation LIMIT 1)"),
+            _OPEN.format(
+                "org:00000000-0000-0000-0000-000000000001:cash", "credit", "(SELECT org_id FROM organisation LIMIT 1)"
+            ),
         ):
             with pytest.raises(asyncpg.PostgresError):
                 await owner.execute(attack)

@@ -19,7 +19,7 @@ async def market(cluster, tmp_path_factory):
 
 @pytest.mark.parametrize("seed", promises.PROMISED)
 async def test_money_and_title_stay_right_whatever_happens_to_sales(market, seed):
-    """Six rounds: each currency, several sales of the same parties at once, taxes, tiers and payers drawn."""
+    """Seven rounds: each currency, several sales of the same parties at once, taxes, tiers and payers drawn."""
     ways, promised = promises.PROMISED[seed]
     some = await lives.begin(market, seed, least=len(ways))
     await promises.lead(some, ways)

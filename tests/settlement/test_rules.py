@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from market.bidding.commission import Payer, Schedule
 from market.settlement import moves
-from market.settlement.calendar import deadline, is_business_day, next_business_day, target_holidays, us_holidays
+from market.settlement.calendar import (
+    deadline,
+    is_business_day,
+    next_business_day,
+    statement_due_at,
+    target_holidays,
+    us_holidays,
+)
 from market.settlement.moves import HeldDeposit, Resolve, Transfer
 from market.settlement.rules import (
     CANCELLABLE,
@@ -124,6 +131,17 @@ def test_a_deadline_ends_with_the_nth_business_day_where_the_money_lives():
     assert deadline(late_in_new_york, 1, "USD") == datetime(2026, 11, 24, 5, tzinfo=UTC)
     over_dst = datetime(2026, 10, 30, 12, tzinfo=UTC)
     assert deadline(over_dst, 1, "USD") == datetime(2026, 11, 3, 5, tzinfo=UTC)
+
+
+def test_the_statement_of_the_last_day_is_waited_for_until_the_next_business_day_is_over():
+    """Who had until the end of Thursday is known to have paid or not when Friday is over, and of Friday when Monday is."""
+    thursday_ends, friday_ends = datetime(2026, 12, 4, 5, tzinfo=UTC), datetime(2026, 12, 5, 5, tzinfo=UTC)
+    assert statement_due_at(thursday_ends, "USD") == friday_ends
+    assert statement_due_at(friday_ends, "USD") == datetime(2026, 12, 8, 5, tzinfo=UTC)
+    thanksgiving_eve_ends = datetime(2026, 11, 26, 5, tzinfo=UTC)
+    assert statement_due_at(thanksgiving_eve_ends, "USD") == datetime(2026, 11, 28, 5, tzinfo=UTC)
+    moved_by_a_hold = thursday_ends - timedelta(hours=7)
+    assert statement_due_at(moved_by_a_hold, "USD") == friday_ends
 
 
 @given(st.dates(date(2000, 1, 1), date(2060, 1, 1)), st.sampled_from(["USD", "EUR", "GBP"]))

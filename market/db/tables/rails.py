@@ -106,6 +106,30 @@ class SweepDecisionRow(Base):
     decided_at: Mapped[datetime]
 
 
+class WriteOffRow(Base):
+    """One person's wish that the platform bears what a sale's payment came short. Append-only."""
+
+    __tablename__ = "write_off"
+
+    write_off_id: Mapped[UUID] = mapped_column(primary_key=True)
+    settlement_id: Mapped[UUID] = mapped_column(ForeignKey("settlement.settlement_id"), index=True)
+    amount_cents: Mapped[int]
+    reason: Mapped[str]
+    proposed_by: Mapped[UUID] = mapped_column(ForeignKey(_PERSON), index=True)
+    proposed_at: Mapped[datetime]
+
+
+class WriteOffDecisionRow(Base):
+    """Another person's word on it. Append-only."""
+
+    __tablename__ = "write_off_decision"
+
+    write_off_id: Mapped[UUID] = mapped_column(ForeignKey("write_off.write_off_id"), primary_key=True)
+    outcome: Mapped[str]
+    decided_by: Mapped[UUID] = mapped_column(ForeignKey(_PERSON), index=True)
+    decided_at: Mapped[datetime]
+
+
 class WithdrawalApprovalRow(Base):
     """A second person's word on a withdrawal. Append-only."""
 

@@ -18,6 +18,7 @@ from market.settlement.routes import (
     sweeps,
     taxes,
     webhooks,
+    writeoffs,
 )
 
 HANDLERS: list[ControllerRouterHandler] = [
@@ -25,6 +26,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *rails.HANDLERS,
     *suspense.HANDLERS,
     *sweeps.HANDLERS,
+    *writeoffs.HANDLERS,
     *orders.HANDLERS,
     *statements.HANDLERS,
     *webhooks.HANDLERS,

@@ -104,6 +104,7 @@ from market.settlement.schemas.sales import (
 )
 from market.settlement.schemas.sweeps import SweepIn, SweepPage, SweepView
 from market.settlement.schemas.taxes import TaxRuleIn, TaxRulePage, TaxRuleView
+from market.settlement.schemas.writeoffs import WriteOffIn, WriteOffPage, WriteOffView
 
 __all__ = [
     "ROW_COUNTED",
@@ -204,4 +205,7 @@ __all__ = [
     "WithdrawalIn",
     "WithdrawalPage",
     "WithdrawalView",
+    "WriteOffIn",
+    "WriteOffPage",
+    "WriteOffView",
 ]

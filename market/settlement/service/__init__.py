@@ -145,6 +145,12 @@ from market.settlement.service.taxes import list_tax_rules, state_tax_rule
 from market.settlement.service.title import chain_of_title
 from market.settlement.service.webhooks import keep_event
 from market.settlement.service.withdrawals import approve_withdrawal, list_unapproved
+from market.settlement.service.writeoffs import (
+    confirm_write_off,
+    list_write_offs,
+    propose_write_off,
+    reject_write_off,
+)
 
 __all__ = [
     "BankDetails",
@@ -177,6 +183,7 @@ __all__ = [
     "confirm_notice",
     "confirm_notices",
     "confirm_sweep",
+    "confirm_write_off",
     "decide_put_back",
     "declare_resale",
     "deliver",
@@ -235,6 +242,7 @@ __all__ = [
     "list_unapproved",
     "list_unconfirmed",
     "list_withdrawals",
+    "list_write_offs",
     "look_at_pool",
     "make_bank_file",
     "make_sealed",
@@ -264,6 +272,7 @@ __all__ = [
     "propose_flow",
     "propose_match",
     "propose_sweep",
+    "propose_write_off",
     "put_bank_account",
     "put_seals",
     "raise_dispute",
@@ -273,6 +282,7 @@ __all__ = [
     "reject_match",
     "reject_notices",
     "reject_sweep",
+    "reject_write_off",
     "remake_bank_file",
     "require_importer",
     "require_may_propose",

@@ -16,7 +16,7 @@ from market.kit.pages import Page, PageRequest
 from market.parties.rules import require, require_person
 from market.portfolios import service as portfolios
 from market.settlement import moves
-from market.settlement.calendar import deadline
+from market.settlement.calendar import statement_due_at
 from market.settlement.rules import Party, Settlement, State, Step, advance, reference
 from market.settlement.service.books import READ
 from market.settlement.service.listings import Listing, of_auction
@@ -27,7 +27,6 @@ from market.settlement.store import afterwards, ledger
 from market.settlement.store import settlements as store
 
 WRITE = "settlements:write"
-_STATEMENT_BUSINESS_DAYS = 1
 """A payment of the last day shows on a statement read the day after: nobody is in default before that."""
 
 
@@ -186,7 +185,7 @@ async def _lapse_unpaid(tx: AsyncSession, settlement: Settlement, now: datetime)
 
 def _may_lapse_unpaid(settlement: Settlement, now: datetime) -> bool:
     due_at = settlement.pay_by_at
-    return due_at is not None and deadline(due_at, _STATEMENT_BUSINESS_DAYS, settlement.currency) <= now
+    return due_at is not None and statement_due_at(due_at, settlement.currency) <= now
 
 
 async def ask_cancellation(

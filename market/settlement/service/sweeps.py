@@ -32,7 +32,7 @@ async def propose_sweep(
 
     What put-backs may still ask back stays. Raises `Malformed`, `NoBankAccount`, `InsufficientFunds` with what may leave.
     """
-    user_id = _person(actor, Role.OPERATOR)
+    user_id = staff_person(actor, Role.OPERATOR)
     if not 1 <= len(reason.strip()) <= 500 or "\0" in reason:
         raise Malformed("a reason has 1 to 500 characters", field="reason")
     if not is_currency(currency):
@@ -43,7 +43,7 @@ async def propose_sweep(
         raise Malformed("there is no such organisation", field="org_id")
     sweep = Sweep(chance.new_id(), source, currency, amount_cents, org_id, reason.strip(), user_id, now)
     await usable_bank_account(tx, org_id, now)
-    await _require_free(tx, sweep)
+    await require_free_income(tx, source, currency, amount_cents)
     await store.add(tx, sweep)
     await _note(tx, actor, sweep, "proposed")
     return sweep
@@ -61,14 +61,14 @@ async def confirm_sweep(tx: AsyncSession, actor: Actor, sweep_id: UUID, *, now: 
     Raises `TwoPeople`, `ProposalDecided`, and whatever is not in order any more. Locks out imports, then the
     ledger's accounts.
     """
-    user_id = _person(actor, Role.OFFICER, Role.OPERATOR)
+    user_id = staff_person(actor, Role.OFFICER, Role.OPERATOR)
     await bank.lock_imports(tx)
     sweep = await _open(tx, sweep_id)
     if sweep.proposed_by == user_id:
         raise TwoPeople("who proposed a sweep does not confirm it")
     await require_books_hold(tx)
     account = await usable_bank_account(tx, sweep.org_id, now)
-    await _require_free(tx, sweep)
+    await require_free_income(tx, sweep.source, sweep.currency, sweep.amount_cents)
     await store.decide(tx, sweep_id, "confirmed", by=user_id, now=now)
     await ledger.apply(tx, set_aside(sweep))
     await bank.add_payout(
@@ -85,7 +85,7 @@ async def confirm_sweep(tx: AsyncSession, actor: Actor, sweep_id: UUID, *, now: 
 
 async def reject_sweep(tx: AsyncSession, actor: Actor, sweep_id: UUID, *, now: datetime) -> Sweep:
     """Nothing leaves; the proposer may think better of it as well. Locks out imports. Raises `ProposalDecided`."""
-    user_id = _person(actor, Role.OFFICER, Role.OPERATOR)
+    user_id = staff_person(actor, Role.OFFICER, Role.OPERATOR)
     await bank.lock_imports(tx)
     sweep = await _open(tx, sweep_id)
     await store.decide(tx, sweep_id, "rejected", by=user_id, now=now)
@@ -93,7 +93,8 @@ async def reject_sweep(tx: AsyncSession, actor: Actor, sweep_id: UUID, *, now: d
     return await store.find(tx, sweep_id) or sweep
 
 
-def _person(actor: Actor, *roles: Role) -> UUID:
+def staff_person(actor: Actor, *roles: Role) -> UUID:
+    """Which person of these roles it is. Raises `Forbidden` for everybody else."""
     require(actor, role=roles, scope=WRITE)
     require_person(actor)
     if actor.user_id is None:
@@ -110,16 +111,17 @@ async def _open(tx: AsyncSession, sweep_id: UUID) -> Sweep:
     return sweep
 
 
-async def _require_free(tx: AsyncSession, sweep: Sweep) -> None:
-    account = await ledger.find_account(tx, sweep.source.account, sweep.currency)
-    kept_cents = await store.refundable_cents(tx, sweep.source, sweep.currency)
+async def require_free_income(tx: AsyncSession, source: Source, currency: str, amount_cents: int) -> None:
+    """Raises `InsufficientFunds` with what may leave: what put-backs may still ask back stays."""
+    account = await ledger.find_account(tx, source.account, currency)
+    kept_cents = await store.refundable_cents(tx, source, currency)
     free_cents = max(0, (account.available_cents if account else 0) - kept_cents)
-    if free_cents < sweep.amount_cents:
+    if free_cents < amount_cents:
         raise InsufficientFunds(
-            f"{show(free_cents, sweep.currency)} may leave; {show(kept_cents, sweep.currency)} stay for put-backs",
-            required_cents=sweep.amount_cents,
+            f"{show(free_cents, currency)} may leave; {show(kept_cents, currency)} stay for put-backs",
+            required_cents=amount_cents,
             available_cents=free_cents,
-            currency=sweep.currency,
+            currency=currency,
         )
 
 

@@ -24,6 +24,15 @@ _IS_OPEN = ~exists().where(
     SuspenseDecisionRow.entry_id == BankEntryRow.entry_id, SuspenseDecisionRow.outcome == "confirmed"
 )
 _BATCH = 1000
+_ENTRIES_AT_ONCE = 5_000
+_ADD_ENTRIES = text(
+    """INSERT INTO bank_entry (entry_id, statement_id, bank_account, entry_ref, direction, amount_cents, currency, booked_on,
+        remittance, outcome, reference, org_id, corrects_entry_id, told_by)
+    SELECT * FROM unnest(CAST(:entry_id AS uuid[]), CAST(:statement_id AS uuid[]), CAST(:bank_account AS text[]),
+        CAST(:entry_ref AS text[]), CAST(:direction AS text[]), CAST(:amount_cents AS bigint[]), CAST(:currency AS text[]),
+        CAST(:booked_on AS date[]), CAST(:remittance AS text[]), CAST(:outcome AS text[]), CAST(:reference AS text[]),
+        CAST(:org_id AS uuid[]), CAST(:corrects_entry_id AS uuid[]), CAST(:told_by AS text[]))"""
+)
 _IMPORT_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('debtmarket bank statements'))")
 
 
@@ -177,12 +186,9 @@ async def known_entry_refs(tx: AsyncSession, bank_account: str, refs: Sequence[s
 async def add_statement(tx: AsyncSession, statement: KeptStatement, entries: Sequence[BankEntry]) -> None:
     tx.add(BankStatementRow(**{name: getattr(statement, name) for name in KeptStatement.__slots__}))
     await tx.flush()
-    if entries:
-        # With its NULLs written out every row has the same statement; else each change of pattern begins another round trip.
-        await tx.execute(
-            insert(BankEntryRow).execution_options(render_nulls=True),
-            [{name: getattr(entry, name) for name in BankEntry.__slots__} for entry in entries],
-        )
+    for first in range(0, len(entries), _ENTRIES_AT_ONCE):
+        rows = entries[first : first + _ENTRIES_AT_ONCE]
+        await tx.execute(_ADD_ENTRIES, {name: [getattr(row, name) for row in rows] for name in BankEntry.__slots__})
 
 
 async def list_statements(tx: AsyncSession, request: PageRequest) -> list[KeptStatement]:
