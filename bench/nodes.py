@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -26,7 +26,7 @@ import uvloop
 from sqlalchemy import text
 
 from bench.__main__ import idle_share
-from bench.place import Place, load, new_auctions, prepared, server, watching
+from bench.place import Place, load, new_auctions, prepared, servers, watching
 from bench.watchers import delays, percentile
 from market.kit.actor import SYSTEM
 from tests.running import free_port
@@ -63,8 +63,7 @@ async def nats_server() -> AsyncIterator[str | None]:
 
 async def measure(place: Place, node_count: int, seconds: float, lane: str, **settings: object) -> dict:
     figures: dict = {}
-    async with AsyncExitStack() as stack:
-        nodes = [await stack.enter_async_context(server(place, lane, **settings)) for _ in range(node_count)]
+    async with servers(place, node_count, lane, **settings) as nodes:
         ports = [node.port for node in nodes]
         for title, auction_count in _SCENARIOS:
             auctions = await new_auctions(place, auction_count)
@@ -101,11 +100,11 @@ class Race:
 async def race(place: Place, bid_count: int, **settings: object) -> Race:
     """At least so many bids through two nodes on the same auctions."""
     result, began_s = Race(0, 0, 0.0), time.monotonic()
-    async with server(place, **settings) as one, server(place, **settings) as other:
+    async with servers(place, 2, **settings) as nodes:
         while result.decided < bid_count:
             auctions = await new_auctions(place, _RACE_AUCTIONS)
             shape = {"sockets": 128, "depth": 4, "warm_up_s": 0.0, "seconds": _RACE_ROUND_S, "keep": True}
-            bids = await load(place, [one.port, other.port], auctions, **shape)
+            bids = await load(place, [node.port for node in nodes], auctions, **shape)
             told = [(UUID(auction), seq) for auction, seq, _ in bids["told"]]
             result.acked += len(told)
             result.decided += round(bids["decided"] * _RACE_ROUND_S)
@@ -136,16 +135,16 @@ async def run(options: argparse.Namespace) -> bool:
                 ways += [("two nodes, hints by NATS", 2, "lane", {"bus_url": nats})]
             ways += [("two nodes, no hints", 2, "mute", {})]
             for number in range(options.runs):
-                print(
-                    f"run {number + 1} of {options.runs}, {idle_share(1):.0%} idle before", file=sys.stderr, flush=True
-                )
                 for words, node_count, lane, settings in ways:
+                    print(f"run {number + 1} of {options.runs}: {words}, {idle_share(1):.0%} idle before",
+                          file=sys.stderr, flush=True)  # fmt: skip
                     figures = await measure(place, node_count, options.seconds, lane, **settings)
                     found.setdefault(words, []).append(figures)
+            if found:
+                show(found, options)
+            print(f"the race, {idle_share(1):.0%} idle before", file=sys.stderr, flush=True)
             raced = await race(place, options.race)
             kept = await everything_kept(place)
-    if found:
-        show(found, options)
     print(raced)
     print(kept)
     return not (raced.lost or raced.double or raced.gaps)
@@ -179,7 +178,10 @@ def show(found: dict[str, list[dict]], options: argparse.Namespace) -> None:
             statistics.median(run[name] for run in runs) for name in (*dict(_SCENARIOS), "p50", "p99")
         )
         print(f"{words:<28} {one:>11,.0f} {many:>12,.0f} {p50:>13.1f} {p99:>8.1f}")
-    print("accepted bids a second; heard: from the bid, sent to one node, to a bidder's socket on the last one")
+    print(
+        "accepted bids a second; heard: from the bid, sent to one node, to a bidder's socket on the last one",
+        flush=True,
+    )
 
 
 def main() -> None:

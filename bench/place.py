@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -174,6 +174,8 @@ async def server(place: Place, writer: str = "lane", **settings: object) -> Asyn
     run = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.place", "--serve", writer, env=environment)
     try:
         for _ in range(1_200):
+            if run.returncode is not None:
+                raise SystemExit(f"the server ended with {run.returncode}")
             try:
                 _, probe = await asyncio.open_connection("127.0.0.1", port)
             except OSError:
@@ -181,10 +183,21 @@ async def server(place: Place, writer: str = "lane", **settings: object) -> Asyn
             else:
                 probe.close()
                 break
+        else:
+            raise SystemExit("the server did not start")
         yield Node(port, run.pid)
     finally:
-        run.terminate()
+        with suppress(ProcessLookupError):
+            run.terminate()
         await run.wait()
+
+
+@asynccontextmanager
+async def servers(place: Place, count: int, writer: str = "lane", **settings: object) -> AsyncIterator[list[Node]]:
+    """So many servers on one database, started side by side."""
+    async with AsyncExitStack() as stack:
+        starting = (stack.enter_async_context(server(place, writer, **settings)) for _ in range(count))
+        yield await asyncio.gather(*starting)
 
 
 async def load(place: Place, ports: list[int], auctions: list[UUID], **plan: object) -> dict:

@@ -281,7 +281,10 @@ async def watch(plan: dict) -> dict:
 
 def main() -> None:
     plan = json.loads(sys.stdin.readline())
-    print(json.dumps(uvloop.run({"bid": bid, "watch": watch}[sys.argv[1]](plan))), flush=True)
+    found = json.dumps(uvloop.run({"bid": bid, "watch": watch}[sys.argv[1]](plan)))
+    # Megabytes: where PYTHONUNBUFFERED is set, `print` would drop what the pipe does not take at once.
+    with open(sys.stdout.fileno(), "wb", closefd=False) as out:
+        out.write(found.encode() + b"\n")
 
 
 if __name__ == "__main__":

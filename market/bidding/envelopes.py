@@ -20,6 +20,7 @@ from auctions.sealed import commitment_of
 
 KEY_BYTES = 32
 SALT_BYTES = 16
+_FIELD = 2**255 - 19
 _VERSION = 1
 _LENGTH = 1 + 8 + SALT_BYTES
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
@@ -44,6 +45,21 @@ class Content:
 def public_key_of(private_key: bytes) -> str:
     """The public key, 64 hexadecimal digits, of a private one of 32 bytes."""
     return X25519PrivateKey.from_private_bytes(private_key).public_key().public_bytes_raw().hex()
+
+
+def is_public_key(digits: str) -> bool:
+    """Whether these 64 digits are a public key as `public_key_of` writes it, to which a secret can be sealed.
+
+    X25519 takes more than one spelling for the same key (RFC 7748, 5), and with a few keys everybody agrees on zeros (7).
+    """
+    raw = bytes.fromhex(digits)
+    if int.from_bytes(raw, "little") >= _FIELD:
+        return False
+    try:
+        X25519PrivateKey.from_private_bytes(bytes(KEY_BYTES)).exchange(X25519PublicKey.from_public_bytes(raw))
+    except ValueError:
+        return False
+    return True
 
 
 def seal(sealing_key: str, *, auction_id: str, bidder: str, amount_cents: int, salt: bytes) -> SealedBid:

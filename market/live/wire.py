@@ -11,7 +11,6 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 EXTENSION = "market.wire"
 """Where a socket's scope holds its `Wire`: `scope["extensions"]`."""
-_UNREAD_COUNT = 64
 
 
 class _Inbox:

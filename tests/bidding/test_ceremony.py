@@ -136,6 +136,24 @@ async def test_a_key_serves_one_round_of_one_auction_whoever_publishes_with_it(h
         assert refused.value.field == f"terms.{field}"
 
 
+async def test_a_key_has_one_spelling_and_hides_what_is_sealed_to_it(hall, keys, tmp_path):
+    assert run("make-key", "--out", tmp_path / "other")[0] == 0
+    used, fresh = sealing_key(keys), sealing_key(tmp_path / "other")
+    same = used[:-2] + f"{int(used[-2:], 16) | 0x80:02x}"  # X25519 looks away from the highest bit
+    everybodys = "00" * 32  # what is agreed with it is nothing but zeros
+    for field, first, final in (
+        ("final_sealing_key", used, same),
+        ("sealing_key", same, fresh),
+        ("final_sealing_key", used, everybodys),
+        ("sealing_key", "ec" + "ff" * 30 + "7f", fresh),
+        ("sealing_key", "ee" + "ff" * 30 + "7f", fresh),
+    ):
+        terms = {"final_s": 60, "final_top": 2, "sealing_key": first, "final_sealing_key": final}
+        with pytest.raises(BadTerms, match="make-key") as refused:
+            await sealed_auction(hall, keys, **terms)
+        assert refused.value.field == f"terms.{field}"
+
+
 async def test_of_two_who_publish_one_key_at_the_same_time_one_does(hall, keys):
     ended = await asyncio.gather(*(sealed_auction(hall, keys) for _ in range(4)), return_exceptions=True)
     assert sorted(type(one).__name__ for one in ended) == ["Auction", "BadTerms", "BadTerms", "BadTerms"]

@@ -13,8 +13,9 @@ from auctions.allocation import MAX_POOL_COUNT
 from auctions.engine import evolve, schedule
 from auctions.presets import fill
 from auctions.record import encode
-from auctions.terms import LATEST_RULES, PackageTerms, Terms, TermsError, terms_from_json
+from auctions.terms import LATEST_RULES, PackageTerms, SealedTerms, Terms, TermsError, terms_from_json
 from market.bidding.commission import Schedule
+from market.bidding.envelopes import is_public_key
 from market.bidding.lines import EventLine
 from market.bidding.rules import PSA_VERSION, Auction, BadTerms
 from market.bidding.sale_terms import SaleTerms
@@ -160,7 +161,16 @@ def _terms(order: PublishOrder, pools: Sequence[Pool], now: datetime) -> Terms:
         raise BadTerms("latest_close_at must be within a year", field="terms.latest_close_at")
     if not 0 <= order.deposit_cents <= MAX_CENTS:
         raise BadTerms(f"deposit_cents must be 0 to {MAX_CENTS}", field="deposit_cents")
+    if isinstance(terms, SealedTerms):
+        _check_keys(terms)
     return terms
+
+
+def _check_keys(terms: SealedTerms) -> None:
+    keys = {"sealing_key": terms.sealing_key, "final_sealing_key": terms.final_sealing_key}
+    for name, key in keys.items():
+        if key is not None and not is_public_key(key):
+            raise BadTerms(f"{name} must be a public key as `ceremony make-key` writes it", field=f"terms.{name}")
 
 
 def _published(terms: Terms) -> dict[str, Any]:
