@@ -337,6 +337,14 @@ def volume_findings(terms: FlowTerms, *, currency: str, face_value_cents: int) -
     return []
 
 
+def seller_findings(lacking: Sequence[str]) -> list[Finding]:
+    """Whether the seller may sell accounts of these debtors; `lacking` are the states that its clearance leaves out."""
+    if not lacking:
+        return []
+    detail = f"you are not cleared to list accounts of debtors in {', '.join(lacking)}"
+    return [Finding("seller-states", "accounts.states", detail, "leave them out, or open a case at POST /v1/cases")]
+
+
 def buyer_findings(cleared: Cleared | None, *, currency: str, price_cents: int, states: Sequence[str]) -> list[Finding]:
     """Whether the buyer may buy just this on that day."""
     ask = "the buyer has to open a case; the period stays open until it is due"

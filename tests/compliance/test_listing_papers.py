@@ -182,6 +182,25 @@ async def test_the_database_lists_and_delivers_nothing_without_both_papers_whoev
                 await connection.execute(insert, *values)
 
 
+async def test_no_pool_is_cut_from_the_portfolio_of_another_whose_papers_were_verified(
+    context: Context, urls: RoleUrls
+) -> None:
+    officers = await factories.two_officers(context)
+    seller, _ = await cleared_seller(context, officers)
+    other, _ = await cleared_seller(context, officers)
+    own = await factories.bare_pool(context, seller, papers=())
+    verified = await portfolio_of(context, await factories.bare_pool(context, other))
+    cut = (
+        "INSERT INTO pool (pool_id, portfolio_id, org_id, name, selection, excluded_pool_ids, state, attempt_count, currency,"
+        " tape_version, created_by, created_at) SELECT gen_random_uuid(), $2, org_id, name, selection, excluded_pool_ids,"
+        " 'cutting', 0, currency, tape_version, created_by, created_at FROM pool WHERE pool_id = $1"
+    )
+    async with acting(urls.app, seller.actor) as connection:
+        await connection.execute(cut, own, await portfolio_of(context, own))
+        with pytest.raises(asyncpg.ForeignKeyViolationError, match="portfolio_id_org_id"):
+            await connection.execute(cut, own, verified)
+
+
 async def test_an_officer_asks_about_a_paper_of_a_listing_and_the_case_stays_cleared(context: Context) -> None:
     officers = await factories.two_officers(context)
     seller, case_id = await cleared_seller(context, officers)

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from market.bidding import service as bidding
 from market.compliance import service as compliance
@@ -112,6 +113,37 @@ async def test_volume_currency_and_the_buyers_clearance_are_looked_at(bank):
     fits = await factories.keyed_pool(context, bank.seller, [120_000_00], debtor_states=("CA",))
     await suspend(bank, narrow, "bid")
     assert {each["code"] for each in (await refused(bank, flow, fits)).values()} == {"buyer-not-cleared"}
+
+
+async def test_a_seller_delivers_no_account_of_a_debtor_state_that_it_may_not_list(bank):
+    context = bank.context
+    seller = await factories.cleared_organisation(context, ("list",), ("CA",), officers=bank.officers)
+    buyer = await a_buyer(bank)
+    flow = await flowing.active(context, seller, buyer)
+    pool_id = await factories.keyed_pool(context, seller)
+    with pytest.raises(DeliveryRefused) as said:
+        await flowing.deliver(context, seller, flow, pool_id)
+    (found,) = said.value.members["findings"]
+    assert (found["code"], found["field"]) == ("seller-states", "accounts.states")
+    assert "in NY" in found["detail"]
+    # Nor past all code, whatever the pool's own row says of its debtors.
+    async with context.db.begin(seller.actor) as tx:
+        offered = "UPDATE pool SET state = 'offered', circle = 'invited', offered_at = now(), flow_id = :flow WHERE pool_id = :pool"
+        await tx.execute(text(offered), {"flow": flow.flow_id, "pool": pool_id})
+        with pytest.raises(DBAPIError, match="clearance to list in each debtor state"):
+            await tx.execute(
+                text(
+                    "INSERT INTO forward_flow_delivery VALUES (gen_random_uuid(), :flow, 1, :pool, :seller, :buyer, 200, 25000000,"
+                    " 2000000, 'USD', :me, now())"
+                ),
+                {
+                    "flow": flow.flow_id, "pool": pool_id, "seller": seller.org_id, "buyer": buyer.org_id,
+                    "me": seller.user_id,
+                },
+            )  # fmt: skip
+        await tx.rollback()
+    of_ca = await factories.keyed_pool(context, seller, debtor_states=("CA",))
+    assert (await flowing.deliver(context, seller, flow, of_ca)).pool_id == of_ca
 
 
 async def test_a_pool_cut_before_accounts_were_on_record_is_to_be_cut_again(bank):

@@ -16,7 +16,7 @@ from market.kit.pages import PageRequest
 from market.parties import service as parties
 from market.settlement import moves, service
 from market.settlement.rules import NoBankAccount, PayoutState, State
-from market.settlement.store import ledger
+from market.settlement.store import call_backs, ledger
 from tests import factories
 from tests.settlement.test_defaults import DEPOSIT, HAMMER, awarded
 from tests.settlement.test_life import approve, prepare, public_key
@@ -247,6 +247,24 @@ async def test_a_first_account_in_another_name_waits_for_a_call_back(bank, holde
             await withdraw(context, party)
         await factories.call_back(context, bank.operator, account.bank_account_id)
     assert (await withdraw(context, party)).bank_account_id == account.bank_account_id
+
+
+@pytest.mark.parametrize(
+    ("name", "holder"),
+    [("\u2014 \u2014", "\u2013"), ("***", "---"), ("\u00c9cole", "\u00e9cole"), ("\u00c9cole", "\u00c8cole")],
+)
+async def test_whose_name_an_account_is_in_does_not_depend_on_what_a_server_takes_for_a_letter(bank, name, holder):
+    context, party = bank.context, await factories.register_member(bank.context)
+    owner = await asyncpg.connect(bank.urls.migrator)
+    await owner.execute("ALTER TABLE organisation DISABLE TRIGGER USER")
+    await owner.execute("UPDATE organisation SET name = $1 WHERE org_id = $2", name, party.org_id)
+    await owner.execute("ALTER TABLE organisation ENABLE TRIGGER USER")
+    await owner.close()
+    async with context.db.begin(party.actor) as tx:
+        now, chance, vault = context.clock.now(), context.chance, context.vault
+        given = service.BankDetails(holder, iban="DE89370400440532013000")
+        account = await service.put_bank_account(tx, party.actor, given, now=now, chance=chance, vault=vault)
+        assert not await call_backs.is_confirmed(tx, account.bank_account_id)
 
 
 async def test_the_note_of_a_call_back_goes_after_ten_years_unless_a_hold_keeps_it(bank):

@@ -2,7 +2,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, ForeignKey, Index, Text, UniqueConstraint, Uuid
+from sqlalchemy import ARRAY, BigInteger, ForeignKey, ForeignKeyConstraint, Index, Text, UniqueConstraint, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from market.db.base import WRAP, Base
@@ -110,7 +110,7 @@ class PoolRow(Base):
     __tablename__ = "pool"
 
     pool_id: Mapped[UUID] = mapped_column(primary_key=True)
-    portfolio_id: Mapped[UUID] = mapped_column(ForeignKey("portfolio.portfolio_id"), index=True)
+    portfolio_id: Mapped[UUID]
     org_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.org_id"), index=True)
     name: Mapped[str]
     selection: Mapped[dict[str, Any]]
@@ -146,6 +146,8 @@ class PoolRow(Base):
     created_at: Mapped[datetime]
 
     __table_args__ = (
+        ForeignKeyConstraint(["portfolio_id", "org_id"], ["portfolio.portfolio_id", "portfolio.org_id"]),
+        Index("ix_pool_portfolio_id_org_id", "portfolio_id", "org_id"),
         Index("ix_pool_state_claimed_until", "state", "claimed_until"),
         Index("ix_pool_offered_at", "offered_at"),
     )

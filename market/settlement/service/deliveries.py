@@ -28,6 +28,7 @@ from market.settlement.flows import (
     hammer_cents,
     misfit_findings,
     paper_findings,
+    seller_findings,
     volume_findings,
 )
 from market.settlement.rules import Party, Settlement
@@ -166,12 +167,16 @@ async def _findings(tx: AsyncSession, flow: Flow, pool: Pool, now: datetime) -> 
     face = pool.face_value_cents or 0
     price = hammer_cents(face, flow.terms.price_bps)
     buyer = await store.clearance_of(tx, flow.flow_id, Party.BUYER, now)
+    states = sorted(pool.debtor_states or ())
+    seller = await compliance.current_clearance(tx, flow.seller_org_id, "list", now, states=states)
+    lacking = [state for state in states if seller is None or not seller.covers([state])]
     return [
         *paper_findings(await compliance.listing_lacks(tx, pool.portfolio_id, now)),
+        *seller_findings(lacking),
         *volume_findings(flow.terms, currency=pool.currency, face_value_cents=face),
         *misfit_findings(await store.misfits(tx, flow.flow_id, pool.pool_id)),
         *buyer_findings(
-            buyer, currency=flow.terms.currency, price_cents=price, states=pool.debtor_states or ()
+            buyer, currency=flow.terms.currency, price_cents=price, states=states
         ),
     ]  # fmt: skip
 
