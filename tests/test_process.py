@@ -1,17 +1,21 @@
 """`market serve` where it cannot listen: one line, and nothing is begun; and a worker that will not live."""
 
 import asyncio
+import gc
 import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
 from market import process
+from market.db.context import Context
 from tests.demo.conftest import environment
+from tests.running import free_port
 
 
 @pytest.mark.parametrize("options", [[], ["--with-demo"]])
@@ -29,6 +33,22 @@ def test_an_address_of_somebody_else_is_one_line_too(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert ended.stderr.startswith("market: port 8000 on 192.0.2.1 cannot be used (")
     assert ended.stderr.count("\n") == 1
+
+
+async def test_a_running_server_has_what_it_began_with_out_of_the_collectors_way(context: Context) -> None:
+    settings = replace(context.settings, port=free_port())
+    server = process._Server(process.server_config(replace(context, settings=settings)))
+    tracked, running = len(gc.get_objects()), asyncio.create_task(server._serve())
+    try:
+        async with asyncio.timeout(60):
+            while not server.started:
+                await asyncio.sleep(0.01)
+        assert gc.get_freeze_count() > tracked / 2
+        assert len(gc.get_objects()) < tracked / 10
+    finally:
+        server.should_exit = True
+        await running
+        gc.unfreeze()
 
 
 async def _restarts(count: int) -> list[float]:
