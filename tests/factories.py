@@ -27,6 +27,7 @@ from market.compliance.qualifications import Qualifications
 from market.compliance.requirements import LISTING_TYPES, REQUIREMENTS, Capability, EvidenceType, needed_types
 from market.compliance.rules import Grant, Owner
 from market.compliance.screening import jobs as screening_jobs
+from market.compliance.screening import service as screening
 from market.db.context import Context
 from market.journal import service as journal
 from market.kit.actor import SYSTEM, Actor, Role
@@ -292,6 +293,14 @@ async def screen(context: Context) -> None:
     screening_ticks = (screening_jobs.take_list_files, screening_jobs.order_by_journal, screening_jobs.screen_next)
     while any([await tick(context) for tick in screening_ticks]):
         pass
+
+
+async def screen_again(context: Context, officer: Party, *org_ids: UUID) -> None:
+    """An officer has these screened now, as the worker does with everybody each night."""
+    async with context.db.begin(officer.actor) as tx:
+        for org_id in org_ids:
+            await screening.ask_for_screening(tx, officer.actor, org_id, now=context.clock.now(), chance=context.chance)
+    await screen(context)
 
 
 async def screenings_ordered(context: Context, party: Party) -> list[str]:

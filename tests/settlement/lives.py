@@ -474,7 +474,10 @@ class Life:
             mortal.risk = before
 
     async def _screened(self) -> None:
-        await factories.screen(self.around.bank.later(days=self.around.days))
+        """Both sides, as the worker does each night and once a release is prepared."""
+        sale, late = await self.seen(), self.around.bank.later(days=self.around.days)
+        if sale.state is State.RELEASE_REVIEW:
+            await factories.screen_again(late, self.bank.officers[0], sale.seller_org_id, sale.buyer_org_id)
 
     async def _approve(self, officer: factories.Party) -> None:
         more = {"now": self.now, "chance": self.context.chance, "vault": self.context.vault}

@@ -223,8 +223,9 @@ async def test_no_release_without_a_bank_account_that_has_cooled_off_and_was_cal
     await factories.call_back(bank.context, bank.operator, changed)
     with pytest.raises(NoBankAccount, match="can be used from"):
         await approve(bank.context, bank.officers[0], settlement.settlement_id)
-    released = await approve(bank.later(hours=49), bank.officers[0], settlement.settlement_id)
-    assert released.state is State.RELEASED
+    cooled, officer = bank.later(hours=49), bank.officers[0]
+    await factories.screen_again(cooled, officer, settlement.seller_org_id, settlement.buyer_org_id)
+    assert (await approve_now(cooled, officer, settlement.settlement_id)).state is State.RELEASED
 
 
 async def test_every_step_of_a_sale_has_those_screened_whom_it_is_about(bank):
@@ -247,6 +248,22 @@ async def test_a_release_waits_until_both_sides_were_screened_for_it(bank):
     with pytest.raises(ChecksPending):
         await approve_now(bank.context, officer, settlement.settlement_id)
     assert (await approve(bank.context, officer, settlement.settlement_id)).state is State.RELEASED
+
+
+async def test_what_a_screening_found_releases_for_a_day(bank):
+    seller, buyer = (
+        await factories.seller(bank.context, bank.officers),
+        await factories.buyer(bank.context, bank.officers),
+    )
+    await factories.name_bank_account(bank.context, seller)
+    settlement, officer = await funded(bank, seller=seller, buyer=buyer), bank.officers[0]
+    await prepare(bank.context, bank.operator, settlement.settlement_id)
+    await factories.screen(bank.context)
+    next_day = bank.later(hours=25)
+    with pytest.raises(ChecksPending, match="waits to be screened"):
+        await approve_now(next_day, officer, settlement.settlement_id)
+    await factories.screen_again(next_day, officer, seller.org_id, buyer.org_id)
+    assert (await approve_now(next_day, officer, settlement.settlement_id)).state is State.RELEASED
 
 
 async def test_no_release_to_a_buyer_whose_clearance_ended(bank):

@@ -319,6 +319,15 @@ async def test_who_told_of_a_batch_does_not_send_a_withdrawal_of_it(bank):
 # Posting a whole statement at once is the same as posting it wire by wire.
 
 
+async def test_a_large_statement_may_take_longer_than_any_other_statement(unguarded):
+    """100,000 entries are booked by one statement, on a machine that does much else for more than its ordinary minute."""
+    async with unguarded.db.begin(SYSTEM) as tx:
+        await ledger.post_all(tx, [move(moves.FBO, moves.CLEARING_IN, 1)])
+        assert await tx.scalar(text("SHOW statement_timeout")) == "10min"
+    async with unguarded.db.begin(SYSTEM) as tx:
+        assert await tx.scalar(text("SHOW statement_timeout")) == "1min"
+
+
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(amounts=st.lists(st.tuples(st.integers(0, 2), st.integers(1, 10**6), st.booleans()), min_size=1, max_size=12))
 async def test_many_transfers_at_once_leave_what_they_leave_one_by_one(unguarded, amounts):

@@ -40,6 +40,8 @@ from market.settlement.store.settlements import KeyGrant, Preparation
 from masking.envelope import release_key
 
 _RELEASERS = (Role.OFFICER, Role.OPERATOR)
+_SCREENED_WITHIN = timedelta(days=1)
+"""However long the second person takes: what was found on an earlier day does not release."""
 
 
 class SaleFileDiffers(Conflict):
@@ -59,15 +61,15 @@ async def approve_release(
 ) -> Settlement:
     """The second person releases: commission and proceeds are booked, the payout is ordered, the buyer gets the keys.
 
-    Raises `TwoPeople` for the one who prepared, `ChecksPending` until both sides were screened since the preparation, and
-    whatever is not in order any more. Locks settlement, pool, accounts.
+    Raises `TwoPeople` for the one who prepared, `ChecksPending` until both sides were screened since the preparation and
+    within a day, and whatever is not in order any more. Locks settlement, pool, accounts.
     """
     settlement, user_id = await _releasable(tx, actor, settlement_id, Step.APPROVE_RELEASE, now=now)
     prepared = await store.find_preparation(tx, settlement_id)
     if prepared is None or prepared.prepared_by == user_id:
         raise TwoPeople("who prepared a release does not approve it")
     for org_id in (settlement.seller_org_id, settlement.buyer_org_id):
-        await screening.require_screened(tx, org_id, since=prepared.at)
+        await screening.require_screened(tx, org_id, since=max(prepared.at, now - _SCREENED_WITHIN))
     account = await usable_bank_account(tx, settlement.seller_org_id, now)
     package = await _agreed_package(tx, settlement)
     await store.add_approval(tx, settlement_id, prepared_by=prepared.prepared_by, approved_by=user_id, now=now)

@@ -20,6 +20,7 @@ from market.settlement.rules import InsufficientFunds, TransferConflict
 
 _APPLY = text("SELECT ledger_apply(CAST(:moves AS jsonb))")
 _POST_ALL = text("SELECT ledger_post_all(CAST(:moves AS jsonb))")
+_PATIENCE = text("SET LOCAL statement_timeout = '10min'")
 _REPEATED = frozenset({"LG001", "LG002"})
 
 
@@ -95,10 +96,12 @@ async def apply(tx: AsyncSession, moves: Sequence[Move]) -> int:
 async def post_all(tx: AsyncSession, transfers: Sequence[Transfer]) -> int:
     """Post up to 250,000 transfers at once or none; returns how many were new. Locks their accounts in order of id.
 
-    Each account changes once, by the sum, so that a large statement takes seconds. Raises as `apply` does.
+    Each account changes once, by the sum, so that a large statement takes seconds; on a machine that does much else it may
+    take ten minutes. Raises as `apply` does.
     """
     if not transfers:
         return 0
+    await tx.execute(_PATIENCE)
     with _told():
         result = await tx.execute(_POST_ALL, {"moves": json.dumps([each.to_json() for each in transfers])})
     return int(result.scalar_one())
