@@ -3,6 +3,9 @@
 The baseline is the fastest way known here to read and write the tape without masking: pyarrow's threaded read_csv and its
 write_csv. The measured side masks the preview stage, seals the original and hashes it. The whole preparation of a pool
 (two stages, sealed sale file, Merkle commitment over every row) is shown beside it, as it is what a worker does.
+
+`--peak` masks the rows once and nothing else, in a process of its own, and says how much memory that took at its peak: it is for
+tapes of which three rounds of everything would take an hour.
 """
 
 import argparse
@@ -33,11 +36,12 @@ from masking.policy import Mapping, Stage, default_policy
 CUT_OFF_ON = date(2025, 6, 30)
 KEYS = tape.PoolKeys(token_key=b"t" * 32, data_key=b"d" * 32, commit_key=b"c" * 32, nonce_prefix=b"prefix7")
 STATES = ["CA", "TX", "FL", "NY", "PA", "IL", "OH", "GA", "NC", "MI", "NJ", "VA", "WA", "AZ", "WY"]
+PART_ROWS = 1_000_000
 CREDITORS = [f"Synthetic Bank {i}" for i in range(40)]
 
 
-def synthetic(rows: int, seed: int = 7) -> pa.Table:
-    """A tape of 25 columns as a US debt buyer knows it; nothing in it is real."""
+def synthetic(rows: int, seed: int = 7, first: int = 0) -> pa.Table:
+    """A tape of 25 columns as a US debt buyer knows it, accounts numbered after `first` others; nothing in it is real."""
     rng = np.random.default_rng(seed)
 
     def digits(least: int, most: int) -> pa.Array:
@@ -55,7 +59,7 @@ def synthetic(rows: int, seed: int = 7) -> pa.Table:
 
     state = rng.integers(0, len(STATES), rows)
     zips = pa.array(10_000 + state * 2_000 + rng.integers(0, 2_000, rows)).cast(pa.string())
-    account = np.arange(rows) * 7 + 1_000_000_000
+    account = np.arange(first, first + rows) * 7 + 1_000_000_000
     first, last = [f"First{i}" for i in range(900)], [f"Last{i}" for i in range(5_000)]
     return pa.table(
         {
@@ -86,6 +90,14 @@ def synthetic(rows: int, seed: int = 7) -> pa.Table:
             "Notes": pick(["", "", "", "called twice", "left message"]),
         }
     )
+
+
+def write_tape(path: Path, rows: int) -> None:
+    """That many rows, made a million at a time."""
+    with path.open("wb") as sink:
+        for part, first in enumerate(range(0, rows, PART_ROWS)):
+            table = synthetic(min(PART_ROWS, rows - first), seed=7 + part, first=first)
+            pa.csv.write_csv(table, sink, pa.csv.WriteOptions(include_header=not first))
 
 
 def plain(source: Path, out: Path) -> None:
@@ -151,18 +163,32 @@ def seconds(work: Callable[[], None]) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def peak_bytes(source: Path, what: str) -> int:
-    """Peak resident memory of one side alone, in a process of its own."""
+def alone(source: Path, what: str) -> tuple[float, float, float]:
+    """(wall seconds, CPU seconds, peak resident bytes) of one side alone, once, in a process of its own."""
     command = [sys.executable, "-m", "bench.masking", "--only", what, "--file", str(source)]
-    return int(subprocess.run(command, check=True, capture_output=True, text=True, timeout=1_200).stdout)
+    said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=3_600).stdout
+    wall, cpu, peak = map(float, said.split())
+    return wall, cpu, peak
 
 
 def run_alone(what: str, source: Path) -> None:
-    """One side once; prints the peak resident bytes."""
-    with tempfile.TemporaryDirectory() as folder:
-        _side(what, source, Path(folder) / f"{what}.csv")()
+    """One side once; prints what `alone` reads."""
+    with tempfile.TemporaryDirectory(dir=source.parent) as folder:
+        taken = seconds(_side(what, source, Path(folder) / f"{what}.csv"))
     status = Path("/proc/self/status").read_text()
-    print(int(status.split("VmHWM:")[1].split()[0]) * 1024)
+    print(*taken, int(status.split("VmHWM:")[1].split()[0]) * 1024)
+
+
+def show_peak(rows: int, what: str) -> None:
+    """One side over that many rows once, and the memory it took."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "tape.csv"
+        write_tape(source, rows)
+        wall, cpu, peak = alone(source, what)
+        print(
+            f"{what}: {rows:,} rows x 25 columns, {source.stat().st_size / 1e6:,.0f} MB, once: {wall:.1f} s, "
+            f"cpu {cpu:.1f} s, {rows / wall:,.0f} rows/s, peak {peak / 1e6:.0f} MB; load {os.getloadavg()[0]:.1f}"
+        )
 
 
 def _side(what: str, source: Path, out: Path) -> Callable[[], None]:
@@ -247,13 +273,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", choices=["plain", "masked", "prepared", "published"])
     parser.add_argument("--file", type=Path)
+    parser.add_argument("--peak", action="store_true", help="mask --rows once, and print time and peak memory")
     chosen = parser.parse_args(arguments)
+    if chosen.peak:
+        show_peak(chosen.rows, chosen.only or "masked")
+        return
     if chosen.only:
         run_alone(chosen.only, chosen.file)
         return
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "tape.csv"
-        pa.csv.write_csv(synthetic(chosen.rows), source)
+        write_tape(source, chosen.rows)
         sides = {
             what: _side(what, source, Path(folder) / f"{what}.csv")
             for what in ("plain", "masked", "prepared", "published")
@@ -278,7 +308,7 @@ def main(arguments: list[str] | None = None) -> None:
         ):
             wall = statistics.median(taken for taken, _ in times[what])
             cpu = statistics.median(used for _, used in times[what])
-            peak = peak_bytes(source, what) / 1e6
+            peak = alone(source, what)[2] / 1e6
             print(
                 f"{label:<52} {chosen.rows / wall:>11,.0f} rows/s  ratio {base / wall:4.2f}"
                 f"  cpu {cpu:5.2f} s (ratio {cpu_base / cpu:4.2f})  peak {peak:5.0f} MB"

@@ -21,7 +21,7 @@ SEEN_KEY = bytes(32)
 
 SLOT_BITS = 25
 SLOT_SHIFT = np.uint64(64 - SLOT_BITS)
-RUN_COUNT = 1 << 21
+RUN_COUNT = 1 << 20
 """Runs longer than this are not merged, which takes room for both once more."""
 
 FACE = "face_value_cents"

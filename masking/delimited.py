@@ -15,7 +15,7 @@ import pyarrow.csv
 from masking.encodings import is_guessed, likely, telling_words
 from masking.limits import MIB, ROW, Headless, IntakeError, Limits, RefusedRow, TapeInfo, check_headers, numbered
 
-BLOCK_BYTES = 8 * MIB
+BLOCK_BYTES = 6 * MIB
 AHEAD_COUNT = 5
 """So many blocks are read before the first of them was taken; left alone, Arrow reads 32."""
 
