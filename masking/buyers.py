@@ -14,11 +14,13 @@ from masking import intake
 from masking.columns import one, pc
 from masking.csvout import write_csv
 from masking.leaks import token_columns
-from masking.limits import ROW
+from masking.limits import ROW, Headless, headed
 from masking.tokens import subkey, tokenise
 
 LEAKED_COUNT = 10_000
 TOKEN_CELL = "^[A-Z2-7]{16}$"  # noqa: S105  # a form
+TOKEN_OR_NOTHING = "^([A-Z2-7]{16})?$"  # noqa: S105  # a form
+NOT_MASKED = "this is not a masked file: give preview.csv or vetted.csv of a pool, never a tape"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +40,23 @@ def buyer_key(token_key: bytes, buyer: str) -> bytes:
 
 
 def rekey(masked: intake.Source, sink: BinaryIO, *, token_key: bytes, buyer: str) -> None:
-    """The masked file with this buyer's tokens, chunk by chunk; every other cell stays as it is."""
+    """The masked file with this buyer's tokens, chunk by chunk; every other cell stays as it is.
+
+    Raises ValueError for a file without a column of tokens, or with another value in one: it was not masked, and a copy would show it.
+    """
     key = buyer_key(token_key, buyer)
     write_csv((_rekeyed(chunk, key) for chunk in _chunks(masked)), sink)
 
 
 def _rekeyed(chunk: pa.Table, key: bytes) -> pa.Table:
-    for name in token_columns(chunk.column_names):
-        place = chunk.column_names.index(name)
-        chunk = chunk.set_column(place, name, _again(one(chunk.column(name)), key))
+    names = token_columns(chunk.column_names)
+    if not names:
+        raise ValueError(NOT_MASKED)
+    for name in names:
+        tokens = one(chunk.column(name))
+        if not pc.all(pc.match_substring_regex(tokens, TOKEN_OR_NOTHING)).as_py():
+            raise ValueError(NOT_MASKED)
+        chunk = chunk.set_column(chunk.column_names.index(name), name, _again(tokens, key))
     return chunk
 
 
@@ -54,8 +64,8 @@ def _again(tokens: pa.Array, key: bytes) -> pa.Array:
     return tokenise(tokens, pool_key=key, domain="token")
 
 
-def _chunks(source: intake.Source) -> Iterator[pa.Table]:
-    info = intake.inspect(source)
+def _chunks(source: intake.Source, headless: Headless = headed) -> Iterator[pa.Table]:
+    info = intake.inspect(source, headless=headless)
     for chunk in intake.read_chunks(source, info, on_ragged=lambda _: None):
         yield chunk.drop_columns([ROW])
 
@@ -68,7 +78,7 @@ def trace(
     Columns may be renamed, moved or lost, as long as one with tokens is left. A single match is no chance: tokens have
     80 bits. Raises IntakeError for files that cannot be read, ValueError for a bad label.
     """
-    wanted = _tokens_in(_chunks(leak))
+    wanted = _tokens_in(_chunks(leak, lambda _: True))  # its first row may hold headers, tokens or nothing of either
     keys = {buyer: buyer_key(token_key, buyer) for buyer in candidates}
     left = dict.fromkeys(candidates, wanted)
     for chunk in _chunks(masked) if len(wanted) else ():

@@ -81,7 +81,7 @@ _CHOICES = {"decimal_mark": (".", ","), "date_order": ("mdy", "dmy", "ymd"), "en
 
 
 def save(path: Path, mapping: Mapping) -> None:
-    """Write a mapping file whole or not at all, in place of an older one."""
+    """Write a mapping file whole or not at all, in place of an older one; raises FileExistsError for any other file."""
     body: dict[str, object] = {
         "columns": dict(mapping.columns),
         "decimal_mark": mapping.decimal_mark,
@@ -89,5 +89,9 @@ def save(path: Path, mapping: Mapping) -> None:
     }
     if mapping.encoding:
         body["encoding"] = mapping.encoding
-    with written(path, replace=True) as sink:
+    with written(path, replaces=_is_mapping) as sink:
         sink.write((json.dumps(body, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def _is_mapping(start: bytes) -> bool:
+    return start.lstrip().startswith(b"{") and b'"columns"' in start

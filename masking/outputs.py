@@ -2,20 +2,29 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import BinaryIO
 
+START_BYTES = 4096
+
+
+def _never(_: bytes) -> bool:
+    return False
+
 
 @contextmanager
-def written(path: Path, *, replace: bool = False) -> Iterator[BinaryIO]:
+def written(path: Path, *, replaces: Callable[[bytes], bool] = _never) -> Iterator[BinaryIO]:
     """A file to write, of mode 600, that takes its name when the block ends without an error.
 
-    Raises FileExistsError before anything is written if the name is taken and not to be replaced.
+    `replaces` says by the start of a file that has the name whether it may be replaced. Raises FileExistsError if it may not,
+    FileNotFoundError if there is no such folder, before anything is written.
     """
-    if path.exists() and not replace:
+    if not path.absolute().parent.is_dir():
+        raise FileNotFoundError(2, "there is no such folder", str(path.absolute().parent))
+    if path.exists() and not (path.is_file() and replaces(_start(path))):
         raise FileExistsError(17, "there is such a file already: name another, or move it away", str(path))
     partial = path.with_name(f".{path.name}.partial")
     try:
@@ -24,6 +33,11 @@ def written(path: Path, *, replace: bool = False) -> Iterator[BinaryIO]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(START_BYTES)
 
 
 def _private(path: str, flags: int) -> int:

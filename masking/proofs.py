@@ -125,7 +125,7 @@ def check(made: Proof, *, expected_root: str) -> None:
     if not made.rows:
         raise ProofError("the proof opens no row")
     if wrong:
-        raise ProofError(f"{len(wrong)} rows are not those that were committed to; the first: {wrong[0]}")
+        raise ProofError(f"rows that are not as they were committed to: {len(wrong)}; the first: {wrong[0]}")
 
 
 def read(text: bytes) -> Proof:

@@ -29,6 +29,10 @@ SMALLEST_SCALE = 0.05
 """Costs of a column are drawn to at least this share, so that a tenth of a percent does not look like the whole."""
 
 
+OPENING = b'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Risk report</title>'
+"""What every page begins with."""
+
+
 def page(report: RiskReport) -> str:
     """The whole page."""
     about = (
@@ -43,8 +47,7 @@ def page(report: RiskReport) -> str:
         *(_view(view, report.k) for view in report.views),
         _method(),
     ]
-    head = f'<meta charset="utf-8"><title>Risk report</title><style>{STYLE}</style>'
-    return f'<!doctype html>\n<html lang="en"><head>{head}</head><body>\n' + "\n".join(body) + "\n</body></html>\n"
+    return f"{OPENING.decode()}<style>{STYLE}</style></head><body>\n" + "\n".join(body) + "\n</body></html>\n"
 
 
 def _name(view: View) -> str:

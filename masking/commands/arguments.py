@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -15,12 +16,15 @@ from masking.limits import RefusedRow
 from masking.policy import Mapping, PolicyError
 from masking.report import plain
 from masking.tape import PoolKeys
+from masking.values import exponent_of
 
 KEY_HELP = "103 random bytes (token, data and commitment key, nonce prefix): head -c 103 /dev/urandom > pool.keys"
 SALE_KEY_HELP = "the pool's 103 bytes, or the 64 that a winner was released: data key, commitment key"
 
 FIRST_ROWS = 5
 """So many refused rows are named for each reason."""
+
+ROOT = re.compile("[0-9a-fA-F]{64}")
 
 Verbs = Any  # argparse keeps the type of its subparsers to itself
 Run = Callable[[argparse.Namespace], None]
@@ -31,7 +35,7 @@ def add_verb(verbs: Verbs, run: Run, text: str, *aliases: str) -> argparse.Argum
     name = run.__name__.rstrip("_")
     verb: argparse.ArgumentParser = verbs.add_parser(
         name,
-        help=text.split(". ", maxsplit=1)[0].rstrip("."),
+        help=re.split(r"\.(?:\s|$)", text, maxsplit=1)[0],
         description=text,
         aliases=list(aliases),
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -69,9 +73,21 @@ def add_masking(verb: argparse.ArgumentParser) -> None:
     """The tape and what is needed to type and mask it."""
     add_tape(verb)
     verb.add_argument("--cut-off", type=day, required=True, metavar="DAY", help="the cut-off date, YYYY-MM-DD")
-    verb.add_argument("--currency", default="USD", help="ISO 4217 code of every amount [USD]")
+    add_currency(verb, "ISO 4217 code of every amount [USD]")
     verb.add_argument("--mapping", type=Path, metavar="FILE", help="as `detect --save` wrote it, corrected")
     verb.add_argument("--k", type=whole_k, default=5, help="no row stands among fewer than k like it [5]")
+
+
+def add_currency(verb: argparse.ArgumentParser, text: str) -> None:
+    verb.add_argument("--currency", type=currency, default="USD", metavar="CODE", help=text)
+
+
+def currency(text: str) -> str:
+    try:
+        exponent_of(text.upper())
+    except ValueError:
+        raise argparse.ArgumentTypeError("a currency is a code of ISO 4217 in use, such as USD or EUR") from None
+    return text.upper()
 
 
 def day(text: str) -> date:
@@ -85,6 +101,18 @@ def whole_k(text: str) -> int:
     if not text.isdecimal() or not 2 <= int(text) <= 10_000:
         raise argparse.ArgumentTypeError("k is a whole number from 2")
     return int(text)
+
+
+def whole_count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError("a whole number from 1")
+    return int(text)
+
+
+def hex_root(text: str) -> str:
+    if not ROOT.fullmatch(text):
+        raise argparse.ArgumentTypeError("a root has 64 hexadecimal digits: `commitment_root` of a pool's report")
+    return text.lower()
 
 
 def say(value: object) -> None:

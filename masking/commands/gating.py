@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from masking import intake
-from masking.commands.arguments import Verbs, add_keys, add_tape, add_verb, load_keys, mapping_of, say
+from masking.commands.arguments import Verbs, add_currency, add_keys, add_tape, add_verb, load_keys, mapping_of, say
 from masking.gate import Candidate, gate_all
 from masking.progress import watched
 from masking.publishing import LeakGateRefused
@@ -24,7 +24,7 @@ def add_to(verbs: Verbs) -> None:
     verb = add_verb(verbs, gate, GATE)
     add_tape(verb)
     verb.add_argument("pool", type=Path, help="the folder with preview.csv, vetted.csv and report.json")
-    verb.add_argument("--currency", default="USD", help="ISO 4217 code of every amount [USD]")
+    add_currency(verb, "ISO 4217 code of every amount [USD]")
     verb.add_argument("--mapping", type=Path, metavar="FILE", help="the one that was applied")
     add_keys(verb)
 

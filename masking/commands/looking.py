@@ -21,6 +21,7 @@ from masking.commands.arguments import (
     note_refused,
     say,
     suggested,
+    whole_count,
 )
 from masking.drafting import Drafting
 from masking.fields import CATALOGUE
@@ -39,7 +40,9 @@ Says on stderr how many rows are refused, by column and reason, with the numbers
 def add_to(verbs: Verbs) -> None:
     verb = add_verb(verbs, detect, DETECT)
     add_tape(verb)
-    verb.add_argument("--save", type=Path, metavar="FILE", help="write the mapping there, to be corrected")
+    verb.add_argument(
+        "--save", type=Path, metavar="FILE", help="write the mapping there, to be corrected; an older one is replaced"
+    )
     verb.add_argument("--table", action="store_true", help="print a table for people instead of JSON")
     add_verb(
         verbs, fields, "List the fields that a column may be mapped to, with their class and treatment at each stage."
@@ -47,7 +50,7 @@ def add_to(verbs: Verbs) -> None:
     verb = add_verb(verbs, preview, PREVIEW)
     add_masking(verb)
     add_keys(verb)
-    verb.add_argument("--rows", type=int, default=10, help="how many rows [10]")
+    verb.add_argument("--rows", type=whole_count, default=10, help="how many rows [10]")
     verb.add_argument("--stage", choices=["preview", "vetted"], default="preview")
     risks.add_to(verbs)
 
@@ -80,12 +83,13 @@ def fields(_: argparse.Namespace) -> None:
 
 
 def preview(chosen: argparse.Namespace) -> None:
+    keys = load_keys(chosen.key_file)
     with watched(chosen.tape) as source, TemporaryFile() as sink:
         mapping, info = mapping_of(chosen, source)
         drafting = Drafting(
             mapping,
             default_policy(),
-            token_key=load_keys(chosen.key_file).token_key,
+            token_key=keys.token_key,
             cut_off_on=chosen.cut_off,
             currency=chosen.currency,
         )
@@ -94,5 +98,5 @@ def preview(chosen: argparse.Namespace) -> None:
             note_refused(drafting.validator.refused, drafting.validator.totals)
             drafting.write(sink, stage=Stage[chosen.stage.upper()], k=chosen.k)
         sink.seek(0)
-        for line in islice(sink, max(chosen.rows, 0) + 1):
+        for line in islice(sink, chosen.rows + 1):
             sys.stdout.write(line.decode())

@@ -11,7 +11,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from masking import commitment, envelope, intake, proofs, tape
-from masking.commands.arguments import SALE_KEY_HELP, Verbs, add_keys, add_verb, load_sale_keys, say
+from masking.commands.arguments import (
+    ROOT,
+    SALE_KEY_HELP,
+    Verbs,
+    add_keys,
+    add_verb,
+    hex_root,
+    load_sale_keys,
+    say,
+    whole_count,
+)
 from masking.commands.risks import is_masked
 from masking.intake import Source
 from masking.outputs import written
@@ -37,7 +47,7 @@ def add_to(verbs: Verbs) -> None:
     verb.add_argument("out", type=Path, help="the clear file; there must be no such file yet")
     add_keys(verb, SALE_KEY_HELP)
     verb.add_argument("--leaves", type=Path, metavar="FILE", help="leaves.bin as published")
-    verb.add_argument("--root", help="the root that was published before the sale, hexadecimal")
+    verb.add_argument("--root", type=hex_root, help="the root that was published before the sale, hexadecimal")
     verb = add_verb(verbs, prove, PROVE)
     verb.add_argument("sale", type=Path, help="the sale file, sealed or opened")
     verb.add_argument("pool", type=Path, help="the folder with leaves.bin and report.json")
@@ -45,16 +55,16 @@ def add_to(verbs: Verbs) -> None:
     verb.add_argument(
         "--rows", type=_numbers, metavar="N,N", help="row numbers as a spreadsheet counts: the header is 1"
     )
-    verb.add_argument("--sample", type=int, default=SAMPLE, help=f"how many rows the seed draws [{SAMPLE}]")
+    verb.add_argument("--sample", type=whole_count, default=SAMPLE, help=f"how many rows the seed draws [{SAMPLE}]")
     verb.add_argument("--seed", help="any text of the buyer's choice")
     verb.add_argument("--out", type=Path, metavar="FILE", help="write the proof there instead of stdout")
     verb = add_verb(verbs, verify, VERIFY)
     verb.add_argument("file", type=Path, help="the sale file or the proof")
     verb.add_argument("masked", type=Path, help="the folder of the masked files, or one of them")
     verb.add_argument("--key-file", type=Path, metavar="FILE", help=SALE_KEY_HELP)
-    verb.add_argument("--root", help=ROOT_HELP)
+    verb.add_argument("--root", type=hex_root, help=ROOT_HELP)
     verb.add_argument("--seed", help="for a proof: the rows must be those that this seed draws")
-    verb.add_argument("--sample", type=int, default=SAMPLE, help=f"how many rows the seed draws [{SAMPLE}]")
+    verb.add_argument("--sample", type=whole_count, default=SAMPLE, help=f"how many rows the seed draws [{SAMPLE}]")
 
 
 def _numbers(text: str) -> list[int]:
@@ -101,6 +111,7 @@ def prove(chosen: argparse.Namespace) -> None:
 
 
 def verify(chosen: argparse.Namespace) -> None:
+    chosen.masked.stat()  # a name that nothing has would else be looked for beside it
     folder = chosen.masked if chosen.masked.is_dir() else chosen.masked.parent
     root = chosen.root or _published_root(folder)
     with chosen.file.open("rb") as file:
@@ -166,15 +177,18 @@ def _require_rows(clear: Source, leaves: BinaryIO, *, root: str, commit_key: byt
     first = [row + 2 for row in islice(wrong, SHOWN_ROWS)]  # as a spreadsheet counts: the header is row 1
     count = len(first) + sum(1 for _ in wrong)
     if count:
-        raise ValueError(f"{count} rows are not those that were masked; the first: {', '.join(map(str, first))}")
+        raise ValueError(f"rows that are not as they were masked: {count}; the first: {', '.join(map(str, first))}")
     return {"rows_count": rows_count, **_warned(header)}
 
 
 def _published_root(folder: Path) -> str:
     try:
-        return str(json.loads((folder / "report.json").read_bytes())["commitment_root"])
+        found = str(json.loads((folder / "report.json").read_bytes())["commitment_root"])
     except (ValueError, KeyError, TypeError):
-        raise ValueError(f"{folder / 'report.json'} names no commitment_root: give --root") from None
+        found = ""
+    if not ROOT.fullmatch(found):
+        raise ValueError(f"{folder / 'report.json'} names no commitment_root: give --root")
+    return found.lower()
 
 
 @contextmanager

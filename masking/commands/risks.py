@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from masking import intake
-from masking.commands.arguments import Verbs, add_encoding, add_verb, day, mapping_of, say, whole_k
+from masking.commands.arguments import Verbs, add_currency, add_encoding, add_verb, day, mapping_of, say, whole_k
 from masking.fields import FIELDS
 from masking.granularity import QUASI_COLUMNS
 from masking.leaks import opened_columns
 from masking.outputs import written
 from masking.progress import watched
-from masking.riskpage import page
+from masking.riskpage import OPENING, page
 from masking.riskreport import RiskReport, of_masked, of_tape, view_of_masked
 
 RISK = """Say how unique rows are, what simulated attacks would find, and which columns cost most.
@@ -25,10 +25,12 @@ STAGES = ("preview", "vetted")
 def add_to(verbs: Verbs) -> None:
     verb = add_verb(verbs, risk, RISK)
     verb.add_argument("file", type=Path, metavar="FILE")
-    verb.add_argument("--out", type=Path, metavar="FILE", help="report.html or report.json, replaced if it is there")
+    verb.add_argument(
+        "--out", type=Path, metavar="FILE", help="report.html or report.json; an older risk report is replaced"
+    )
     verb.add_argument("--k", type=whole_k, default=5, help="no row stands among fewer than k like it [5]")
     verb.add_argument("--cut-off", type=day, metavar="DAY", help="for an unmasked tape: the cut-off date, YYYY-MM-DD")
-    verb.add_argument("--currency", default="USD", help="for an unmasked tape: ISO 4217 code [USD]")
+    add_currency(verb, "for an unmasked tape: ISO 4217 code [USD]")
     add_encoding(verb)
     verb.add_argument("--mapping", type=Path, metavar="FILE", help="for an unmasked tape: as `detect --save` wrote it")
 
@@ -41,7 +43,7 @@ def risk(chosen: argparse.Namespace) -> None:
         say(made.as_json())
         return
     text = page(made) if chosen.out.suffix == ".html" else json.dumps(made.as_json(), indent=2)
-    with written(chosen.out, replace=True) as sink:
+    with written(chosen.out, replaces=_is_report) as sink:
         sink.write(text.encode())
 
 
@@ -64,6 +66,10 @@ def _of_file(chosen: argparse.Namespace) -> RiskReport:
         mapping, info = mapping_of(chosen, source)
         name, currency = chosen.file.name, chosen.currency
         return of_tape(source, info, mapping, name=name, cut_off_on=chosen.cut_off, currency=currency, k=chosen.k)
+
+
+def _is_report(start: bytes) -> bool:
+    return start.startswith(OPENING) or b'"format": "market-mask-risk/' in start[:100]
 
 
 def is_masked(columns: tuple[str, ...]) -> bool:

@@ -62,6 +62,24 @@ def test_a_leak_names_its_buyer_whatever_rows_and_headers_are_left(kept):
     assert [suspicion.matched_count for suspicion in found[1:]] == [0, 0]
 
 
+@pytest.mark.parametrize("first", [None, "a list from somewhere,,,", ",,,"])
+def test_a_leak_names_its_buyer_with_its_headers_lost(first):
+    lines = copy_of("Beta Capital").decode().splitlines()[1:4]
+    lines[0] = lines[0].replace('"CA"', "")
+    leak = "\n".join([first, *lines] if first else lines).encode()
+    found = buyers.trace(io.BytesIO(leak), io.BytesIO(MASKED), token_key=KEY, candidates=["Alpha Fund", "Beta Capital"])
+    assert [(suspicion.buyer, suspicion.matched_count) for suspicion in found] == [
+        ("Beta Capital", 6),
+        ("Alpha Fund", 0),
+    ]
+
+
+@pytest.mark.parametrize("tape", [b"Acct No,Name\nA1,Ann\n", b"account_number,state\nA1,CA\n", b"state\nCA\n"])
+def test_a_file_that_was_not_masked_is_not_copied(tape):
+    with pytest.raises(ValueError, match="not a masked file"):
+        buyers.rekey(io.BytesIO(tape), io.BytesIO(), token_key=KEY, buyer="Alpha Fund")
+
+
 def test_a_file_of_nobody_matches_nobody():
     found = buyers.trace(io.BytesIO(MASKED), io.BytesIO(MASKED), token_key=KEY, candidates=["Alpha Fund"])
     assert found[0].matched_count == 0

@@ -94,7 +94,7 @@ def test_a_masked_file_is_called_one_instead_of_naming_its_rows(pool, capsys):
     assert main(["verify", masked, str(pool / "out"), *keys(pool)]) == 1
     said = capsys.readouterr().err
     assert "preview.csv is a masked file: give the sale file" in said
-    assert "rows are not" not in said
+    assert "rows that are not" not in said
 
 
 @pytest.mark.parametrize("change", ["swap", "lose", "add", "alter"])
@@ -127,6 +127,74 @@ def test_a_rekeyed_copy_is_traced_to_its_buyer(pool, tmp_path, capsys):
     assert main(["trace", copy, vetted, "--buyer", "Beta", "--buyer", "Alpha", *keys(pool)]) == 0
     assert json.loads(capsys.readouterr().out)[0]["buyer"] == "Alpha"
     assert main(["trace", copy, vetted, "--buyer", "Beta", *keys(pool)]) == 1
+
+
+def test_a_tape_is_never_copied_as_if_it_were_a_masked_file(pool, tmp_path, capsys):
+    copy = tmp_path / "copy.csv"
+    assert main(["rekey", str(TAPE), str(copy), "--buyer", "Alpha", *keys(pool)]) == 1
+    assert "not a masked file" in capsys.readouterr().err
+    assert not copy.exists()
+
+
+def test_no_tape_and_no_pool_is_overwritten_by_what_is_saved_beside_it(pool, tmp_path, capsys):
+    tape, report = tmp_path / "tape.csv", tmp_path / "report.json"
+    shutil.copy(TAPE, tape)
+    shutil.copy(pool / "out" / "report.json", report)
+    for arguments in (
+        ["detect", str(tape), "--save", str(tape)],
+        ["risk", str(pool / "out"), "--out", str(report)],
+    ):
+        assert main(arguments) == 1
+        assert "there is such a file already" in capsys.readouterr().err
+    assert tape.read_bytes() == TAPE.read_bytes()
+    assert report.read_bytes() == (pool / "out" / "report.json").read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [".html", ".json"])
+def test_an_older_mapping_and_an_older_risk_report_are_replaced(pool, tmp_path, suffix):
+    saved = ["detect", str(TAPE), "--save", str(tmp_path / "mapping.json")]
+    drawn = ["risk", str(pool / "out"), "--out", str(tmp_path / f"risk{suffix}")]
+    assert [main(arguments) for arguments in (saved, saved, drawn, drawn)] == [0] * 4
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "remedy"),
+    [
+        ("--root", "", "64 hexadecimal digits"),
+        ("--root", "zz", "64 hexadecimal digits"),
+        ("--sample", "0", "whole number from 1"),
+    ],
+)
+def test_what_verify_cannot_use_is_refused_by_name_and_not_replaced(pool, capsys, option, value, remedy):
+    sale = str(pool / "out" / "sale.csv.sealed")
+    with pytest.raises(SystemExit):
+        main(["verify", sale, str(pool / "out"), option, value, *keys(pool)])
+    said = capsys.readouterr().err
+    assert f"argument {option}: " in said
+    assert remedy in said
+
+
+def test_a_folder_that_is_not_there_is_named_and_no_other_is_looked_in(pool, tmp_path, capsys):
+    shutil.copytree(pool / "out", tmp_path / "out")
+    sale = str(tmp_path / "out" / "sale.csv.sealed")
+    assert main(["verify", sale, str(tmp_path / "out" / "elsewhere"), *keys(pool)]) == 1
+    assert "elsewhere: No such file" in capsys.readouterr().err
+    assert main(["detect", str(TAPE), "--save", str(tmp_path / "no" / "mapping.json")]) == 1
+    assert f"{tmp_path / 'no'}: there is no such folder" in capsys.readouterr().err
+
+
+def test_a_currency_is_understood_in_small_letters_and_refused_with_what_it_should_be(pool, capsys):
+    arguments = ["preview", str(TAPE), "--cut-off", "2015-01-01", "--rows", "1", *keys(pool)]
+    assert main([*arguments, "--currency", "usd"]) == 0
+    with pytest.raises(SystemExit):
+        main([*arguments, "--currency", "dollars"])
+    assert "argument --currency: a currency is a code of ISO 4217" in capsys.readouterr().err
+
+
+def test_the_list_of_verbs_gives_each_one_sentence(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert ". " not in capsys.readouterr().out.partition("positional arguments:")[2]
 
 
 def test_the_bar_grows_to_the_end(capsys):

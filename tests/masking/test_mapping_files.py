@@ -107,7 +107,7 @@ def test_a_saved_mapping_comes_back_as_it_was(tmp_path):
         (["detect", "gone.csv"], "gone.csv: No such file"),
         (["detect", "keys"], "control_character"),
         (["verify", "tape.csv", "."], "report.json"),
-        (["verify", "tape.csv", ".", "--root", "00"], "give --key-file"),
+        (["verify", "tape.csv", ".", "--root", "00" * 32], "give --key-file"),
         (["open", "tape.csv", "out.csv", "--key-file", "keys"], "not a sealed file"),
         (["open", "tape.csv", "out.csv", "--key-file", "tape.csv"], "bytes"),
         (["risk", "tape.csv"], "--cut-off"),

@@ -154,7 +154,7 @@ def test_the_command_line_proves_to_somebody_without_a_key(tmp_path, capsys):
     assert "the header is not the one" in capsys.readouterr().err
     proof.write_text(text.replace('"CA"', '"NV"'))
     assert main(["verify", str(proof), str(pool)]) == 1
-    assert "not those that were committed to" in capsys.readouterr().err
+    assert "rows that are not as they were committed to: 5; the first: " in capsys.readouterr().err
 
 
 def test_a_winner_verifies_with_the_two_keys_that_were_released(tmp_path, capsys):
@@ -178,7 +178,7 @@ def test_headers_that_changed_places_in_a_sale_file_are_row_1_of_what_is_wrong(t
     first, second, others = header.split(b",", 2)
     sale.write_bytes(b",".join([second, first, others]) + b"\n" + rows)
     assert main(verify) == 1
-    assert "1 rows are not those that were masked; the first: 1" in capsys.readouterr().err
+    assert "rows that are not as they were masked: 1; the first: 1" in capsys.readouterr().err
 
 
 def test_a_pool_of_the_first_version_is_verified_with_a_plain_warning(tmp_path, capsys):
