@@ -71,7 +71,7 @@ def rate(marks: list, seconds: float) -> float:
     return best
 
 
-_SHOWN_PER_SECOND = 100
+_SHOWN_PER_SECOND = 200
 """Events a second, each for every socket. What keeps up with it is told by it: the figure is then a pace, not a limit."""
 
 

@@ -45,6 +45,8 @@ _PACKAGE_WEIGHT = 4
 _STRIKE_WEIGHT = 2
 _PACKAGE_STRIKE_WEIGHT = 16
 """What a strike may take besides: all that stands is decided anew, and nobody needs many of them in a second."""
+_MEETING_COUNT = 2_500
+"""So many bids meet again in the time of a command or two: each as many make a strike one command heavier."""
 
 
 class Lane:
@@ -145,7 +147,8 @@ class Lane:
         if isinstance(order.command, RefuseBid | VoidBid):
             folded = self.states.peek(order.auction_id)
             is_board = folded is None or isinstance(folded.auction.terms, PackageTerms)
-            most = _PACKAGE_STRIKE_WEIGHT if is_board else _STRIKE_WEIGHT
+            meeting = 0 if folded is None else len(folded.auction.bids) // _MEETING_COUNT
+            most = (_PACKAGE_STRIKE_WEIGHT if is_board else _STRIKE_WEIGHT) + meeting
             weight = min(most, self._context.settings.commands_burst)
         return self._rates.take((order.auction_id, order.actor.org_id or order.actor.user_id, "office"), weight)
 

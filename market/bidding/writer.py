@@ -208,7 +208,7 @@ class Writer:
         )
 
     async def _fold(self, connection: store.Connection, auction_id: UUID, seq: int) -> Folded:
-        """The state at the locked row's seq; what other nodes wrote is folded in, and a state ahead of it forgotten."""
+        """The state at the locked row's seq; what other nodes wrote is folded in and kept, and a state ahead of it forgotten."""
         known = self._states.peek(auction_id)
         if known is not None and known.auction.seq > seq:
             self._states.forget(auction_id)
@@ -216,6 +216,7 @@ class Writer:
         while known is None or known.auction.seq < seq:
             texts = await store.read_events(connection, auction_id, 0 if known is None else known.auction.seq)
             known = fold(known, texts)
+            self._states.put(auction_id, known)  # committed, whatever becomes of this batch: not to be read again
         return known
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+import market.bidding.lane
 from auctions.auction import Phase
 from auctions.engine import replay
 from auctions.messages import (
@@ -233,6 +234,27 @@ async def test_strikes_of_a_seller_are_limited_and_one_that_is_no_bid_costs_as_m
     await lane.submit(bid(hall.context, room.buyers[0], room.auction_id, 100_000))  # now the lane knows the format
     codes = [answer.code for answer in await submit_all(lane, orders)]
     assert codes == [Reason.NO_SUCH_BID] * 2 + [Reason.RATE_LIMITED]
+
+
+async def test_a_strike_costs_the_more_the_more_bids_have_to_meet_again(hall, make_lane, monkeypatch):
+    monkeypatch.setattr(market.bidding.lane, "_MEETING_COUNT", 4, raising=False)
+    room = await hall.room()
+    lane = await make_lane(commands_per_second=1, commands_burst=20)
+    for number in range(12):
+        buyer = room.buyers[number % 3]
+        assert (await lane.submit(bid(hall.context, buyer, room.auction_id, 100_000 + number * 10_000))).holds
+    order = BidOrder(hall.seller.actor, room.auction_id, RefuseBid(seq=99, reason="x"), hall.context.clock.now())
+    codes = [answer.code for answer in await submit_all(lane, [order] * 5)]
+    assert codes == [Reason.NO_SUCH_BID] * 4 + [Reason.RATE_LIMITED]
+
+
+async def test_a_refused_command_is_not_paid_for_with_all_events_of_the_auction_again(hall, make_lane):
+    room = await hall.room()
+    one, other = await make_lane(), await make_lane()
+    assert (await one.submit(bid(hall.context, room.buyers[0], room.auction_id, 100_000))).holds
+    refused = await other.submit(bid(hall.context, room.buyers[1], room.auction_id, 1_000))
+    assert refused.code is Reason.BID_TOO_LOW
+    assert other.states.peek(room.auction_id) == one.states.peek(room.auction_id)
 
 
 async def test_commands_a_second_are_limited_per_bidder_and_auction(hall, make_lane):
