@@ -26,10 +26,11 @@ def main(
     check_signature: CheckSignature | None = None,
     open_all: OpenAll | None = None,
     show: Callable[[int, str], str] = plain,
+    beside: str | None = None,
 ) -> int:
-    """Run one command; receipts are checked with `check_signature`, which takes a library of signatures; amounts (minor units, currency) are said by `show`. 0 if the log holds, 1 if it does not (and says which seq is wrong), 2 for wrong usage."""
+    """Run one command; receipts are checked with `check_signature`, which takes a library of signatures; amounts (minor units, currency) are said by `show`; the help ends with what there is `beside`. 0 if the log holds, 1 if it does not (and says which seq is wrong), 2 for wrong usage."""
     parser = argparse.ArgumentParser(
-        prog="market auction", description="Replay or verify an auction's log, or try out terms."
+        prog="market auction", description="Replay or verify an auction's log, or try out terms.", epilog=beside
     )
     commands = parser.add_subparsers(dest="command", required=True)
     replaying = commands.add_parser("replay", help="print every event, then the state they add up to, as JSON lines")

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import click
+import pytest
 
 from market.cli import cli
 
@@ -22,3 +23,13 @@ def test_the_cores_and_the_buyers_key_are_used_without_a_servers_code() -> None:
     code = f"import sys; {asked}; print(*sorted({_SERVER} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_the_help_of_auctions_names_the_key_ceremony(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, told in (
+        (["auction", "--help"], "market auction ceremony"),
+        (["auction", "ceremony", "--help"], "make-key"),
+    ):
+        with pytest.raises(SystemExit):
+            cli.main(words)
+        assert told in capsys.readouterr().out

@@ -10,6 +10,8 @@ from market.bidding.envelopes import open_all
 from market.kit.money import show
 from market.kit.signing import is_signed_by
 
+_BESIDE = "`market auction ceremony --help` shows the key ceremony of sealed bids."
+
 
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
@@ -17,4 +19,4 @@ def auction(arguments: tuple[str, ...]) -> None:
     """Replay or verify a log, simulate terms, hold the key ceremony of sealed bids, without server or database."""
     if arguments[:1] == ("ceremony",):
         ceremony.main(list(arguments[1:]), prog_name="market auction ceremony")
-    sys.exit(auctions_main(list(arguments), check_signature=is_signed_by, open_all=open_all, show=show))
+    sys.exit(auctions_main(list(arguments), check_signature=is_signed_by, open_all=open_all, show=show, beside=_BESIDE))
