@@ -69,5 +69,5 @@ async def test_an_alert_is_raised_shown_and_decided_through_the_front_door(
         assert (await client.get("/v1/proposals")).json()["items"][0]["carried"] is True
         runs = (await client.get(f"/v1/organisations/{party.org_id}/screenings")).json()["items"]
         assert runs[0]["alert_ids"] == [alert["alert_id"]]
-        assert runs[0]["algorithm"] == "names-3"
+        assert runs[0]["algorithm"] == "names-4"
         assert (await client.get("/v1/screening")).json()["open_alert_count"] == 0

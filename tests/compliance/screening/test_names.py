@@ -116,6 +116,8 @@ def test_spellings_of_one_name_are_a_match(left: str, right: str, kind: Kind) ->
         ("John Taylor", "TAYLOR, Mark John", Kind.PERSON),
         ("Antonio Hernandez", "TORRES HERNANDEZ, Antonio", Kind.PERSON),
         ("Pierre Bernard", "ZLATAROVIC, Pierre Bernard", Kind.PERSON),
+        ("Reza Jafari", "RAVARI, Reza", Kind.PERSON),
+        ("Jin-woo Ryu", "RYU, Jin", Kind.PERSON),
     ],
 )
 def test_another_name_is_no_match(left: str, right: str, kind: Kind) -> None:
@@ -133,6 +135,26 @@ def test_the_trace_says_when_frequent_names_stand_without_what_the_person_is_cal
     compared = compare_texts("John Taylor", "TAYLOR, Mark John", Kind.PERSON)
     assert set(compared.features) == {"extra", "headless"}
     assert set(compare_texts("John Taylor", "TAYLOR, John Mark", Kind.PERSON).features) == {"extra"}
+
+
+def test_a_second_slip_costs_more_than_the_first_in_a_short_name_of_a_person_alone() -> None:
+    def edits(left: str, right: str, kind: Kind) -> float:
+        return compare_texts(left, right, kind).features["edits"]
+
+    for kind, dearer in ((Kind.PERSON, True), (Kind.ORGANISATION, False)):
+        one, two = edits("Zlatax Borov", "Zlatak Borov", kind), edits("Zlaxax Borov", "Zlatak Borov", kind)
+        assert (two > 2 * one + 0.01) is dearer
+    long_one, long_two = (
+        edits(name, "Zlatarovic Boroslav", Kind.PERSON) for name in ("Zlatarovix Boroslav", "Zlatarovix Boroslax")
+    )
+    assert long_two == pytest.approx(2 * long_one)
+
+
+def test_half_of_a_hyphened_given_name_is_another_name_and_half_of_a_surname_is_not() -> None:
+    assert "torn" in compare_texts("Jin-woo Ryu", "RYU, Jin", Kind.PERSON).features
+    assert compare_texts("Jin-woo Ryu", "RYU, Jin-woo", Kind.PERSON).is_match
+    assert "torn" not in compare_texts("Ana Smith-Jones", "JONES, Ana", Kind.PERSON).features
+    assert "torn" not in compare_texts("Muhammad 'Ali", "AL-WARDIAN, Muhammad 'Ali", Kind.PERSON).features
 
 
 @pytest.mark.parametrize(
