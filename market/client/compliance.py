@@ -234,9 +234,10 @@ class ComplianceClient(Caller):
         body = {"source": source, "method": method, "extracted": None if extracted is None else dict(extracted)}
         return await self._call("POST", path, Evidence, body=body)
 
-    async def request_information(self, case_id: UUID, *, message: str) -> Case:
-        """As an officer, ask the party for more."""
-        return await self._call("POST", f"/v1/cases/{case_id}/information-request", Case, body={"message": message})
+    async def request_information(self, case_id: UUID, *, message: str, resells: bool = False) -> Case:
+        """As an officer, ask the party for more. `resells`: you found that it sells debts that others originated."""
+        body = {"message": message, "resells": resells}
+        return await self._call("POST", f"/v1/cases/{case_id}/information-request", Case, body=body)
 
     async def prepare_case(
         self,

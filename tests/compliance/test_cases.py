@@ -13,8 +13,18 @@ from sqlalchemy import text
 
 from market.compliance import service
 from market.compliance.requirements import Capability, EvidenceType, needed_types
-from market.compliance.rules import CaseAct, CaseState, EvidenceShort, FourEyes, NotCleared, WrongCaseState, next_state
+from market.compliance.rules import (
+    Case,
+    CaseAct,
+    CaseState,
+    EvidenceShort,
+    FourEyes,
+    NotCleared,
+    WrongCaseState,
+    next_state,
+)
 from market.compliance.service import current_clearance, require_clearance
+from market.db.cluster import RoleUrls
 from market.db.context import Context
 from market.journal import service as journal
 from market.kit.actor import SYSTEM, Actor
@@ -22,6 +32,7 @@ from market.kit.errors import Conflict, Forbidden, Malformed, MarketError, NotFo
 from market.kit.pages import PageRequest
 from masking.envelope import EnvelopeError
 from tests import factories
+from tests.compliance.raw import REFUSED, acting
 from tests.factories import Party, a_grant, a_paper
 
 
@@ -187,6 +198,53 @@ async def test_asking_for_more_drops_the_proposal_and_brings_the_case_back(conte
     await factories.bring_papers(context, party, case_id, [EvidenceType.TAX_FORM])
     async with context.db.begin(party.actor) as tx:
         assert (await service.submit(tx, party.actor, case_id, context.clock.now())).state is CaseState.IN_REVIEW
+
+
+async def test_an_officer_says_who_resells_and_it_brings_a_resellers_papers_from_then_on(
+    context: Context, urls: RoleUrls
+) -> None:
+    preparer, approver = await factories.two_officers(context)
+    party = await factories.register_member(context)
+    case_id = await factories.prepared_case(context, party, preparer, factories.a_grant(("list",)))
+
+    async def say() -> Case:
+        async with context.db.begin_as_officer(approver.actor) as tx:
+            return await service.request_information(
+                tx, approver.actor, case_id, "The chain of title begins elsewhere", resells=True, now=context.clock.now(),
+                chance=context.chance,
+            )  # fmt: skip
+
+    async def submit() -> Case:
+        async with context.db.begin(party.actor) as tx:
+            return await service.submit(tx, party.actor, case_id, context.clock.now())
+
+    assert (await say()).resells
+    with pytest.raises(EvidenceShort) as short:
+        await submit()
+    lacking = {one["type"] for one in short.value.members["evidence"]}
+    assert lacking == {"debt_licence", "reg_f_policy", "data_security_programme"}
+    for url, actor in ((urls.app, party.actor), (urls.app, SYSTEM), (urls.officer, approver.actor)):
+        async with acting(url, actor) as connection:
+            with pytest.raises(REFUSED):
+                await connection.execute("UPDATE verification_case SET resells = false WHERE case_id = $1", case_id)
+    await factories.bring_papers(context, party, case_id, map(EvidenceType, lacking))
+    await submit()
+    async with acting(urls.officer, approver.actor) as connection:
+        with pytest.raises(REFUSED, match="not taken back"):
+            unsay = "UPDATE verification_case SET state = 'info_requested', resells = false WHERE case_id = $1"
+            await connection.execute(unsay, case_id)
+    async with context.db.begin_as_officer(preparer.actor) as tx:
+        for paper in (await service.read_case(tx, preparer.actor, case_id)).evidence:
+            if paper.verified_by is None:
+                await service.verify_evidence(
+                    tx, preparer.actor, case_id, paper.evidence_id, "the issuer", context.clock.now()
+                )
+    await prepare(context, preparer, case_id, granted=factories.a_grant(("list",)))
+    await factories.approve(context, approver, case_id)
+    with pytest.raises(WrongCaseState):
+        await say()
+    again = await factories.draft_case(context, party, factories.a_grant(("list",)))
+    assert (await read(context, party.actor, again)).case.resells
 
 
 async def test_a_declined_case_is_over(context: Context) -> None:

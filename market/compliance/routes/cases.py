@@ -217,11 +217,11 @@ async def request_information(
     case_id: FromPath[UUID],
     data: JSONBody[schemas.MessageBody],
 ) -> schemas.CaseView:
-    """Send the case back to the party with a message; what was prepared is dropped."""
+    """Send the case back to the party with a message; what was prepared is dropped. Who is said to resell is not unsaid."""
     require(actor, role=Role.OFFICER)
     async with context.db.begin_as_officer(actor) as tx:
         asked = await service.request_information(
-            tx, actor, case_id, data.message, now=context.clock.now(), chance=context.chance
+            tx, actor, case_id, data.message, resells=data.resells, now=context.clock.now(), chance=context.chance
         )
     return schemas.CaseView.of(asked)
 

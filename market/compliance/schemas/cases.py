@@ -120,6 +120,12 @@ class GroundsBody(Struct, forbid_unknown_fields=True, frozen=True):
 
 class MessageBody(Struct, forbid_unknown_fields=True, frozen=True):
     message: _Text
+    resells: Annotated[
+        bool,
+        Meta(
+            description="whether you found that it sells debts that others originated, so that it brings a reseller's papers"
+        ),
+    ] = False
 
 
 def described(fields: dict[str, str]) -> Description:

@@ -70,7 +70,7 @@ async def open_case(
 ) -> CaseFile:
     """A new draft of the actor's organisation, which `resells` what others originated, or sells its own.
 
-    Whoever was cleared to bid here and asks to list counts as one that resells, whatever it says.
+    Whoever was cleared to bid here, or as a reseller, and asks to list counts as one that resells, whatever it says.
     Raises `Malformed`, `CoolingOff` within 90 days of a no, or `Conflict` while another case is open.
     """
     require(actor, role=Role.MEMBER, scope=WRITE)
@@ -86,6 +86,7 @@ async def open_case(
         )
     if Capability.LIST in asked.capabilities:
         resells = resells or await clearances.had_clearance(tx, actor.org_id, Capability.BID)
+        resells = resells or await store.was_cleared_as_reseller(tx, actor.org_id)
     case_id = chance.new_id()
     if not await store.add_case(tx, actor, case_id, asked, resells=resells, now=now):
         raise Conflict("your organisation has an open case; it is decided first")

@@ -105,26 +105,32 @@ async def verify_evidence(
 
 
 async def request_information(
-    tx: AsyncSession, actor: Actor, case_id: UUID, message: str, *, now: datetime, chance: Chance
+    tx: AsyncSession, actor: Actor, case_id: UUID, message: str, *, resells: bool = False, now: datetime, chance: Chance
 ) -> Case:
     """Ask the party for more, which it reads with the case; what was prepared is dropped, and the clock stands.
 
+    `resells`: the officer found that it sells what others originated, and from now on the case needs a reseller's papers.
     A cleared case stays so while papers of a listing wait in it: what is asked for is about them.
     """
     require(actor, role=Role.OFFICER)
     message = rules.checked_text(message, field="message", longest=2000)
     if (await find_case(tx, case_id)).state is CaseState.CLEARED:
         case = moved = await _cleared(tx, case_id)
+        if resells:
+            raise rules.WrongCaseState(
+                "the case is cleared: end its clearances, review it again, and then say that the party resells"
+            )
         if not any(paper.verified_by is None for paper in await store.listing_papers_of(tx, case_id, _QUEUE_COUNT)):
             raise rules.WrongCaseState(
                 "the case is cleared, and no paper of a listing waits in it: there is nothing to ask"
             )
     else:
         case = await taken_up(tx, actor, case_id, CaseAct.REQUEST_INFORMATION)
-        moved = await store.reopen(tx, case, CaseState.INFO_REQUESTED, message=message, due_at=None)
+        said = {"resells": True} if resells and not case.resells else {}
+        moved = await store.reopen(tx, case, CaseState.INFO_REQUESTED, message=message, due_at=None, **said)
     message_id, author_id = chance.new_id(), own_user(actor)
     await officers.add_message(tx, case, message_id, author_id=author_id, side="officer", text=message, now=now)
-    await note(tx, actor, moved, "case.information_requested", {"message_id": message_id})
+    await note(tx, actor, moved, "case.information_requested", {"message_id": message_id, "resells": moved.resells})
     return moved
 
 

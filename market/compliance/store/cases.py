@@ -15,6 +15,7 @@ from market.compliance.requirements import Capability, EvidenceType, Method
 from market.compliance.rules import WAITING, Case, CaseState, Grant, Owner, Plan, Risk
 from market.db.tables.compliance import (
     BeneficialOwnerRow,
+    ClearanceRow,
     EvidenceRow,
     EvidenceVerificationRow,
     VerificationCaseRow,
@@ -52,6 +53,13 @@ async def add_case(
         .returning(VerificationCaseRow.case_id)
     )
     return added.first() is not None
+
+
+async def was_cleared_as_reseller(tx: AsyncSession, org_id: UUID) -> bool:
+    """Whether a case of it was ever cleared that says so, by its own word or an officer's."""
+    row = VerificationCaseRow
+    query = select(row.case_id).join(ClearanceRow, ClearanceRow.case_id == row.case_id)
+    return await tx.scalar(query.where(row.org_id == org_id, row.resells).limit(1)) is not None
 
 
 async def add_owners(tx: AsyncSession, case: Case, owners: Sequence[Owner]) -> None:
