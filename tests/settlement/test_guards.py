@@ -15,7 +15,7 @@ from market.kit.errors import Forbidden, Malformed, NotFound
 from market.kit.pages import PageRequest
 from market.parties import service as parties
 from market.settlement import moves, service
-from market.settlement.rules import NoBankAccount, PayoutState, State
+from market.settlement.rules import NoBankAccount, PayoutState, State, TwoPeople
 from market.settlement.store import call_backs, ledger
 from tests import factories
 from tests.settlement.test_defaults import DEPOSIT, HAMMER, awarded
@@ -247,6 +247,26 @@ async def test_a_first_account_in_another_name_waits_for_a_call_back(bank, holde
             await withdraw(context, party)
         await factories.call_back(context, bank.operator, account.bank_account_id)
     assert (await withdraw(context, party)).bank_account_id == account.bank_account_id
+
+
+async def test_who_called_back_about_an_account_does_not_send_a_withdrawal_to_it_alone(bank):
+    context, party = bank.context, await factories.buyer(bank.context, bank.officers)
+    async with context.db.begin(party.actor) as tx:
+        now, chance, vault = context.clock.now(), context.chance, context.vault
+        given = service.BankDetails("Somebody Else LLC", iban="DE89370400440532013000")
+        account = await service.put_bank_account(tx, party.actor, given, now=now, chance=chance, vault=vault)
+    await bank.pay_in(party, 5_000)
+    caller, other = await factories.operator(context), await factories.operator(context)
+    await factories.call_back(context, caller, account.bank_account_id)
+    payout = await withdraw(context, party)
+    with pytest.raises(TwoPeople, match="called back"):
+        async with context.db.begin(caller.actor) as tx:
+            await service.send_payout(tx, caller.actor, payout.payout_id, now=context.clock.now())
+    sent = "UPDATE payout SET state = 'sent', sent_at = clock_timestamp() WHERE payout_id = :payout"
+    assert "called back" in await forge(context, caller.actor, sent, payout=payout.payout_id)
+    async with context.db.begin(other.actor) as tx:
+        found = await service.send_payout(tx, other.actor, payout.payout_id, now=context.clock.now())
+    assert found.state is PayoutState.SENT
 
 
 @pytest.mark.parametrize(
