@@ -144,10 +144,10 @@ async def run(options: argparse.Namespace) -> bool:
                 show(found, options)
             print(f"the race, {idle_share(1):.0%} idle before", file=sys.stderr, flush=True)
             raced = await race(place, options.race)
-            kept = await everything_kept(place)
+            kept, flaw_count = await everything_kept(place)
     print(raced)
     print(kept)
-    return not (raced.lost or raced.double or raced.gaps)
+    return not (raced.lost or raced.double or raced.gaps or flaw_count)
 
 
 _KEPT = text("""SELECT count(*) AS auctions, sum(event_count)::bigint AS events, sum(bid_count)::bigint AS bids,
@@ -159,14 +159,15 @@ FROM (SELECT a.auction_id, a.seq AS head_seq, max(e.seq) AS last_seq, count(*) A
     FROM auction a JOIN auction_event e USING (auction_id) GROUP BY a.auction_id) AS each""")
 
 
-async def everything_kept(place: Place) -> str:
-    """What all nodes together have written: every seq once, and for every accepted bid its event and its row."""
+async def everything_kept(place: Place) -> tuple[str, int]:
+    """What all nodes together have written, and in how many auctions not every seq is there once, or an accepted bid lacks its event or its row."""
     async with place.context.db.begin(SYSTEM) as tx:
         found = (await tx.execute(_KEPT)).one()
-    return (
+    words = (
         f"afterwards: {found.bids:,} bids, {found.events:,} events in {found.auctions} auctions;"
         f" auctions with a gap or a repeat {found.gaps}, with a bid without its event or the other way round {found.unlike}"
     )
+    return words, found.gaps + found.unlike
 
 
 def show(found: dict[str, list[dict]], options: argparse.Namespace) -> None:

@@ -4,7 +4,7 @@ Three measurements of the whole server, with the watchers and the bidders in pro
 
 * an auction with 1,000 observers while 1,000 bids a second come in: how long a bid waits for its answer, and how long
   until an observer hears of it (observers see an auction at most ten times a second);
-* an auction that 1,000 bidders' sockets watch, who hear every event, while bids come in as fast as they are answered: how
+* an auction that 1,000 bidders' sockets watch, who hear every event, while 200 bids a second come in, or as many as are answered: how
   many events a second are delivered, beside the same sockets served by the framework's own send, in alternated runs;
 * 5,000 idle observers: what each costs in memory, and that all of them hear of the next bid.
 """
