@@ -56,12 +56,15 @@ class Drafting:
 
     def read_tape(self, source: intake.Source, info: intake.TapeInfo) -> None:
         """Check and keep a tape's rows; of its columns only those that are looked at are read."""
-        mapping, limits = self.validator.mapping, self.validator.limits
+        on_ragged, limits = self.validator.refuse_ragged, self.validator.limits
+        self.read(intake.read_chunks(source, info, on_ragged=on_ragged, limits=limits, columns=self.looked_at()))
+
+    def looked_at(self) -> set[str]:
+        """The headers of the columns that are checked or shown; nothing that is written depends on any other."""
+        mapping = self.validator.mapping
         shown = [entry.name for entry, _ in wanted(mapping, self._policy)]
-        looked_at = {*shown, mapping.key_field, *(entry.name for entry in mapping.fields() if is_typed(entry))}
-        columns = {column for name in looked_at for column in mapping.columns_of(name)}
-        on_ragged = self.validator.refuse_ragged
-        self.read(intake.read_chunks(source, info, on_ragged=on_ragged, limits=limits, columns=columns))
+        names = {*shown, mapping.key_field, *(entry.name for entry in mapping.fields() if is_typed(entry))}
+        return {column for name in names for column in mapping.columns_of(name)}
 
     def keep(self, accepted: Iterable[tuple[pa.Table, pa.Table]]) -> None:
         """Draft and keep accepted rows, each chunk with the same rows typed."""
