@@ -27,8 +27,15 @@ class PutBack(Struct, frozen=True):
     reason: str | None = None
     refund_cents: int = 0
     refunded_at: datetime | None = None
+    evidence_handed_in: bool = False
     waits_for: str | None = None
     seller_due_cents: int = 0
+
+
+class PutBackEvidence(Struct, frozen=True):
+    """A document that was handed in, by its SHA-256."""
+
+    file_sha256: str
 
 
 class PutBackPage(Struct, frozen=True):
@@ -84,6 +91,15 @@ class AfterwardsClient(Caller):
         """
         body = {"claims": list(claims)}
         return await self._call("POST", f"/v1/settlements/{settlement_id}/put-backs", PutBackPage, body=body)
+
+    async def hand_in_evidence(self, settlement_id: UUID, document: bytes) -> PutBackEvidence:
+        """As the buyer, the document behind claims that name its SHA-256; at most 10 MB."""
+        path = f"/v1/settlements/{settlement_id}/put-back-evidence"
+        return await self._send(path, PutBackEvidence, content=document, media_type="application/octet-stream")
+
+    async def evidence_of_put_back(self, put_back_id: UUID) -> bytes:
+        """The document behind a claim; each download is recorded."""
+        return await self._download(f"/v1/put-backs/{put_back_id}/evidence")
 
     async def put_backs(self, settlement_id: UUID, *, limit: int = 50, cursor: str | None = None) -> PutBackPage:
         """A sale's claims, oldest first."""

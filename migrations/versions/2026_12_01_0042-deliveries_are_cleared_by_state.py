@@ -5,7 +5,7 @@ Whose name a bank account is in is told the same way on every server.
 
 from migrations.guard import run
 
-revision = "0042_deliveries"
+revision = "0042"
 down_revision = "0041"
 branch_labels = None
 depends_on = None

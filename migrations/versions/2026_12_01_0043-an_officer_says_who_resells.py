@@ -2,8 +2,8 @@
 
 from migrations.guard import OFFICER, run
 
-revision = "0043_resellers"
-down_revision = "0042_deliveries"
+revision = "0043"
+down_revision = "0042"
 branch_labels = None
 depends_on = None
 

@@ -2,8 +2,8 @@
 
 from migrations.guard import run
 
-revision = "0044_called"
-down_revision = "0043_resellers"
+revision = "0044"
+down_revision = "0043"
 branch_labels = None
 depends_on = None
 

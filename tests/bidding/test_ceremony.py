@@ -91,7 +91,7 @@ async def taken_out(hall, lane, auction):
 async def test_two_of_three_officers_open_what_the_market_could_not_read_and_the_transcript_fits_the_log(
     hall, lane, keys, tmp_path
 ):
-    auction = await sealed_auction(hall, keys)
+    auction = await sealed_auction(hall, keys, closes_in_s=6.0)
     for party, amount_cents in zip(hall.buyers, AMOUNTS, strict=False):
         assert (await hand_in(hall, lane, keys, auction, party, amount_cents)).holds
     spoilt = await hand_in(hall, lane, keys, auction, hall.buyers[2], 8_888_888, sealed="bm90aGluZw==")

@@ -81,6 +81,7 @@ portfolio_key: purpose
 proposal: kind
 provider_event: body_sha256 event_id kind provider reference
 put_back: evidence_sha256 ground state
+put_back_evidence: file_sha256
 recall: ground
 recall_notice: forward_to ground
 refused_account: column_name reason

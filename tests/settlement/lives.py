@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import partial
+from hashlib import sha256
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -50,6 +51,7 @@ COUNTRIES = ("IS", "LU", "MT", "PT")
 """Where no other test states a tax."""
 BALANCES = (1_00, 77_77, 500_00, 4_000_00, 245_421_23)
 _NEW_YORK = ZoneInfo("America/New_York")
+_EVIDENCE = b"papers"
 _MOST_TRIES = 60
 _MOST_ROUNDS = 120
 _ENOUGH_CENTS = 10**9
@@ -529,7 +531,7 @@ class Life:
     async def put_back(self) -> None:
         row = self.chance.randint(1, len(BALANCES))
         face = BALANCES[row - 1] if self.chance.random() < 0.9 else self.sale.face_value_cents
-        claim = service.Claim(row, face, self.chance.choice([*Ground]), "ab" * 32)
+        claim = service.Claim(row, face, self.chance.choice([*Ground]), sha256(_EVIDENCE).hexdigest())
         args = {"now": self.now, "chance": self.context.chance}
         await self.as_(self.buyer, service.claim_put_backs, self.sale.settlement_id, [claim], **args)
 
@@ -547,6 +549,9 @@ class Life:
             await self.as_(self.seller, service.answer_put_back, each, accept=accept, reason="no", now=self.now)
 
     async def decide(self) -> None:
+        if self.chance.random() < 0.8:
+            kept = {"now": self.now, "chance": self.context.chance, "vault": self.context.vault}
+            await self.as_(self.buyer, service.hand_in_evidence, self.sale.settlement_id, _EVIDENCE, **kept)
         for each in await self._put_backs(PutBackState.DISPUTED):
             uphold = self.chance.random() < 0.5
             more = {"uphold": uphold, "reason": "papers", "now": self.now}

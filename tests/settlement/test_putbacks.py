@@ -2,6 +2,7 @@
 
 from dataclasses import astuple, replace
 from datetime import timedelta
+from hashlib import sha256
 from itertools import accumulate, pairwise
 from uuid import uuid4
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from market.kit.actor import SYSTEM
 from market.kit.errors import Forbidden, Malformed, NotFound
@@ -16,6 +18,7 @@ from market.portfolios import service as portfolios
 from market.settlement import jobs, moves, service
 from market.settlement.refunds import Ground, PutBack, PutBackState, WaitsFor, refund, waits_for
 from market.settlement.rules import OnHold, PutBackRefused, State, TwoPeople, WrongState
+from market.settlement.service.putbacks import NoEvidence
 from market.settlement.store import afterwards
 from tests import factories
 from tests.settlement.books import balance, books_hold
@@ -27,7 +30,8 @@ from tests.settlement.test_rules import sales
 from tests.settlement.wires import Wire
 
 HAMMER = 60_000_00
-EVIDENCE = "ab" * 32
+DOCUMENT = b"certificate of death"
+EVIDENCE = sha256(DOCUMENT).hexdigest()
 
 
 async def in_window(bank, holdback_bps=1_000, pool_id=None):
@@ -67,6 +71,19 @@ async def claim(context, party, settlement, *rows, face=1_000_00):
     async with context.db.begin(party.actor) as tx:
         return await service.claim_put_backs(
             tx, party.actor, settlement.settlement_id, claims, now=context.clock.now(), chance=context.chance
+        )
+
+
+async def hand_in(context, party, settlement, document=DOCUMENT):
+    async with context.db.begin(party.actor) as tx:
+        return await service.hand_in_evidence(
+            tx,
+            party.actor,
+            settlement.settlement_id,
+            document,
+            now=context.clock.now(),
+            chance=context.chance,
+            vault=context.vault,
         )
 
 
@@ -145,6 +162,70 @@ async def test_what_went_back_shows_on_the_sale(bank, doors):  # noqa: F811
         assert (sale["account_count"], sale["face_value_cents"]) == (200, 250_000_00)
 
 
+async def test_evidence_is_handed_in_by_the_buyer_and_seen_by_the_parties_and_officers(bank, doors):  # noqa: F811
+    settlement, party = await in_window(bank)
+    buyer, seller, officer = [await doors.as_(each) for each in (party, bank.seller, bank.officers[0])]
+    other = await doors.as_(bank.buyers[0])
+    door = f"/v1/settlements/{settlement.settlement_id}"
+    early = await buyer.post(f"{door}/put-back-evidence", content=DOCUMENT)
+    assert (early.status_code, early.json()["field"]) == (422, "body")
+    given, same = await claim(bank.context, party, settlement, 1, 2)
+    document = f"/v1/put-backs/{given.put_back_id}/evidence"
+    assert (await seller.get(document)).status_code == 404
+    for wrong in (b"", b"another document"):
+        assert (await buyer.post(f"{door}/put-back-evidence", content=wrong)).status_code == 422
+    assert (await buyer.post(f"{door}/put-back-evidence", content=bytes(10_000_001))).status_code == 413
+    assert [
+        (await each.post(f"{door}/put-back-evidence", content=DOCUMENT)).status_code for each in (seller, other)
+    ] == [
+        404,
+        404,
+    ]
+    for _ in range(2):
+        handed_in = await buyer.post(f"{door}/put-back-evidence", content=DOCUMENT)
+        assert (handed_in.status_code, handed_in.json()) == (201, {"file_sha256": EVIDENCE})
+    for each in (buyer, seller, officer):
+        taken = await each.get(document)
+        assert (taken.status_code, taken.content) == (200, DOCUMENT)
+        assert taken.headers["content-disposition"].startswith("attachment")
+    assert (await seller.get(f"/v1/put-backs/{same.put_back_id}/evidence")).content == DOCUMENT
+    assert (await other.get(document)).status_code == 404
+    assert {each["evidence_handed_in"] for each in (await seller.get(f"{door}/put-backs")).json()["items"]} == {True}
+    async with bank.context.db.begin(SYSTEM) as tx:
+        kept = (await tx.execute(text("SELECT sealed FROM put_back_evidence"))).scalars().all()
+        noted = await tx.execute(
+            text("SELECT kind, count(*) FROM journal WHERE stream = :stream AND kind LIKE '%evidence%' GROUP BY kind"),
+            {"stream": f"settlement:{settlement.settlement_id}"},
+        )
+        assert dict(noted.all()) == {
+            "settlement.putback_evidence_handed_in": 1,
+            "settlement.putback_evidence_taken": 4,
+        }
+    assert not any(DOCUMENT in each for each in kept)
+    for each in (given, same):
+        await answer(bank.context, bank.seller, each, accept=True)
+    await pay(bank.context)
+
+
+async def test_the_database_keeps_no_document_that_no_claim_names(bank):
+    settlement, buyer = await in_window(bank)
+    (given,) = await claim(bank.context, buyer, settlement, 1)
+    values = {"sale": settlement.settlement_id, "by": buyer.actor.user_id, "now": bank.context.clock.now()}
+    insert = text("INSERT INTO put_back_evidence VALUES (:sale, :digest, '\\x00', '\\x00', :by, :now)")
+    for party, digest in ((buyer, "cd" * 32), (bank.seller, EVIDENCE), (bank.buyers[0], EVIDENCE)):
+        with pytest.raises(DBAPIError):
+            async with bank.context.db.begin(party.actor) as tx:
+                await tx.execute(insert, values | {"digest": digest, "by": party.actor.user_id})
+    async with bank.context.db.begin(buyer.actor) as tx:
+        await tx.execute(insert, values | {"digest": EVIDENCE})
+    for change in ("UPDATE put_back_evidence SET sealed = '\\x01'", "DELETE FROM put_back_evidence"):
+        with pytest.raises(DBAPIError):
+            async with bank.context.db.begin(buyer.actor) as tx:
+                await tx.execute(text(change))
+    await answer(bank.context, bank.seller, given, accept=True)
+    await pay(bank.context)
+
+
 async def test_what_the_seller_disputes_an_officer_decides_and_silence_accepts(bank):
     context = bank.context
     settlement, buyer = await in_window(bank)
@@ -158,6 +239,9 @@ async def test_what_the_seller_disputes_an_officer_decides_and_silence_accepts(b
     for nobody in (buyer, bank.seller, bank.operator):
         with pytest.raises(Forbidden):
             await decide(context, nobody, upheld, uphold=True)
+    with pytest.raises(NoEvidence):
+        await decide(context, bank.officers[0], upheld, uphold=True)
+    await hand_in(context, buyer, settlement)
     await decide(context, bank.officers[0], upheld, uphold=True)
     assert (await decide(context, bank.officers[0], declined, uphold=False)).state is PutBackState.DECLINED
     async with context.db.begin(buyer.actor) as tx:

@@ -1,6 +1,9 @@
 """After a default: the next bidder at its own bid, in time, or the pool is free again."""
 
+import asyncio
+
 import pytest
+from sqlalchemy import text
 
 from auctions.messages import CancelCeiling, PlaceBid, RefuseBid, SetCeiling
 from market.bidding.lane import BidOrder, Lane
@@ -12,6 +15,7 @@ from market.portfolios import service as portfolios
 from market.portfolios.rules import PoolState
 from market.settlement import jobs, service
 from market.settlement.rules import State, WrongState
+from market.settlement.service import second_offers
 from market.settlement.service.second_offers import NoRunnerUp
 from tests import factories
 from tests.settlement.test_defaults import awarded
@@ -160,6 +164,30 @@ async def test_no_ceiling_that_a_purchase_at_once_did_not_beat_is_offered(bank):
     raised, runner_up = await defaulted(bank, ceiling(50_000_00), CancelCeiling, ceiling(40_000_00))
     made = await offer(bank.context, bank.seller, raised)
     assert (made.org_id, made.amount_cents) == (runner_up.org_id, 10_000_00)
+
+
+async def test_an_end_of_the_clearance_waits_for_the_offer_that_is_taken_under_it(bank, monkeypatch):
+    context = bank.context
+    settlement, runner_up = await defaulted(bank, 20_000_00)
+    made = await offer(context, bank.seller, settlement)
+    officer = bank.officers[0].actor
+
+    async def end():
+        async with context.db.begin_as_officer(officer) as tx:
+            await compliance.end_clearance(tx, officer, runner_up.clearances["bid"], "x", context.clock.now())
+
+    endings = []
+    move = second_offers.store.move
+
+    async def while_the_clearance_ends(tx, *args):
+        endings.append(asyncio.create_task(end()))
+        while not await tx.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype <> 'relation'")):
+            assert not endings[0].done()
+        await move(tx, *args)
+
+    monkeypatch.setattr(second_offers.store, "move", while_the_clearance_ends)
+    assert (await reply(context, runner_up, made, accept=True)).state == "accepted"
+    await endings[0]
 
 
 @pytest.mark.parametrize(("states", "most_cents"), [(("CA",), 10_000_000_00), (("*",), 19_999_99)])

@@ -13,6 +13,7 @@ from market.kit.errors import Forbidden, Malformed
 from market.kit.pages import PageRequest
 from market.settlement import jobs, moves, service
 from market.settlement.rules import InsufficientFunds, Party, State, TwoPeople, WrongState
+from market.settlement.service import writeoffs
 from market.settlement.service.suspense import ProposalDecided
 from market.settlement.service.writeoffs import NotShort
 from market.settlement.sweeps import Source
@@ -24,6 +25,7 @@ from tests.settlement.test_guards import awarded
 from tests.settlement.test_http import doors, problem  # noqa: F401 - a fixture
 from tests.settlement.test_life import public_key
 from tests.settlement.test_putbacks import in_window
+from tests.settlement.test_withdrawals import withdraw
 from tests.settlement.wires import Wire
 
 KEPT = 25_00
@@ -130,6 +132,24 @@ async def test_only_just_what_is_missing_and_no_more_than_the_sale_earns_is_born
     await decide(bank, await propose(bank, settlement), bank.officers[0])
     with pytest.raises(WrongState):
         await propose(bank, settlement)
+
+
+async def test_nothing_is_borne_for_a_buyer_whose_money_leaves_at_that_moment(bank, monkeypatch):
+    settlement, buyer = await short_of(bank, KEPT)
+    await factories.name_bank_account(bank.context, buyer)
+    asked = await propose(bank, settlement)
+    looked = writeoffs.require_free_income
+
+    async def while_money_leaves(*args):
+        await withdraw(bank.context, buyer, 1_00)
+        await looked(*args)
+
+    monkeypatch.setattr(writeoffs, "require_free_income", while_money_leaves)
+    with pytest.raises(NotShort):
+        await decide(bank, asked, bank.officers[0])
+    assert await state_of(bank, settlement) is State.AWAITING_FUNDS
+    assert await balance(bank.context, moves.LOSS) == (0, 0)
+    assert await books_hold(bank.context)
 
 
 async def test_what_put_backs_may_ask_back_bears_nothing(bank):

@@ -127,6 +127,13 @@ async def require_listing(tx: AsyncSession, org_id: UUID, states: Collection[str
             capability="list",
             states=lacking,
         )
-    if await store.refusal(tx, found, states) is not None:
-        raise rules.NotCleared("the clearance was ended at this moment", capability="list")
+    await hold_clearance(tx, found, states)
     return found
+
+
+async def hold_clearance(
+    tx: AsyncSession, found: Clearance, states: Collection[str], amount_cents: int | None = None
+) -> None:
+    """No end of the clearance comes before this transaction's. Raises `NotCleared` if one came just now."""
+    if await store.refusal(tx, found, states, amount_cents) is not None:
+        raise rules.NotCleared("the clearance was ended at this moment", capability=found.capability.value)

@@ -57,13 +57,16 @@ async def ended_since(tx: AsyncSession, org_id: UUID, since: datetime) -> bool:
     return found is not None
 
 
-async def refusal(tx: AsyncSession, clearance: Clearance, states: Collection[str]) -> str | None:
-    """Why the clearance to list does not carry a listing in these states, in the gate's words. Locks it FOR KEY SHARE."""
-    asked = text("SELECT clearance_refusal(:clearance, :org, :capability, NULL, :states)").bindparams(
+async def refusal(
+    tx: AsyncSession, clearance: Clearance, states: Collection[str], amount_cents: int | None
+) -> str | None:
+    """Why the clearance does not carry these states, or a bid of this amount, in the gate's words. Locks it FOR KEY SHARE."""
+    asked = text("SELECT clearance_refusal(:clearance, :org, :capability, :amount, :states)").bindparams(
         bindparam("states", sorted(states), ARRAY(Text)),
         clearance=clearance.clearance_id,
         org=clearance.org_id,
         capability=clearance.capability.value,
+        amount=amount_cents,
     )
     found: str | None = await tx.scalar(asked)
     return found

@@ -4,7 +4,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from market.db.base import Base
+from market.db.base import WRAP, Base
 
 _ORG = "organisation.org_id"
 _PERSON = "person.user_id"
@@ -44,6 +44,19 @@ class PutBackRow(Base):
         ),
         Index("ix_put_back_state_answer_by_at", "state", "answer_by_at"),
     )
+
+
+class PutBackEvidenceRow(Base):
+    """A document behind claims of a sale, sealed under a key of its own. Append-only."""
+
+    __tablename__ = "put_back_evidence"
+
+    settlement_id: Mapped[UUID] = mapped_column(ForeignKey("settlement.settlement_id"), primary_key=True)
+    file_sha256: Mapped[str] = mapped_column(primary_key=True)
+    sealed: Mapped[bytes]
+    wrapped_key: Mapped[bytes] = mapped_column(info={WRAP: "put-back-evidence/{settlement_id}/{file_sha256}"})
+    handed_in_by: Mapped[UUID] = mapped_column(ForeignKey(_PERSON), index=True)
+    handed_in_at: Mapped[datetime]
 
 
 class TitleLinkRow(Base):

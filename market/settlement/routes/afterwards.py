@@ -1,9 +1,9 @@
 """Put-backs, the chain of title, and compliance holds."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import get, post
+from litestar import Request, Response, get, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,7 +14,7 @@ from market.kit.pages import PageRequest
 from market.parties.routes import STEP_UP
 from market.settlement import schemas, service
 from market.settlement.refunds import PutBack
-from market.settlement.routes.doors import SALES, Here, Who
+from market.settlement.routes.doors import FILE, SALES, Here, Who, attached
 
 _OF_SALE = "/v1/settlements/{settlement_id:uuid}"
 _PUT_BACK = "/v1/put-backs/{put_back_id:uuid}"
@@ -22,14 +22,18 @@ _PUT_BACK = "/v1/put-backs/{put_back_id:uuid}"
 
 async def _view(context: Context, tx: AsyncSession, actor: Actor, found: PutBack) -> schemas.PutBackView:
     settlement = await service.find_settlement(tx, actor, found.settlement_id)
-    return schemas.PutBackView.from_put_back(found, settlement, context.clock.now())
+    handed_in = await service.evidence_handed_in(tx, found.settlement_id)
+    return schemas.PutBackView.from_put_back(found, settlement, handed_in, context.clock.now())
 
 
 @post(f"{_OF_SALE}/put-backs", tags=SALES, summary="Give accounts back", operation_id="claimPutBacks")
 async def claim_put_backs(
     context: Here, actor: Who, settlement_id: FromPath[UUID], data: JSONBody[schemas.PutBacksIn]
 ) -> schemas.PutBackList:
-    """By the buyer, within the window, on a ground that the agreement names. All claims are taken, or none."""
+    """By the buyer, within the window, on a ground that the agreement names. All claims are taken, or none.
+
+    Hand in the documents afterwards: `POST …/put-back-evidence`.
+    """
     async with context.db.begin(actor) as tx:
         made = await service.claim_put_backs(
             tx,
@@ -39,9 +43,7 @@ async def claim_put_backs(
             now=context.clock.now(),
             chance=context.chance,
         )
-        settlement = await service.find_settlement(tx, actor, settlement_id)
-    now = context.clock.now()
-    return schemas.PutBackList([schemas.PutBackView.from_put_back(each, settlement, now) for each in made])
+        return schemas.PutBackList([await _view(context, tx, actor, each) for each in made])
 
 
 @get(f"{_OF_SALE}/put-backs", tags=SALES, summary="Claims to give accounts back", operation_id="listPutBacks")
@@ -56,7 +58,40 @@ async def list_put_backs(
     async with context.db.begin(actor) as tx:
         found = await service.list_put_backs(tx, actor, settlement_id, PageRequest.parse(limit, cursor))
         settlement = await service.find_settlement(tx, actor, settlement_id)
-    return schemas.PutBackPage.from_page(found, settlement, context.clock.now())
+        handed_in = await service.evidence_handed_in(tx, settlement_id)
+    return schemas.PutBackPage.from_page(found, settlement, handed_in, context.clock.now())
+
+
+@post(
+    f"{_OF_SALE}/put-back-evidence",
+    tags=SALES,
+    summary="Hand in the document behind claims",
+    operation_id="handInEvidence",
+)
+async def hand_in_evidence(
+    request: Request[Any, Any, Any], context: Here, actor: Who, settlement_id: FromPath[UUID]
+) -> schemas.PutBackEvidence:
+    """By the buyer: the body is the document, at most 10 MB, whose SHA-256 a claim of the sale names; it is kept sealed."""
+    content = await request.body()
+    async with context.db.begin(actor) as tx:
+        digest = await service.hand_in_evidence(
+            tx, actor, settlement_id, content, now=context.clock.now(), chance=context.chance, vault=context.vault
+        )
+    return schemas.PutBackEvidence(digest)
+
+
+@get(
+    f"{_PUT_BACK}/evidence",
+    tags=SALES,
+    summary="The document behind a claim",
+    operation_id="getEvidenceOfPutBack",
+    responses=FILE,
+)
+async def take_evidence(context: Here, actor: Who, put_back_id: FromPath[UUID]) -> Response[bytes]:
+    """For the parties of the sale and the platform; each download is recorded."""
+    async with context.db.begin(actor) as tx:
+        content = await service.take_evidence(tx, actor, put_back_id, vault=context.vault)
+    return attached(content, str(put_back_id))
 
 
 @post(f"{_PUT_BACK}/answer", status_code=200, tags=SALES, summary="Answer a claim", operation_id="answerPutBack")
@@ -85,7 +120,7 @@ async def withdraw_put_back(context: Here, actor: Who, put_back_id: FromPath[UUI
 async def decide_put_back(
     context: Here, actor: Who, put_back_id: FromPath[UUID], data: JSONBody[schemas.PutBackDecisionIn]
 ) -> schemas.PutBackView:
-    """By an officer, when the seller disputes."""
+    """By an officer, when the seller disputes. Nothing is upheld whose document was not handed in (`no-evidence`)."""
     async with context.db.begin(actor) as tx:
         found = await service.decide_put_back(
             tx, actor, put_back_id, uphold=data.uphold, reason=data.reason, now=context.clock.now()
@@ -210,6 +245,8 @@ HANDLERS: list[ControllerRouterHandler] = [
     answer_put_back,
     withdraw_put_back,
     decide_put_back,
+    hand_in_evidence,
+    take_evidence,
     get_title,
     offer_second,
     list_second_offers,

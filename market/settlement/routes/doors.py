@@ -2,7 +2,9 @@
 
 from typing import TypeAlias
 
+from litestar import Response
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 
 from market.db.context import Context
 from market.kit.actor import Actor
@@ -10,3 +12,10 @@ from market.kit.actor import Actor
 Here: TypeAlias = NamedDependency[Context]
 Who: TypeAlias = NamedDependency[Actor]
 MONEY, SALES = ["Money"], ["Settlements"]
+FILE = {200: ResponseSpec(data_container=bytes, media_type="application/octet-stream", description="The document")}
+
+
+def attached(content: bytes, name: str) -> Response[bytes]:
+    """A document of somebody's, to save and never to show: nobody has looked at what is in it."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}
+    return Response(content, media_type="application/octet-stream", headers=headers)

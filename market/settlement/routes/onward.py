@@ -4,17 +4,15 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Request, Response, get, post
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ControllerRouterHandler
 
 from market.kit.pages import PageRequest
 from market.settlement import schemas, service
-from market.settlement.routes.doors import SALES, Here, Who
+from market.settlement.routes.doors import FILE, SALES, Here, Who, attached
 
 _OF_SALE = "/v1/settlements/{settlement_id:uuid}"
 _REQUEST = "/v1/media-requests/{request_id:uuid}"
-_FILE = {200: ResponseSpec(data_container=bytes, media_type="application/octet-stream", description="The document")}
 
 
 @post(f"{_OF_SALE}/recalls", tags=SALES, summary="Recall an account", operation_id="recallAccount")
@@ -138,13 +136,12 @@ async def refuse_media(
     return schemas.MediaRequestView.from_request(found)
 
 
-@get(f"{_REQUEST}/document", tags=SALES, summary="A delivered document", operation_id="getMedia", responses=_FILE)
+@get(f"{_REQUEST}/document", tags=SALES, summary="A delivered document", operation_id="getMedia", responses=FILE)
 async def take_media(context: Here, actor: Who, request_id: FromPath[UUID]) -> Response[bytes]:
     """For the parties of the sale; each download is recorded."""
     async with context.db.begin(actor) as tx:
         content = await service.take_media(tx, actor, request_id, vault=context.vault)
-    headers = {"Content-Disposition": f'attachment; filename="{request_id}"', "X-Content-Type-Options": "nosniff"}
-    return Response(content, media_type="application/octet-stream", headers=headers)
+    return attached(content, str(request_id))
 
 
 @get("/v1/destructions", tags=SALES, summary="Masked files to destroy", operation_id="listDestructions")

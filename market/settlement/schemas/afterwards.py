@@ -1,5 +1,6 @@
 """Put-backs, title and holds on the wire."""
 
+from collections.abc import Collection
 from dataclasses import astuple
 from datetime import datetime
 from typing import Annotated, Self
@@ -51,6 +52,8 @@ class PutBackDecisionIn(Struct, frozen=True, forbid_unknown_fields=True):
 class PutBackView(Struct, frozen=True, forbid_unknown_fields=True):
     """`refund_cents` is what the buyer got back: its part of the price and of its commission; 0 until it is booked.
 
+    `evidence_handed_in`: whether there is a document to see behind the claim, at `GET /v1/put-backs/{id}/evidence`.
+
     `waits_for` says whose turn it is, null once it is over: `seller_answer` (until `answer_by_at`), `officer` (disputed), `hold`
     (compliance holds the sale), `seller_money` (the refund is made once `seller_due_cents`, which the hold-back does not cover, are
     free on the seller's cash account) or `refund_run` (made with the next run of the worker).
@@ -62,6 +65,7 @@ class PutBackView(Struct, frozen=True, forbid_unknown_fields=True):
     face_value_cents: int
     ground: Ground
     evidence_sha256: str
+    evidence_handed_in: bool
     claimed_at: datetime
     answer_by_at: datetime
     state: PutBackState
@@ -72,10 +76,10 @@ class PutBackView(Struct, frozen=True, forbid_unknown_fields=True):
     seller_due_cents: int
 
     @classmethod
-    def from_put_back(cls, found: PutBack, settlement: Settlement, now: datetime) -> Self:
+    def from_put_back(cls, found: PutBack, settlement: Settlement, handed_in: Collection[str], now: datetime) -> Self:
         return cls(
             found.put_back_id, found.settlement_id, found.row_number, found.face_value_cents, found.ground,
-            found.evidence_sha256, found.claimed_at, found.answer_by_at, found.state, found.reason, found.refund_cents,
+            found.evidence_sha256, found.evidence_sha256 in handed_in, found.claimed_at, found.answer_by_at, found.state, found.reason, found.refund_cents,
             found.refunded_at, *waits_for(settlement, found, now),
         )  # fmt: skip
 
@@ -89,8 +93,15 @@ class PutBackPage(Struct, frozen=True, forbid_unknown_fields=True):
     next_cursor: str | None
 
     @classmethod
-    def from_page(cls, page: Page[PutBack], settlement: Settlement, now: datetime) -> Self:
-        return cls([PutBackView.from_put_back(each, settlement, now) for each in page.items], page.next_cursor)
+    def from_page(cls, page: Page[PutBack], settlement: Settlement, handed_in: Collection[str], now: datetime) -> Self:
+        items = [PutBackView.from_put_back(each, settlement, handed_in, now) for each in page.items]
+        return cls(items, page.next_cursor)
+
+
+class PutBackEvidence(Struct, frozen=True, forbid_unknown_fields=True):
+    """A document that was handed in, by its SHA-256."""
+
+    file_sha256: str
 
 
 class TitleLinkView(Struct, frozen=True, forbid_unknown_fields=True):

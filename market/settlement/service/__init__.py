@@ -52,6 +52,7 @@ from market.settlement.service.documents import (
     next_unsealed,
     put_seals,
 )
+from market.settlement.service.evidence import evidence_handed_in, hand_in_evidence, take_evidence
 from market.settlement.service.flow_seals import flow_seal, keep_sealed_flow, next_unsealed_flow, seal_flow, sealed_flow
 from market.settlement.service.flows import (
     Proposal,
@@ -196,6 +197,7 @@ __all__ = [
     "due_sales",
     "erase_notes",
     "escrow_ageing",
+    "evidence_handed_in",
     "fee_report",
     "find_agreement",
     "find_document",
@@ -208,6 +210,7 @@ __all__ = [
     "flow_signatures",
     "free_deposits",
     "free_pool",
+    "hand_in_evidence",
     "import_statements",
     "issue",
     "journal_page",
@@ -295,6 +298,7 @@ __all__ = [
     "signatures",
     "specimen_facts",
     "state_tax_rule",
+    "take_evidence",
     "take_file",
     "take_media",
     "terminate_flow",

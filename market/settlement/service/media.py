@@ -4,7 +4,6 @@ import hashlib
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.journal import service as journal
@@ -12,6 +11,7 @@ from market.kit.actor import Actor, Role
 from market.kit.errors import Conflict, Malformed, NotFound
 from market.kit.ids import Chance
 from market.kit.pages import Page, PageRequest
+from market.kit.sealed import seal, unseal
 from market.kit.vault import Vault
 from market.parties.rules import require, require_person
 from market.settlement.onward import MediaKind, MediaRequest, Owed
@@ -24,7 +24,6 @@ from market.settlement.store import onward as store
 
 MAX_MEDIA_BYTES = 10_000_000
 _MOST_OPEN = 1_000
-_NONCE_BYTES, _KEY_BYTES = 12, 32
 
 
 class MediaAnswered(Conflict):
@@ -79,11 +78,9 @@ async def deliver_media(
     request, user_id = await _asked_of(tx, actor, request_id)
     if not 1 <= len(clear) <= MAX_MEDIA_BYTES:
         raise Malformed(f"send the document as body, 1 to {MAX_MEDIA_BYTES} bytes", field="body")
-    key, nonce = chance.entropy(_KEY_BYTES), chance.entropy(_NONCE_BYTES)
-    sealed = nonce + AESGCM(key).encrypt(nonce, clear, _bound_to(request_id))
-    wrapped = vault.wrap(key, f"media/{request_id}")
+    sealed = await seal(clear, _purpose(request_id), vault=vault, chance=chance)
     digest = hashlib.sha256(clear).hexdigest()
-    answer = {"file_sha256": digest, "sealed": sealed, "wrapped_key": wrapped}
+    answer = {"file_sha256": digest, "sealed": sealed.content, "wrapped_key": sealed.wrapped_key}
     return await _answered(tx, actor, request, {"answered_by": user_id, "answered_at": now} | answer)
 
 
@@ -102,11 +99,9 @@ async def take_media(tx: AsyncSession, actor: Actor, request_id: UUID, *, vault:
     kept = await store.sealed_media(tx, request_id)
     if request is None or kept is None:
         raise NotFound("there is no such document, or it is not yours")
-    sealed, wrapped = kept
-    key = vault.unwrap(wrapped, f"media/{request_id}")
     settlement = await find_settlement(tx, actor, request.settlement_id)
     await note(tx, actor, settlement, "media_taken", {"request_id": request_id})
-    return AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _bound_to(request_id))
+    return await unseal(kept, _purpose(request_id), vault=vault)
 
 
 async def destructions_owed(tx: AsyncSession, actor: Actor) -> list[Owed]:
@@ -157,5 +152,5 @@ async def _answered(tx: AsyncSession, actor: Actor, request: MediaRequest, answe
     return await store.find_request(tx, request.request_id) or request
 
 
-def _bound_to(request_id: UUID) -> bytes:
-    return f"media/v1|{request_id}".encode()
+def _purpose(request_id: UUID) -> str:
+    return f"media/{request_id}"

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.kit.actor import SYSTEM, Actor, Role
-from market.kit.errors import Malformed, NotFound
+from market.kit.errors import Conflict, Malformed, NotFound
 from market.kit.ids import Chance
 from market.kit.pages import Page, PageRequest
 from market.parties.rules import require, require_person
@@ -39,6 +39,10 @@ _MAX_CLAIM_COUNT = 500
 _PAYING = frozenset({State.RELEASED, State.PAYOUT_SENT, State.PAYOUT_CONFIRMED})
 _COUNTED = "rows count the accounts of the sale file: the first account is row 1, one less than a spreadsheet shows"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class NoEvidence(Conflict):
+    slug, title = "no-evidence", "There is nothing to see behind the claim"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +117,14 @@ async def withdraw_put_back(tx: AsyncSession, actor: Actor, put_back_id: UUID) -
 async def decide_put_back(
     tx: AsyncSession, actor: Actor, put_back_id: UUID, *, uphold: bool, reason: str, now: datetime
 ) -> PutBack:
-    """An officer decides a disputed claim. Locks the settlement."""
+    """An officer decides a disputed claim. Locks the settlement. Raises `NoEvidence` for one upheld on nothing to see."""
     require(actor, role=Role.OFFICER, scope=WRITE)
     require_person(actor)
     found = await _known(tx, put_back_id)
     settlement = await locked(tx, found.settlement_id)
     _require_state(await _again(tx, put_back_id), PutBackState.DISPUTED)
+    if uphold and found.evidence_sha256 not in await store.evidence_handed_in(tx, settlement.settlement_id):
+        raise NoEvidence("the buyer has not handed in the document whose digest the claim names")
     state = PutBackState.ACCEPTED if uphold else PutBackState.DECLINED
     await store.move_put_back(tx, put_back_id, state, reason=_reason(reason), decided_by=actor.user_id, decided_at=now)
     await note(tx, actor, settlement, f"putback_{'upheld' if uphold else 'declined'}", {"put_back_id": put_back_id})

@@ -75,7 +75,7 @@ async def offer_second(
 
 
 async def answer_second(tx: AsyncSession, actor: Actor, offer_id: UUID, *, accept: bool, now: datetime) -> SecondOffer:
-    """The next bidder takes the pool at its own bid, or not. Its clearance is looked at again. Locks the offer.
+    """The next bidder takes the pool at its own bid, or not. Its clearance is looked at again, and held. Locks offer, then clearance.
 
     The worker opens the new settlement, or frees the pool. Raises `NotFound`, `WrongState` after the time or an answer.
     """
@@ -105,6 +105,7 @@ async def _require_gate(tx: AsyncSession, offer: SecondOffer, now: datetime) -> 
         raise NotCleared(
             "your organisation's clearance no longer covers these debtor states or this amount; open a case at POST /v1/cases"
         )
+    await compliance.hold_clearance(tx, cleared, auction.debtor_states, offer.amount_cents)
 
 
 async def list_second_offers(tx: AsyncSession, actor: Actor, request: PageRequest) -> Page[SecondOffer]:

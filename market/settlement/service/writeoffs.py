@@ -88,7 +88,8 @@ async def confirm_write_off(tx: AsyncSession, actor: Actor, write_off_id: UUID, 
     await store.decide(tx, write_off_id, "confirmed", by=user_id, now=now)
     await ledger.apply(tx, moves.written_off(settlement, asked.amount_cents))
     await _note(tx, actor, settlement, asked, "confirmed")
-    await apply_funds(tx, actor, [settlement])
+    if not await apply_funds(tx, actor, [settlement]):
+        raise NotShort("the buyer's money moved at this moment; look again")
     return await store.find(tx, write_off_id) or asked
 
 

@@ -6,11 +6,13 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from market.db.tables.afterwards import PutBackRow, SettlementHoldRow, TitleLinkRow
+from market.db.tables.afterwards import PutBackEvidenceRow, PutBackRow, SettlementHoldRow, TitleLinkRow
 from market.db.tables.settlement import SettlementRow
 from market.kit.pages import PageRequest
+from market.kit.sealed import Sealed
 from market.settlement.refunds import OPEN, Ground, PutBack, PutBackState
 from market.settlement.rules import Outcome
 
@@ -120,6 +122,45 @@ async def payable(tx: AsyncSession, now: datetime) -> list[PutBack]:
         .limit(_BATCH)
     )
     return [_put_back(row) for row in found]
+
+
+async def names_evidence(tx: AsyncSession, settlement_id: UUID, file_sha256: str) -> bool:
+    """Whether a claim of the sale names this document."""
+    query = select(PutBackRow.put_back_id).where(
+        PutBackRow.settlement_id == settlement_id, PutBackRow.evidence_sha256 == file_sha256
+    )
+    return await tx.scalar(query.limit(1)) is not None
+
+
+async def add_evidence(
+    tx: AsyncSession, settlement_id: UUID, file_sha256: str, sealed: Sealed, *, handed_in_by: UUID, now: datetime
+) -> bool:
+    """False if it is there already."""
+    added = await tx.execute(
+        insert(PutBackEvidenceRow)
+        .values(
+            settlement_id=settlement_id,
+            file_sha256=file_sha256,
+            sealed=sealed.content,
+            wrapped_key=sealed.wrapped_key,
+            handed_in_by=handed_in_by,
+            handed_in_at=now,
+        )
+        .on_conflict_do_nothing(index_elements=["settlement_id", "file_sha256"])
+        .returning(PutBackEvidenceRow.file_sha256)
+    )
+    return added.one_or_none() is not None
+
+
+async def evidence_handed_in(tx: AsyncSession, settlement_id: UUID) -> frozenset[str]:
+    """The SHA-256 of each document that was handed in for claims of a sale."""
+    query = select(PutBackEvidenceRow.file_sha256).where(PutBackEvidenceRow.settlement_id == settlement_id)
+    return frozenset(await tx.scalars(query))
+
+
+async def sealed_evidence(tx: AsyncSession, settlement_id: UUID, file_sha256: str) -> Sealed | None:
+    row = await tx.get(PutBackEvidenceRow, (settlement_id, file_sha256))
+    return None if row is None else Sealed(row.sealed, row.wrapped_key)
 
 
 async def note_attempt(tx: AsyncSession, put_back_id: UUID, now: datetime) -> None:

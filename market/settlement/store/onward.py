@@ -19,6 +19,7 @@ from market.db.tables.onward import (
     ResaleRow,
 )
 from market.kit.pages import PageRequest
+from market.kit.sealed import Sealed
 from market.settlement.onward import MediaKind, MediaRequest, Notice, Owed, Recall, Resale
 from market.settlement.refunds import Ground
 
@@ -120,12 +121,12 @@ async def add_answer(tx: AsyncSession, request_id: UUID, **answer: Any) -> bool:
     return added.one_or_none() is not None
 
 
-async def sealed_media(tx: AsyncSession, request_id: UUID) -> tuple[bytes, bytes] | None:
-    """(sealed document, wrapped key) of a delivery."""
+async def sealed_media(tx: AsyncSession, request_id: UUID) -> Sealed | None:
+    """The document of a delivery."""
     row = await tx.scalar(
         select(MediaAnswerRow).where(MediaAnswerRow.request_id == request_id).options(undefer(MediaAnswerRow.sealed))
     )
-    return (row.sealed, row.wrapped_key) if row is not None and row.sealed and row.wrapped_key else None
+    return Sealed(row.sealed, row.wrapped_key) if row is not None and row.sealed and row.wrapped_key else None
 
 
 async def open_request_count(tx: AsyncSession, settlement_id: UUID) -> int:
