@@ -63,8 +63,8 @@ def inspect(
             raise IntakeError("empty_file")
         if size > limits.file_bytes:
             raise IntakeError("too_large", f"{size} bytes.")
-        if magic in FOREIGN:
-            raise IntakeError("unsupported_format", f"This is {FOREIGN[magic]}.")
+        if foreign := [what for start, what in FOREIGN.items() if magic.startswith(start)]:
+            raise IntakeError("unsupported_format", f"This is {foreign[0]}.")
         if magic == b"PAR1":
             return _inspect_parquet(file, limits)
         if magic.startswith(b"PK"):

@@ -1,5 +1,6 @@
 """A hostile file is refused with a code and a remedy, and a good row is never lost because of a bad one."""
 
+import gzip
 import io
 import time
 import zipfile
@@ -62,6 +63,7 @@ def outcome(raw: bytes) -> str:
         (b"a,b\n1\n2\n3,4,5\n", "ragged_row"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "unsupported_format"),
         (b"%PDF-1.7\n", "unsupported_format"),
+        (gzip.compress(b"a,b\n1,2\n", mtime=0), "unsupported_format"),
         (b"PK\x03\x04 not a zip", "malformed"),
         (b"PAR1 not parquet PAR1", "malformed"),
     ],
