@@ -511,11 +511,12 @@ async def listing_papers(
         case_id, officer_id = cleared
         rows = [
             {
-                "evidence_id": context.chance.new_id(), "case_id": case_id, "org_id": seller.org_id, "type": of.value,
-                "digest": portfolio_id.hex * 2, "key": bytes(40), "user_id": seller.user_id, "now": context.clock.now(),
-                "portfolio_id": portfolio_id, "officer_id": officer_id,
+                "evidence_id": evidence_id, "case_id": case_id, "org_id": seller.org_id, "type": of.value,
+                "digest": portfolio_id.hex * 2, "key": context.vault.wrap(bytes(32), f"evidence:{evidence_id}"),
+                "user_id": seller.user_id, "now": context.clock.now(), "portfolio_id": portfolio_id,
+                "officer_id": officer_id,
             }
-            for of in types
+            for of, evidence_id in [(of, context.chance.new_id()) for of in types]
         ]  # fmt: skip
         await tx.execute(_LISTING_PAPER, rows)
     actor = Actor(Role.OFFICER, officer_id, None)

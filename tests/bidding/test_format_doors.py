@@ -4,6 +4,7 @@ import re
 from datetime import datetime, timedelta
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from auctions.presets import FORMATS
 from market.bidding.calendar import _fold, feed
@@ -30,7 +31,8 @@ async def published(hall, web, name, preset, *, opens_in=timedelta(seconds=-1), 
     if name == "packages":
         terms["pools"] = [{"pool": str(pool_id), "least_cents": 1_000} for pool_id in pool_ids]
     if preset == "ceremony":
-        terms |= {"sealing_key": hall.context.chance.entropy(32).hex(), "most_cents": 9_000_000}
+        key = X25519PrivateKey.from_private_bytes(hall.context.chance.entropy(32)).public_key().public_bytes_raw()
+        terms |= {"sealing_key": key.hex(), "most_cents": 9_000_000}
     body = {"pool_id": str(pool_ids[0]), "format": name, "preset": preset, "terms": terms}
     made = await web(hall.seller, "POST", "/auctions", json=body)
     assert made.status_code == 201, made.text
