@@ -59,6 +59,35 @@ class Database:
         await self._officer.dispose()
 
 
+class Joined(Database):
+    """A database in which what one actor does is part of a transaction that is open, and ends with it.
+
+    What another actor does is a transaction of its own, as ever.
+    """
+
+    def __init__(self, db: Database, actor: Actor, tx: AsyncSession) -> None:
+        self.app_url = db.app_url
+        self._db, self._actor, self._tx = db, actor, tx
+
+    @asynccontextmanager
+    async def begin(self, actor: Actor) -> AsyncIterator[AsyncSession]:
+        """A savepoint: any exception undoes what was done since, and frees its locks."""
+        if actor != self._actor:
+            async with self._db.begin(actor) as tx:
+                yield tx
+        else:
+            async with self._tx.begin_nested():
+                yield self._tx
+
+    @asynccontextmanager
+    async def begin_as_officer(self, actor: Actor) -> AsyncIterator[AsyncSession]:
+        async with self._db.begin_as_officer(actor) as tx:
+            yield tx
+
+    async def close(self) -> None:
+        raise AssertionError("whoever opened the database closes it")
+
+
 @asynccontextmanager
 async def _transaction(engine: AsyncEngine, actor: Actor) -> AsyncIterator[AsyncSession]:
     try:

@@ -19,6 +19,7 @@ from market.settlement.agreement import render
 
 _log = structlog.get_logger()
 _CHECK_EVERY, _CHECK_AGAIN = timedelta(hours=24), timedelta(minutes=10)
+_FORGET_EVERY = timedelta(hours=1)
 
 
 async def follow_journal(context: Context) -> bool:
@@ -166,8 +167,21 @@ async def erase_notes(context: Context) -> bool:
                 return False
 
 
+async def forget_outcomes(context: Context) -> bool:
+    """Each hour the answers of commands whose keys need not be known any longer."""
+    now = context.clock.now()
+    async with context.db.begin(SYSTEM) as tx:
+        if not await journal.on_duty(tx, "settlement.outcomes", now, _FORGET_EVERY):
+            return False
+    while True:
+        async with context.db.begin(SYSTEM) as tx:
+            if not await service.forget_outcomes(tx, now=now):
+                return False
+
+
 TICKS = (
     check_books,
+    forget_outcomes,
     erase_notes,
     follow_journal,
     issue_agreements,

@@ -40,6 +40,7 @@ carve_out: rule_id
 case_message: side
 checkpoint_head: hash stream
 clearance: capability currency evidence_digest states
+command_outcome: name
 contact_code: purpose
 disclosed_name: role
 double_sale_resolution: outcome

@@ -283,6 +283,21 @@ class SaleKeyGrantRow(Base):
     )
 
 
+class CommandOutcomeRow(Base):
+    """What a command that came with an `Idempotency-Key` was answered, sealed; `name` is a digest of person and key.
+
+    Written in the command's own transaction, never changed, deleted after its time.
+    """
+
+    __tablename__ = "command_outcome"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey(_PERSON), index=True)
+    sealed: Mapped[bytes]
+    wrapped_key: Mapped[bytes] = mapped_column(info={WRAP: "command-outcome/{name}"})
+    made_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class PayoutRow(Base):
     """An order to the bank: a sale's proceeds, or without `settlement_id` an organisation's withdrawal of its cash.
 

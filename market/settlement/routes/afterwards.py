@@ -15,6 +15,7 @@ from market.parties.routes import STEP_UP
 from market.settlement import schemas, service
 from market.settlement.refunds import PutBack
 from market.settlement.routes.doors import FILE, SALES, Here, Who, attached
+from market.settlement.routes.once import once
 
 _OF_SALE = "/v1/settlements/{settlement_id:uuid}"
 _PUT_BACK = "/v1/put-backs/{put_back_id:uuid}"
@@ -27,6 +28,7 @@ async def _view(context: Context, tx: AsyncSession, actor: Actor, found: PutBack
 
 
 @post(f"{_OF_SALE}/put-backs", tags=SALES, summary="Give accounts back", operation_id="claimPutBacks")
+@once
 async def claim_put_backs(
     context: Here, actor: Who, settlement_id: FromPath[UUID], data: JSONBody[schemas.PutBacksIn]
 ) -> schemas.PutBackList:
@@ -68,6 +70,7 @@ async def list_put_backs(
     summary="Hand in the document behind claims",
     operation_id="handInEvidence",
 )
+@once
 async def hand_in_evidence(
     request: Request[Any, Any, Any], context: Here, actor: Who, settlement_id: FromPath[UUID]
 ) -> schemas.PutBackEvidence:
@@ -95,6 +98,7 @@ async def take_evidence(context: Here, actor: Who, put_back_id: FromPath[UUID]) 
 
 
 @post(f"{_PUT_BACK}/answer", status_code=200, tags=SALES, summary="Answer a claim", operation_id="answerPutBack")
+@once
 async def answer_put_back(
     context: Here, actor: Who, put_back_id: FromPath[UUID], data: JSONBody[schemas.PutBackAnswerIn]
 ) -> schemas.PutBackView:
@@ -109,6 +113,7 @@ async def answer_put_back(
 @post(
     f"{_PUT_BACK}/withdrawal", status_code=200, tags=SALES, summary="Keep the account", operation_id="withdrawPutBack"
 )
+@once
 async def withdraw_put_back(context: Here, actor: Who, put_back_id: FromPath[UUID]) -> schemas.PutBackView:
     """By the buyer, until the claim is accepted."""
     async with context.db.begin(actor) as tx:
@@ -117,6 +122,7 @@ async def withdraw_put_back(context: Here, actor: Who, put_back_id: FromPath[UUI
 
 
 @post(f"{_PUT_BACK}/decision", status_code=200, tags=SALES, summary="Decide a claim", operation_id="decidePutBack")
+@once
 async def decide_put_back(
     context: Here, actor: Who, put_back_id: FromPath[UUID], data: JSONBody[schemas.PutBackDecisionIn]
 ) -> schemas.PutBackView:
@@ -142,6 +148,7 @@ async def get_title(
 
 
 @post(f"{_OF_SALE}/second-offer", tags=SALES, summary="Offer to the next bidder", operation_id="offerSecond")
+@once
 async def offer_second(context: Here, actor: Who, settlement_id: FromPath[UUID]) -> schemas.SecondOfferView:
     """By the seller, after the buyer's default: at the next bidder's own bid, for one business day."""
     async with context.db.begin(actor) as tx:
@@ -167,6 +174,7 @@ async def list_second_offers(
     summary="Answer a second offer",
     operation_id="answerSecond",
 )
+@once
 async def answer_second(
     context: Here, actor: Who, offer_id: FromPath[UUID], data: JSONBody[schemas.SecondAnswerIn]
 ) -> schemas.SecondOfferView:
@@ -177,6 +185,7 @@ async def answer_second(
 
 
 @post(f"{_OF_SALE}/hold", status_code=200, tags=SALES, summary="Hold a sale", operation_id="placeHold")
+@once
 async def place_hold(
     context: Here, actor: Who, settlement_id: FromPath[UUID], data: JSONBody[schemas.HoldIn]
 ) -> schemas.SettlementView:
@@ -195,6 +204,7 @@ async def place_hold(
     summary="Prepare the end of a hold or a dispute",
     operation_id="prepareLift",
 )
+@once
 async def prepare_lift(
     context: Here, actor: Who, settlement_id: FromPath[UUID], data: JSONBody[schemas.LiftIn]
 ) -> schemas.SettlementView:
@@ -212,6 +222,7 @@ async def prepare_lift(
     operation_id="approveLift",
     opt=STEP_UP,
 )
+@once
 async def approve_lift(context: Here, actor: Who, settlement_id: FromPath[UUID]) -> schemas.SettlementView:
     """By the second officer; deadlines move by the time that they stood still, or the sale is undone."""
     async with context.db.begin(actor) as tx:
@@ -220,6 +231,7 @@ async def approve_lift(context: Here, actor: Who, settlement_id: FromPath[UUID])
 
 
 @post(f"{_OF_SALE}/disputes", tags=SALES, summary="Dispute a sale", operation_id="raiseDispute")
+@once
 async def raise_dispute(
     context: Here, actor: Who, settlement_id: FromPath[UUID], data: JSONBody[schemas.HoldIn]
 ) -> schemas.SettlementView:

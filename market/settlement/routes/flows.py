@@ -19,6 +19,7 @@ from market.settlement import schemas, service
 from market.settlement.agreement import render
 from market.settlement.flows import Flow
 from market.settlement.routes.doors import Here, Who
+from market.settlement.routes.once import once
 
 _FLOWS = ["Forward flows"]
 _FLOW = "/v1/forward-flows/{flow_id:uuid}"
@@ -26,6 +27,7 @@ _PDF = {200: ResponseSpec(data_container=bytes, media_type="application/pdf", de
 
 
 @post("/v1/forward-flows", tags=_FLOWS, summary="Propose a forward flow", operation_id="proposeFlow", opt=STEP_UP)
+@once
 async def propose(context: Here, actor: Who, data: JSONBody[schemas.FlowIn]) -> schemas.FlowView:
     """By a person of either side, cleared to list or to bid, who signs it by proposing; the other side accepts or declines."""
     require(actor, role=Role.MEMBER, scope="settlements:write")
@@ -93,6 +95,7 @@ async def get_sealed(context: Here, actor: Who, flow_id: FromPath[UUID]) -> Resp
     operation_id="acceptFlow",
     opt=STEP_UP,
 )
+@once
 async def accept(
     context: Here, actor: Who, flow_id: FromPath[UUID], data: JSONBody[schemas.FlowAcceptanceIn]
 ) -> schemas.FlowView:
@@ -110,6 +113,7 @@ async def accept(
     summary="Decline or withdraw a proposal",
     operation_id="refuseFlow",
 )
+@once
 async def refuse(
     context: Here, actor: Who, flow_id: FromPath[UUID], data: JSONBody[schemas.FlowEndIn]
 ) -> schemas.FlowView:
@@ -128,6 +132,7 @@ async def refuse(
     operation_id="terminateFlow",
     opt=STEP_UP,
 )
+@once
 async def terminate(
     context: Here, actor: Who, flow_id: FromPath[UUID], data: JSONBody[schemas.FlowEndIn]
 ) -> schemas.FlowView:
@@ -153,6 +158,7 @@ async def look_at_pool(
 
 
 @post(f"{_FLOW}/deliveries", tags=_FLOWS, summary="Deliver a pool for a period", operation_id="deliverPool")
+@once
 async def deliver(
     context: Here, actor: Who, flow_id: FromPath[UUID], data: JSONBody[schemas.FlowDeliveryIn]
 ) -> schemas.FlowPeriodView:

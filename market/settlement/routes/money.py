@@ -11,6 +11,7 @@ from market.kit.pages import PageRequest
 from market.parties.routes import STEP_UP
 from market.settlement import schemas, service
 from market.settlement.routes.doors import MONEY, Here, Who
+from market.settlement.routes.once import once
 
 
 @post(
@@ -38,6 +39,7 @@ async def get_bank_account(context: Here, actor: Who) -> schemas.BankAccountView
 
 
 @put("/v1/bank-account", tags=MONEY, summary="Say where to be paid to", operation_id="putBankAccount", opt=STEP_UP)
+@once
 async def put_bank_account(context: Here, actor: Who, data: JSONBody[schemas.BankAccountIn]) -> schemas.BankAccountView:
     """The first account counts at once, a changed one after 48 hours and a call back. For signed-in people, not for API keys."""
     async with context.db.begin(actor) as tx:

@@ -10,12 +10,14 @@ from litestar.types import ControllerRouterHandler
 from market.kit.pages import PageRequest
 from market.settlement import schemas, service
 from market.settlement.routes.doors import FILE, SALES, Here, Who, attached
+from market.settlement.routes.once import once
 
 _OF_SALE = "/v1/settlements/{settlement_id:uuid}"
 _REQUEST = "/v1/media-requests/{request_id:uuid}"
 
 
 @post(f"{_OF_SALE}/recalls", tags=SALES, summary="Recall an account", operation_id="recallAccount")
+@once
 async def recall(
     context: Here, actor: Who, settlement_id: FromPath[UUID], data: JSONBody[schemas.RecallIn]
 ) -> schemas.RecallView:
@@ -52,6 +54,7 @@ async def list_notices(
     summary="Confirm a recall",
     operation_id="confirmRecall",
 )
+@once
 async def confirm_notice(context: Here, actor: Who, notice_id: FromPath[UUID]) -> schemas.RecallNoticeView:
     """All activity on the account has stopped, and those to whom it went outside the market were told."""
     async with context.db.begin(actor) as tx:
@@ -60,6 +63,7 @@ async def confirm_notice(context: Here, actor: Who, notice_id: FromPath[UUID]) -
 
 
 @post(f"{_OF_SALE}/resales", tags=SALES, summary="Declare a resale", operation_id="declareResale")
+@once
 async def declare_resale(
     context: Here, actor: Who, settlement_id: FromPath[UUID], data: JSONBody[schemas.ResaleIn]
 ) -> schemas.ResaleView:
@@ -87,6 +91,7 @@ async def list_resales(context: Here, actor: Who, settlement_id: FromPath[UUID])
 
 
 @post(f"{_OF_SALE}/media-requests", tags=SALES, summary="Ask for a document", operation_id="askMedia")
+@once
 async def ask_media(
     context: Here, actor: Who, settlement_id: FromPath[UUID], data: JSONBody[schemas.MediaRequestIn]
 ) -> schemas.MediaRequestView:
@@ -114,6 +119,7 @@ async def list_media(
 
 
 @post(f"{_REQUEST}/delivery", status_code=200, tags=SALES, summary="Deliver a document", operation_id="deliverMedia")
+@once
 async def deliver_media(
     request: Request[Any, Any, Any], context: Here, actor: Who, request_id: FromPath[UUID]
 ) -> schemas.MediaRequestView:
@@ -127,6 +133,7 @@ async def deliver_media(
 
 
 @post(f"{_REQUEST}/refusal", status_code=200, tags=SALES, summary="Refuse a document", operation_id="refuseMedia")
+@once
 async def refuse_media(
     context: Here, actor: Who, request_id: FromPath[UUID], data: JSONBody[schemas.MediaRefusalIn]
 ) -> schemas.MediaRequestView:
@@ -159,6 +166,7 @@ async def list_destructions(context: Here, actor: Who) -> schemas.DestructionLis
     summary="Attest destruction",
     operation_id="attestDestruction",
 )
+@once
 async def attest_destruction(
     context: Here, actor: Who, pool_id: FromPath[UUID], data: JSONBody[schemas.DestructionIn]
 ) -> schemas.DestructionView:

@@ -11,6 +11,7 @@ from market.kit.pages import PageRequest
 from market.parties.routes import STEP_UP
 from market.settlement import schemas, service
 from market.settlement.routes.doors import MONEY, Here, Who
+from market.settlement.routes.once import once
 
 _FILE = {
     200: ResponseSpec(data_container=bytes, media_type="application/octet-stream", description="pain.001 or NACHA")
@@ -24,6 +25,7 @@ _FILE = {
     operation_id="makeBankFile",
     opt=STEP_UP,
 )
+@once
 async def make_bank_file(context: Here, actor: Who, data: JSONBody[schemas.BankFileIn]) -> schemas.BankFileView:
     """For operators: pain.001.001.09 or NACHA CCD. The payouts in it are marked as sent in the same transaction, so
     that none is in two files. Only the bank's statement confirms them.

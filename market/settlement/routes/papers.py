@@ -15,6 +15,7 @@ from market.parties.rules import require
 from market.settlement import schemas, service
 from market.settlement.agreement import Document, render
 from market.settlement.routes.doors import SALES, Here, Who
+from market.settlement.routes.once import once
 
 _PEM = {200: ResponseSpec(data_container=bytes, media_type="application/x-pem-file", description="The certificate")}
 _PDF = {200: ResponseSpec(data_container=bytes, media_type="application/pdf", description="The document")}
@@ -58,6 +59,7 @@ async def get_agreement(context: Here, actor: Who, settlement_id: FromPath[UUID]
     operation_id="signAgreement",
     opt=STEP_UP,
 )
+@once
 async def sign(
     context: Here,
     actor: Who,

@@ -14,6 +14,7 @@ from market.kit.pages import PageRequest
 from market.parties.routes import STEP_UP
 from market.settlement import schemas, service
 from market.settlement.routes.doors import MONEY, Here, Who
+from market.settlement.routes.once import once
 from market.settlement.rules import PayoutState
 from market.settlement.statement import MAX_BYTES, Notice, Statement, digest, read_file
 
@@ -35,6 +36,7 @@ class _StatementOperation(Operation):
     request_max_body_size=MAX_BYTES,
     opt=STEP_UP,
 )
+@once
 async def import_statement(request: Request[Any, Any, Any], context: Here, actor: Who) -> schemas.ImportsView:
     """For operators: camt.053, camt.054, MT940 or BAI2, told apart by content. All statements of the file are applied, or
     none; none is applied twice. The notices of a camt.054 are kept for the statement that books them, until another person confirms.
@@ -97,6 +99,7 @@ async def list_payouts(
     summary="The order was given to the bank",
     operation_id="dispatchPayout",
 )
+@once
 async def send_payout(context: Here, actor: Who, payout_id: FromPath[UUID]) -> schemas.PayoutStateView:
     """For operators. Only the bank's statement confirms it; without an answer in three business days it is unknown."""
     async with context.db.begin(actor) as tx:
@@ -127,6 +130,7 @@ async def list_unapproved(
     operation_id="approveWithdrawal",
     opt=STEP_UP,
 )
+@once
 async def approve_withdrawal(context: Here, actor: Who, payout_id: FromPath[UUID]) -> schemas.UnapprovedView:
     """For officers and operators who imported none of that organisation's money; then another person may send it."""
     async with context.db.begin(actor) as tx:
@@ -157,6 +161,7 @@ async def list_unconfirmed(
     operation_id="confirmBankAccount",
     opt=STEP_UP,
 )
+@once
 async def confirm_bank_account(
     context: Here, actor: Who, bank_account_id: FromPath[UUID], data: JSONBody[schemas.CallBackIn]
 ) -> schemas.UnconfirmedView:

@@ -10,6 +10,7 @@ from market.kit.pages import PageRequest
 from market.parties.routes import STEP_UP
 from market.settlement import schemas, service
 from market.settlement.routes.doors import SALES, Here, Who
+from market.settlement.routes.once import once
 
 
 @get("/v1/settlements", tags=SALES, summary="Settlements", operation_id="listSettlements")
@@ -37,6 +38,7 @@ async def get_settlement(context: Here, actor: Who, settlement_id: FromPath[UUID
     summary="Ask for the sale to be undone",
     operation_id="askCancellation",
 )
+@once
 async def ask_cancellation(
     context: Here,
     actor: Who,
@@ -55,6 +57,7 @@ async def ask_cancellation(
     summary="Prepare the release",
     operation_id="prepareRelease",
 )
+@once
 async def prepare_release(context: Here, actor: Who, settlement_id: FromPath[UUID]) -> schemas.SettlementView:
     """The first of two of the platform's people finds everything in order."""
     async with context.db.begin(actor) as tx:
@@ -69,6 +72,7 @@ async def prepare_release(context: Here, actor: Who, settlement_id: FromPath[UUI
     operation_id="approveRelease",
     opt=STEP_UP,
 )
+@once
 async def approve_release(context: Here, actor: Who, settlement_id: FromPath[UUID]) -> schemas.SettlementView:
     """By another person than the preparer: money, payout order and the buyer's keys, in one transaction."""
     async with context.db.begin(actor) as tx:

@@ -10,6 +10,7 @@ from market.kit.pages import PageRequest
 from market.parties.routes import STEP_UP
 from market.settlement import schemas, service
 from market.settlement.routes.doors import MONEY, Here, Who
+from market.settlement.routes.once import once
 
 
 @post(
@@ -18,6 +19,7 @@ from market.settlement.routes.doors import MONEY, Here, Who
     summary="Say whose an entry in suspense is",
     operation_id="proposeMatch",
 )
+@once
 async def propose_match(
     context: Here, actor: Who, entry_id: FromPath[UUID], data: JSONBody[schemas.MatchIn]
 ) -> schemas.MatchView:
@@ -46,6 +48,7 @@ async def list_matches(
     operation_id="confirmMatch",
     opt=STEP_UP,
 )
+@once
 async def confirm_match(context: Here, actor: Who, proposal_id: FromPath[UUID]) -> schemas.MatchView:
     """By another person than the proposer; the money moves in the same transaction."""
     async with context.db.begin(actor) as tx:
@@ -61,6 +64,7 @@ async def confirm_match(context: Here, actor: Who, proposal_id: FromPath[UUID]) 
     summary="Reject a match",
     operation_id="rejectMatch",
 )
+@once
 async def reject_match(context: Here, actor: Who, proposal_id: FromPath[UUID]) -> schemas.MatchView:
     """The entry waits on. Who proposed may reject as well."""
     async with context.db.begin(actor) as tx:
@@ -85,6 +89,7 @@ async def list_notices(context: Here, actor: Who) -> schemas.NoticeList:
     operation_id="confirmBankNotices",
     opt=STEP_UP,
 )
+@once
 async def confirm_notices(context: Here, actor: Who, file_sha256: FromPath[str]) -> schemas.NoticeView:
     """By an officer or operator who did not import it: the file is the bank's. One notice of it is answered."""
     async with context.db.begin(actor) as tx:
@@ -100,6 +105,7 @@ async def confirm_notices(context: Here, actor: Who, file_sha256: FromPath[str])
     summary="Reject a file of notices",
     operation_id="rejectBankNotices",
 )
+@once
 async def reject_notices(context: Here, actor: Who, file_sha256: FromPath[str]) -> schemas.NoticeView:
     """Its batches are booked as the statement has them. Who imported it may reject it as well."""
     async with context.db.begin(actor) as tx:

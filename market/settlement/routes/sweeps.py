@@ -10,9 +10,11 @@ from market.kit.pages import PageRequest
 from market.parties.routes import STEP_UP
 from market.settlement import schemas, service
 from market.settlement.routes.doors import MONEY, Here, Who
+from market.settlement.routes.once import once
 
 
 @post("/v1/sweeps", tags=MONEY, summary="Ask for commission or tax to be paid out", operation_id="proposeSweep")
+@once
 async def propose_sweep(context: Here, actor: Who, data: JSONBody[schemas.SweepIn]) -> schemas.SweepView:
     """For operators. Nothing moves until another person confirms; what put-backs may still ask back stays."""
     async with context.db.begin(actor) as tx:
@@ -40,6 +42,7 @@ async def list_sweeps(
     operation_id="confirmSweep",
     opt=STEP_UP,
 )
+@once
 async def confirm_sweep(context: Here, actor: Who, sweep_id: FromPath[UUID]) -> schemas.SweepView:
     """By another person than the proposer: the payout is ordered, and goes to the bank with the next file."""
     async with context.db.begin(actor) as tx:
@@ -53,6 +56,7 @@ async def confirm_sweep(context: Here, actor: Who, sweep_id: FromPath[UUID]) -> 
     summary="Reject a sweep",
     operation_id="rejectSweep",
 )
+@once
 async def reject_sweep(context: Here, actor: Who, sweep_id: FromPath[UUID]) -> schemas.SweepView:
     """Nothing leaves. Who proposed may reject as well."""
     async with context.db.begin(actor) as tx:

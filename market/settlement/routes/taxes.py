@@ -8,9 +8,11 @@ from market.kit.pages import PageRequest
 from market.parties.routes import STEP_UP
 from market.settlement import schemas, service
 from market.settlement.routes.doors import MONEY, Here, Who
+from market.settlement.routes.once import once
 
 
 @post("/v1/tax-rules", tags=MONEY, summary="State a tax", operation_id="stateTaxRule", opt=STEP_UP)
+@once
 async def state_tax_rule(context: Here, actor: Who, data: JSONBody[schemas.TaxRuleIn]) -> schemas.TaxRuleView:
     """By an operator: from a day on, what organisations of a country bear on their part of a commission."""
     async with context.db.begin(actor) as tx:

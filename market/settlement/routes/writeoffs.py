@@ -10,6 +10,7 @@ from market.kit.pages import PageRequest
 from market.parties.routes import STEP_UP
 from market.settlement import schemas, service
 from market.settlement.routes.doors import MONEY, Here, Who
+from market.settlement.routes.once import once
 
 
 @post(
@@ -18,6 +19,7 @@ from market.settlement.routes.doors import MONEY, Here, Who
     summary="Ask that the platform bears what a payment came short",
     operation_id="proposeWriteOff",
 )
+@once
 async def propose_write_off(
     context: Here, actor: Who, settlement_id: FromPath[UUID], data: JSONBody[schemas.WriteOffIn]
 ) -> schemas.WriteOffView:
@@ -53,6 +55,7 @@ async def list_write_offs(
     operation_id="confirmWriteOff",
     opt=STEP_UP,
 )
+@once
 async def confirm_write_off(context: Here, actor: Who, write_off_id: FromPath[UUID]) -> schemas.WriteOffView:
     """By another person than the proposer: earned commission pays what is missing, and the sale is funded."""
     async with context.db.begin(actor) as tx:
@@ -67,6 +70,7 @@ async def confirm_write_off(context: Here, actor: Who, write_off_id: FromPath[UU
     summary="Reject a write-off",
     operation_id="rejectWriteOff",
 )
+@once
 async def reject_write_off(context: Here, actor: Who, write_off_id: FromPath[UUID]) -> schemas.WriteOffView:
     """The buyer still owes what is missing. Who proposed may reject as well."""
     async with context.db.begin(actor) as tx:

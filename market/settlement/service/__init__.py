@@ -83,6 +83,7 @@ from market.settlement.service.media import (
     take_media,
 )
 from market.settlement.service.notices import confirm_notices, keep_notices, list_notices_undecided, reject_notices
+from market.settlement.service.outcomes import Command, Outcome, find_outcome, forget_outcomes, keep_outcome
 from market.settlement.service.payouts import (
     doubt_payout,
     list_payouts,
@@ -156,10 +157,12 @@ from market.settlement.service.writeoffs import (
 __all__ = [
     "BankDetails",
     "Claim",
+    "Command",
     "Deposit",
     "DocumentKind",
     "FileOrder",
     "Imported",
+    "Outcome",
     "Proof",
     "Proposal",
     "Signing",
@@ -202,12 +205,14 @@ __all__ = [
     "find_agreement",
     "find_document",
     "find_flow",
+    "find_outcome",
     "find_settlement",
     "flow_document",
     "flow_facts",
     "flow_periods",
     "flow_seal",
     "flow_signatures",
+    "forget_outcomes",
     "free_deposits",
     "free_pool",
     "hand_in_evidence",
@@ -217,6 +222,7 @@ __all__ = [
     "keep_check",
     "keep_event",
     "keep_notices",
+    "keep_outcome",
     "keep_reference",
     "keep_sealed",
     "keep_sealed_flow",
