@@ -97,7 +97,7 @@ async def keep_outcome(
 
 async def forget_outcomes(tx: AsyncSession, *, now: datetime) -> int:
     """Keys are forgotten when their time is over; how many of up to 500 were."""
-    return await store.forget(tx, now - KEPT, _FORGOTTEN_COUNT)
+    return await store.forget_old(tx, now - KEPT, _FORGOTTEN_COUNT)
 
 
 def _purpose(command: Command) -> str:

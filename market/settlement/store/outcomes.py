@@ -32,7 +32,7 @@ async def forget_one(tx: AsyncSession, name: str, made_until: datetime) -> None:
     await tx.execute(delete(CommandOutcomeRow).where(old))
 
 
-async def forget(tx: AsyncSession, made_until: datetime, limit: int) -> int:
+async def forget_old(tx: AsyncSession, made_until: datetime, limit: int) -> int:
     """Delete up to `limit` whose time is over, the oldest first; how many."""
     old = select(CommandOutcomeRow.name).where(CommandOutcomeRow.made_at <= made_until)
     oldest = old.order_by(CommandOutcomeRow.made_at).limit(limit).scalar_subquery()
