@@ -3,15 +3,18 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from auctions.auction import Auction
+from auctions.crowd import NAMES
 from auctions.engine import evolve
 from auctions.proof import GENESIS, CutOffError, LogError, Verdict, chain, read, verify
 from auctions.receipts import CheckSignature, flaw_in
+from auctions.sampling import play
 from auctions.sealed import OpenAll
-from auctions.simulate import read_script, read_terms, simulate
+from auctions.simulate import frames, read_script, read_terms, simulate
+from auctions.story import tell
 from auctions.views import OFFICER, project, snapshot
 
 
@@ -40,16 +43,31 @@ def main(
     verifying.add_argument("--public-key", type=_head, help="who must have signed it, 64 hexadecimal digits")
     for command in (replaying, verifying):
         command.add_argument("log", type=Path, metavar="LOG", help="JSON lines, one event a line")
-    trying = commands.add_parser("simulate", help="show what terms would do with sample commands, as JSON lines")
+    trying = commands.add_parser(
+        "simulate", help="show what terms would do with sample bidders, or with given commands"
+    )
     trying.add_argument(
         "terms", type=Path, metavar="TERMS.json", help="terms of any format, as when publishing; a preset may fill them"
     )
     trying.add_argument(
-        "script", type=Path, nargs="?", metavar="COMMANDS.json", help="a list of commands with instants"
+        "script",
+        type=Path,
+        nargs="?",
+        metavar="COMMANDS.json",
+        help="a list of commands with instants: no samples then",
+    )
+    trying.add_argument(
+        "--bidders", type=_crowd, default=4, help=f"how many sample bidders, 2 to {len(NAMES)}; 4 if not given"
+    )
+    trying.add_argument(
+        "--seed", type=int, default=1, help="another number draws other values and instants; 1 if not given"
+    )
+    trying.add_argument(
+        "--json", action="store_true", help="every event as officers see it, as JSON lines, for samples too"
     )
     options = parser.parse_args(arguments)
     if options.command == "simulate":
-        return _simulate(parser, options.terms, options.script)
+        return _simulate(parser, options, show)
     if options.command == "verify" and options.receipt is not None and (not options.public_key or not check_signature):
         parser.error("a receipt is checked by `market auction verify LOG --receipt R --public-key K`")
     try:
@@ -78,15 +96,31 @@ def _check(log: Path, receipt: Path, public_key: bytes, check_signature: CheckSi
     return 0
 
 
-def _simulate(parser: argparse.ArgumentParser, terms: Path, script: Path | None) -> int:
+def _simulate(parser: argparse.ArgumentParser, options: argparse.Namespace, show: Callable[[int, str], str]) -> int:
     try:
-        fixed = read_terms(json.loads(terms.read_text()))
-        commands = read_script([] if script is None else json.loads(script.read_text()))
+        terms = read_terms(json.loads(options.terms.read_text()))
+        script = None if options.script is None else read_script(json.loads(options.script.read_text()))
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    for frame in simulate(fixed, commands):
-        _say(json.dumps(frame))
+    if script is not None:
+        return _say_all(map(json.dumps, frames(simulate(terms, script))))
+    trial, samples = play(terms, options.bidders, options.seed)
+    if options.json:
+        return _say_all(map(json.dumps, frames(trial)))
+    _say(f"{options.bidders} sample bidders, seed {options.seed}; what they value and do is drawn, and no forecast")
+    return _say_all(tell(trial, samples, lambda cents: show(cents, terms.currency)))
+
+
+def _say_all(lines: Iterable[str]) -> int:
+    for line in lines:
+        _say(line)
     return 0
+
+
+def _crowd(text: str) -> int:
+    if not (text.isdecimal() and 2 <= int(text) <= len(NAMES)):
+        raise argparse.ArgumentTypeError(f"must be a whole number from 2 to {len(NAMES)}")
+    return int(text)
 
 
 def _head(text: str) -> bytes:

@@ -1,13 +1,12 @@
-"""What a format would do with sample bids: terms and commands in, every event and the end out."""
+"""What a format would do with given commands: terms and commands in, every event and the end out."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, get_args
 
-from auctions.auction import Auction
 from auctions.engine import decide, due_at, evolve, schedule
-from auctions.messages import Accepted, Close, Command, Move, Open
+from auctions.messages import Close, Command, Event, Move, Open, Refused
 from auctions.moves import BidderMove, OfficeMove, Opened, Tick
 from auctions.presets import fill
 from auctions.terms import Terms, TermsError, terms_from_json
@@ -81,41 +80,69 @@ def _value(name: str, value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def simulate(terms: Terms, script: Sequence[tuple[datetime, Command | Move]]) -> Iterator[dict[str, Any]]:
-    """Frames of every event as an officer sees them, refusals in their place, and the last state.
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """A command that was refused, at its place among the events."""
 
-    The clock acts on its own between the commands: it opens, ticks and closes whatever is due by then.
+    at: datetime
+    command: Command | Move
+    refused: Refused
+
+
+class Trial:
+    """One auction without a market: commands are said at instants, and the clock acts on its own between them.
+
+    `told` is what happened so far, in order; `now` never runs back.
     """
-    first = schedule("simulation", terms, terms.opens_at - timedelta(days=1))
-    auction = evolve(None, first)
-    yield project(first, OFFICER)
+
+    def __init__(self, terms: Terms) -> None:
+        self.now = terms.opens_at - timedelta(days=1)
+        self.told: list[Event | Turned] = [first := schedule("simulation", terms, self.now)]
+        self.auction = evolve(None, first)
+
+    def say(self, command: Command | Move, at: datetime) -> bool:
+        """Whether the command was accepted, after everything that was due by then."""
+        self.wait_until(at)
+        return self._say(command, at)
+
+    def wait_until(self, at: datetime | None) -> None:
+        """Open, tick and close whatever is due by the instant; None: until nothing will be due any more."""
+        for _ in range(MAX_TICKS):
+            due = due_at(self.auction)
+            if due is None or (at is not None and due > at):
+                break
+            for command in (Open(), Tick(), Close()):
+                self._say(command, due, is_clock=True)
+        self.now = self.now if at is None else max(self.now, at)
+
+    def _say(self, command: Command | Move, at: datetime, *, is_clock: bool = False) -> bool:
+        decision = decide(self.auction, command, at)
+        if isinstance(decision, Refused):
+            self.told += [] if is_clock else [Turned(at, command, decision)]
+            return False
+        for event in decision.events:
+            self.auction = evolve(self.auction, event)
+        self.told += decision.events
+        return True
+
+
+def simulate(terms: Terms, script: Sequence[tuple[datetime, Command | Move]]) -> Trial:
+    """What the commands come to, each at its instant, until nothing is due any more."""
+    trial = Trial(terms)
     for at, command in sorted(script, key=lambda pair: pair[0]):
-        auction, frames = _run_clock(auction, at)
-        yield from frames
-        auction, frames = _say(auction, command, at)
-        yield from frames
-    auction, frames = _run_clock(auction, None)
-    yield from frames
-    yield snapshot(auction, OFFICER)
+        trial.say(command, at)
+    trial.wait_until(None)
+    return trial
 
 
-def _run_clock(auction: Auction, until: datetime | None) -> tuple[Auction, list[dict[str, Any]]]:
-    told: list[dict[str, Any]] = []
-    for _ in range(MAX_TICKS):
-        at = due_at(auction)
-        if at is None or (until is not None and at > until):
-            break
-        for command in (Open(), Tick(), Close()):
-            auction, frames = _say(auction, command, at)
-            told += [frame for frame in frames if "refused" not in frame]
-    return auction, told
+def frames(trial: Trial) -> Iterator[dict[str, Any]]:
+    """Every event as an officer sees it, refusals in their place, and the last state."""
+    for one in trial.told:
+        yield _refusal(one) if isinstance(one, Turned) else project(one, OFFICER)
+    yield snapshot(trial.auction, OFFICER)
 
 
-def _say(auction: Auction, command: Command | Move, at: datetime) -> tuple[Auction, list[dict[str, Any]]]:
-    decision = decide(auction, command, at)
-    if not isinstance(decision, Accepted):
-        facts = {"refused": type(command).__name__, "at": at.isoformat(), "reason": decision.reason.value}
-        return auction, [facts | {"detail": decision.detail, "min_next_cents": decision.min_next_cents}]
-    for event in decision.events:
-        auction = evolve(auction, event)
-    return auction, [project(event, OFFICER) for event in decision.events]
+def _refusal(turned: Turned) -> dict[str, Any]:
+    refused = turned.refused
+    facts = {"refused": type(turned.command).__name__, "at": turned.at.isoformat(), "reason": refused.reason.value}
+    return facts | {"detail": refused.detail, "min_next_cents": refused.min_next_cents}
