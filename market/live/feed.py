@@ -27,7 +27,7 @@ from market.live import store
 from market.live.bus import Bus, BusError
 from market.live.outlet import Outlet
 from market.live.protocol import Frame, Resync, write
-from market.live.room import TAIL_COUNT, Room
+from market.live.room import TAIL_COUNT, TURN_COUNT, Room
 
 _log = structlog.get_logger()
 
@@ -55,6 +55,7 @@ class Feed:
         self._gaps = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._shown_at_s = 0.0
+        self._turn = 0
         bus_url = context.settings.bus_url
         subject = f"market.{context.settings.database_name}.heads"
         self._bus = Bus(bus_url, subject=subject, heard=self._heads_are) if bus_url else None
@@ -240,11 +241,12 @@ class Feed:
             del self._rooms[auction_id]
 
     async def _tick(self) -> None:
-        """Show the observers what is new, a tick after the last time began."""
+        """Show the observers whose turn it is what is new; the same ones again a tick later."""
         loop = asyncio.get_running_loop()
-        await asyncio.sleep(max(0.0, self._shown_at_s + TICK_S - loop.time()))
-        self._shown_at_s = loop.time()
-        await _push(pair for room in tuple(self._rooms.values()) for pair in room.show_observers())
+        await asyncio.sleep(max(0.0, self._shown_at_s + TICK_S / TURN_COUNT - loop.time()))
+        self._shown_at_s, turn = loop.time(), self._turn
+        self._turn = (turn + 1) % TURN_COUNT
+        await _push(pair for room in tuple(self._rooms.values()) for pair in room.show_observers(turn))
 
 
 async def _push(frames: Iterable[tuple[Outlet, Frame]]) -> None:

@@ -1,7 +1,8 @@
 """One auction as this node knows it, and the sockets that watch it. Pure bookkeeping: it waits for nothing.
 
 Bidders, the seller and officers hear every event at once. Observers see the auction as of the last tick: one new
-event as it is, several as a fresh snapshot. A frame is encoded once per (seq, audience) and shared.
+event as it is, several as a fresh snapshot. They take turns, each with ticks of its own, so that a thousand of them are not
+written to in one go. A frame is encoded once per (seq, audience) and shared.
 """
 
 from collections import deque
@@ -17,6 +18,9 @@ from market.live.protocol import VERSION, Frame, write_event, write_snapshot
 
 TAIL_COUNT = 256
 """So many newest events are at hand for those who come back; who was away for longer gets a snapshot."""
+
+TURN_COUNT = 5
+"""Observers take turns: so many parts of them are shown an auction one after the other in each tick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +42,10 @@ class _Told:
 
 @dataclass(eq=False, frozen=True, slots=True)
 class _Seat:
-    """As whom a socket watches, from when it joined until it leaves or joins again."""
+    """As whom a socket watches, and at which turn if as an observer, from when it joined until it leaves or joins again."""
 
     audience: Audience
+    turn: int
 
 
 class Room:
@@ -53,7 +58,8 @@ class Room:
         self.known_seq = auction.seq
         """The newest event that the database is known to have; ahead of `auction` while the feed catches up."""
         self._lineage = lineage
-        self._shown = auction
+        self._shown = [auction] * TURN_COUNT
+        self._joined_count = 0
         self._tail = deque((_Told(event, concerned(event)) for event in newest), maxlen=TAIL_COUNT)
         self._seats: dict[Outlet, _Seat] = {}
         self._snapshots: dict[tuple[int, Audience], Frame] = {}
@@ -71,7 +77,8 @@ class Room:
 
     def join(self, outlet: Outlet, audience: Audience, *, from_seq: int | None, epoch: str | None) -> None:
         """Bring the socket up to date and keep it so. Joining again starts anew."""
-        seen = self._shown if audience.role is Role.OBSERVER else self.auction
+        turn = self._turn()
+        seen = self._shown[turn] if audience.role is Role.OBSERVER else self.auction
         missed = None if epoch != self.epoch(audience) else self._missed(from_seq, seen.seq)
         if missed is None:
             outlet.push(self._snapshot(seen, audience))
@@ -79,7 +86,14 @@ class Room:
             for told in missed:
                 outlet.push(told.frame(audience))
         self._seats.pop(outlet, None)
-        self._seats[outlet] = _Seat(audience)
+        self._seats[outlet] = _Seat(audience, turn)
+
+    def _turn(self) -> int:
+        """One of the turns that have been shown the most, so that nobody who comes back is taken back."""
+        newest_seq = max(shown.seq for shown in self._shown)
+        newest = [turn for turn, shown in enumerate(self._shown) if shown.seq == newest_seq]
+        self._joined_count += 1
+        return newest[self._joined_count % len(newest)]
 
     def leave(self, outlet: Outlet) -> None:
         """Tell this socket nothing more; nothing happens if it was not told anything."""
@@ -115,15 +129,17 @@ class Room:
                     frames = said[seat.audience] = b"".join([told.frame(seat.audience) for told in added])
                 yield outlet, frames
 
-    def show_observers(self) -> Iterator[tuple[Outlet, Frame]]:
-        """What the observers get at this tick: at most one frame each."""
-        behind = self.auction.seq - self._shown.seq
+    def show_observers(self, turn: int) -> Iterator[tuple[Outlet, Frame]]:
+        """What the observers of this turn get at their tick: at most one frame each."""
+        behind = self.auction.seq - self._shown[turn].seq
         if not behind:
             return
-        self._shown = self.auction
-        watching = [pair for pair in self._seats.items() if pair[1].audience.role is Role.OBSERVER]
+        shown = self._shown[turn] = self.auction
+        watching = [
+            pair for pair in self._seats.items() if pair[1].turn == turn and pair[1].audience.role is Role.OBSERVER
+        ]
         if watching:
-            frame = self._tail[-1].frame(OBSERVER) if behind == 1 else self._snapshot(self._shown, OBSERVER)
+            frame = self._tail[-1].frame(OBSERVER) if behind == 1 else self._snapshot(shown, OBSERVER)
             yield from ((outlet, frame) for outlet, seat in watching if self._seats.get(outlet) is seat)
 
     def _missed(self, from_seq: int | None, head_seq: int) -> list[_Told] | None:

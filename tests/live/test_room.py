@@ -8,7 +8,7 @@ from auctions.engine import OutOfSequenceError, replay
 from auctions.views import OBSERVER, OFFICER, SELLER, Audience, Role, apply, snapshot
 from market.live.outlet import Outlet, texts_of
 from market.live.protocol import write_snapshot
-from market.live.room import TAIL_COUNT, Room
+from market.live.room import TAIL_COUNT, TURN_COUNT, Room
 from tests.auctions.samples import Hall, terms
 
 ADA, BOB = Audience(Role.BIDDER, "ada"), Audience(Role.BIDDER, "bob")
@@ -63,7 +63,8 @@ def push(frames):
 
 
 def tick(room):
-    push(room.show_observers())
+    for turn in range(TURN_COUNT):
+        push(room.show_observers(turn))
 
 
 def a_busy_auction():
@@ -112,6 +113,34 @@ def test_an_observer_is_told_at_the_tick_one_event_as_it_is_and_several_as_a_sna
     tick(room)
     assert [frame["t"] for frame in watcher.frames] == ["snapshot", "event", "snapshot"]
     assert watcher.frames[-1]["seq"] == len(hall.log)
+
+
+def test_observers_take_turns_and_each_turn_is_shown_the_newest_once():
+    hall, room = opened()
+    watchers = [Watcher(room, OBSERVER) for _ in range(2 * TURN_COUNT)]
+    for turn in range(TURN_COUNT):
+        hall.bid("ada" if turn % 2 else "bob", 1_000 + 500 * turn)
+        tell(room, hall)
+        before = [len(watcher.raw) for watcher in watchers]
+        push(room.show_observers(turn))
+        told = [watcher for watcher, count in zip(watchers, before, strict=True) if len(watcher.raw) == count + 1]
+        assert len(told) == 2
+        assert all(watcher.state() == snapshot(room.auction, OBSERVER) for watcher in told)
+    assert all(len(watcher.raw) == 2 for watcher in watchers)
+    tick(room)
+    assert all(watcher.state() == snapshot(room.auction, OBSERVER) for watcher in watchers)
+
+
+@pytest.mark.parametrize("turn", range(TURN_COUNT))
+def test_an_observer_who_comes_back_between_turns_is_not_taken_back(turn):
+    hall, room = opened()
+    hall.bid("ada", 1_100)
+    tell(room, hall)
+    push(room.show_observers(turn))
+    for _ in range(TURN_COUNT):
+        back = Watcher(room, OBSERVER, from_seq=room.auction.seq, epoch=room.epoch(OBSERVER))
+        tick(room)
+        assert back.frames == []
 
 
 def test_an_observer_who_joins_between_ticks_is_told_nothing_twice():

@@ -43,7 +43,7 @@ FAULTS = {
     "it answers what it has not kept": (Database, "commit", lose_a_batch),
     "it forgets what it decided": (Database, "_decide", lambda *_: None),
     "it shows what is hidden": (views, "_visible", lambda facts, audience, *, own: dict(facts)),
-    "it tells observers too little": (room.Room, "show_observers", lambda _: iter(())),
+    "it tells observers too little": (room.Room, "show_observers", lambda *_: iter(())),
 }
 
 

@@ -20,7 +20,7 @@ from market.bidding.rules import LockedAuction
 from market.bidding.states import fold
 from market.kit.actor import SYSTEM
 from market.live.outlet import texts_of
-from market.live.room import Room
+from market.live.room import TURN_COUNT, Room
 
 DRAIN = timedelta(milliseconds=500)
 S = timedelta(seconds=1)
@@ -207,8 +207,9 @@ class Node:
     def tick(self):
         """What every node does ten times a second for the observers."""
         for name in sorted(self.has_news & self.rooms.keys()):
-            for wire, frame in self.rooms[name].show_observers():
-                wire.push(frame)
+            for turn in range(TURN_COUNT):
+                for wire, frame in self.rooms[name].show_observers(turn):
+                    wire.push(frame)
         self.has_news.clear()
 
     def room(self, name):
