@@ -99,6 +99,8 @@ async def test_nobody_releases_what_two_people_have_not_released(bank):
     assert "is not so" in await forge_state(context, first.actor, settlement, "release_review")
     await prepare(context, first, settlement.settlement_id)
     assert "is not so" in await forge_state(context, first.actor, settlement, "released")
+    assert "screened since" in await forge(context, second.actor, APPROVE, **key, **people)
+    await factories.screen(context)
     assert "two_people" in await forge(context, first.actor, APPROVE, **key, **people | {"who": first.user_id})
     for who in (second, bank.seller, buyer):
         assert "own name" in await forge(context, first.actor, APPROVE, **key, **people | {"who": who.user_id})

@@ -207,6 +207,18 @@ async def test_a_document_is_asked_for_delivered_sealed_and_opened_by_the_partie
     assert (refused.file_sha256, refused.reason) == (None, "lost in a fire")
 
 
+async def test_a_document_of_ten_megabytes_comes_in_through_the_door(bank, doors):  # noqa: F811
+    buyer = await factories.buyer(bank.context, bank.officers)
+    sale = await released(bank, bank.seller, buyer)
+    more = now_and_chance(bank)
+    request = await as_(bank, buyer, service.ask_media, sale.settlement_id, 2, MediaKind.CONTRACT, **more)
+    seller = await doors.as_(bank.seller)
+    door = f"/v1/media-requests/{request.request_id}/delivery"
+    assert (await seller.post(door, content=bytes(MAX_MEDIA_BYTES + 1))).status_code == 413
+    delivered = await seller.post(door, content=bytes(MAX_MEDIA_BYTES))
+    assert delivered.status_code == 200, delivered.text
+
+
 async def test_who_took_a_masked_file_and_did_not_win_attests_its_destruction_once(bank):
     winner, loser = (
         await factories.buyer(bank.context, bank.officers),

@@ -18,6 +18,7 @@ from market.portfolios import service as portfolios
 from market.settlement import jobs, moves, service
 from market.settlement.refunds import Ground, PutBack, PutBackState, WaitsFor, refund, waits_for
 from market.settlement.rules import OnHold, PutBackRefused, State, TwoPeople, WrongState
+from market.settlement.service.evidence import EvidenceFull
 from market.settlement.service.putbacks import NoEvidence
 from market.settlement.store import afterwards
 from tests import factories
@@ -66,8 +67,8 @@ async def seen(context, party, settlement_id):
         return await service.find_settlement(tx, party.actor, settlement_id)
 
 
-async def claim(context, party, settlement, *rows, face=1_000_00):
-    claims = [service.Claim(row, face, Ground.DECEASED, EVIDENCE) for row in rows]
+async def claim(context, party, settlement, *rows, face=1_000_00, evidence=DOCUMENT):
+    claims = [service.Claim(row, face, Ground.DECEASED, sha256(evidence).hexdigest()) for row in rows]
     async with context.db.begin(party.actor) as tx:
         return await service.claim_put_backs(
             tx, party.actor, settlement.settlement_id, claims, now=context.clock.now(), chance=context.chance
@@ -205,6 +206,64 @@ async def test_evidence_is_handed_in_by_the_buyer_and_seen_by_the_parties_and_of
     for each in (given, same):
         await answer(bank.context, bank.seller, each, accept=True)
     await pay(bank.context)
+
+
+async def test_a_document_comes_in_up_to_ten_megabytes_and_no_operator_reads_it(bank, doors):  # noqa: F811
+    settlement, party = await in_window(bank)
+    buyer, operator = await doors.as_(party), await doors.as_(bank.operator)
+    big = bytes(10_000_000)
+    (given,) = await claim(bank.context, party, settlement, 1, evidence=big)
+    door = f"/v1/settlements/{settlement.settlement_id}/put-back-evidence"
+    handed_in = await buyer.post(door, content=big)
+    assert handed_in.status_code == 201, handed_in.text
+    document = f"/v1/put-backs/{given.put_back_id}/evidence"
+    assert (await buyer.get(document)).content == big
+    assert (await operator.get(document)).status_code == 403
+    await answer(bank.context, bank.seller, given, accept=True)
+    await pay(bank.context)
+
+
+async def test_nothing_is_handed_in_for_a_claim_that_is_decided(bank):
+    context = bank.context
+    settlement, buyer = await in_window(bank)
+    kept, late = [(await claim(context, buyer, settlement, row, evidence=b"%d" % row))[0] for row in (1, 2)]
+    await hand_in(context, buyer, settlement, b"1")
+    for each in (kept, late):
+        await answer(context, bank.seller, each, accept=True)
+    assert await hand_in(context, buyer, settlement, b"1") == kept.evidence_sha256
+    with pytest.raises(Malformed):
+        await hand_in(context, buyer, settlement, b"2")
+    insert = text("INSERT INTO put_back_evidence VALUES (:sale, :digest, '\\x00', '\\x00', :by, :now)")
+    values = {"sale": settlement.settlement_id, "by": buyer.actor.user_id, "now": context.clock.now()}
+    with pytest.raises(DBAPIError, match="no undecided claim"):
+        async with context.db.begin(buyer.actor) as tx:
+            await tx.execute(insert, values | {"digest": late.evidence_sha256})
+    await pay(context)
+
+
+async def test_the_documents_of_a_sale_are_500_megabytes_at_most(bank):
+    context = bank.context
+    settlement, buyer = await in_window(bank)
+    claimed = [(await claim(context, buyer, settlement, row, evidence=b"%d" % row))[0] for row in range(1, 8)]
+    insert = text(
+        "INSERT INTO put_back_evidence VALUES (:sale, :digest, convert_to(repeat('0', :size), 'UTF8'), '1', :by, :now)"
+    )
+    values = {"sale": settlement.settlement_id, "by": buyer.actor.user_id, "now": context.clock.now()}
+
+    async def forge(each, size):
+        async with context.db.begin(buyer.actor) as tx:
+            await tx.execute(insert, values | {"digest": each.evidence_sha256, "size": size})
+
+    for each in claimed[:5]:
+        await forge(each, 100_000_000 - 10)
+    await hand_in(context, buyer, settlement, b"6")
+    with pytest.raises(EvidenceFull):
+        await hand_in(context, buyer, settlement, b"7")
+    with pytest.raises(DBAPIError, match="500 MB"):
+        await forge(claimed[6], 30)
+    for each in claimed:
+        await answer(context, bank.seller, each, accept=True)
+    await pay(context)
 
 
 async def test_the_database_keeps_no_document_that_no_claim_names(bank):

@@ -216,6 +216,35 @@ async def test_the_database_lets_no_loss_be_booked_that_two_people_did_not_agree
     assert await books_hold(context)
 
 
+async def test_the_database_caps_all_write_offs_of_a_sale_together(bank):
+    context, officer = bank.context, bank.officers[0]
+    settlement, buyer = await short_of(bank, KEPT)
+    one, whole = await propose(bank, settlement), await propose(bank, settlement, settlement.fee_cents)
+    confirm = text("INSERT INTO write_off_decision VALUES (:id, 'confirmed', :by, now())")
+    said = {"by": officer.actor.user_id}
+    sale, gets = f"settlement:{settlement.settlement_id}", moves.cash(buyer.org_id)
+
+    def booked():
+        return json.dumps(
+            [
+                op("write_off", sale, moves.LOSS, gets, KEPT),
+                op("write_off_covered", sale, moves.COMMISSION, moves.LOSS, KEPT),
+            ]
+        )
+
+    with pytest.raises(DBAPIError, match="nothing happened"):
+        async with context.db.begin(officer.actor) as tx:
+            await tx.execute(confirm, said | {"id": one.write_off_id})
+            await tx.execute(text("SELECT ledger_apply(CAST(:ops AS jsonb))"), {"ops": booked()})
+            await tx.execute(text("SELECT ledger_apply(CAST(:ops AS jsonb))"), {"ops": booked()})
+    with pytest.raises(DBAPIError, match="no more than its commission"):
+        async with context.db.begin(officer.actor) as tx:
+            await tx.execute(confirm, said | {"id": one.write_off_id})
+            await tx.execute(confirm, said | {"id": whole.write_off_id})
+    await decide(bank, one, officer)
+    assert await books_hold(context)
+
+
 async def test_no_reservation_of_the_marketplace_expires_by_itself(bank):
     """A deposit that runs out while the sale is being paid would leave the seller without it."""
     context, party = bank.context, bank.buyers[1]

@@ -62,6 +62,11 @@ class LedgerTransferRow(Base):
         Index("uq_ledger_transfer_position", "position", unique=True),
         Index("ix_ledger_transfer_debit_account_id_currency", "debit_account_id", "currency"),
         Index("ix_ledger_transfer_credit_account_id_currency", "credit_account_id", "currency"),
+        Index(
+            "ix_ledger_transfer_write_off",
+            "subject",
+            postgresql_where=text("kind IN ('write_off', 'write_off_covered')"),
+        ),
     )
 
 

@@ -14,7 +14,7 @@ from market.kit.pages import PageRequest
 from market.parties.routes import STEP_UP
 from market.settlement import schemas, service
 from market.settlement.refunds import PutBack
-from market.settlement.routes.doors import FILE, SALES, Here, Who, attached
+from market.settlement.routes.doors import FILE, MAX_DOCUMENT_BYTES, SALES, DocumentOperation, Here, Who, attached
 from market.settlement.routes.once import once
 
 _OF_SALE = "/v1/settlements/{settlement_id:uuid}"
@@ -69,12 +69,14 @@ async def list_put_backs(
     tags=SALES,
     summary="Hand in the document behind claims",
     operation_id="handInEvidence",
+    operation_class=DocumentOperation,
+    request_max_body_size=MAX_DOCUMENT_BYTES,
 )
 @once
 async def hand_in_evidence(
     request: Request[Any, Any, Any], context: Here, actor: Who, settlement_id: FromPath[UUID]
 ) -> schemas.PutBackEvidence:
-    """By the buyer: the body is the document, at most 10 MB, whose SHA-256 a claim of the sale names; it is kept sealed."""
+    """By the buyer: the body is the document, at most 10 MB, whose SHA-256 an undecided claim of the sale names; kept sealed."""
     content = await request.body()
     async with context.db.begin(actor) as tx:
         digest = await service.hand_in_evidence(
@@ -91,7 +93,7 @@ async def hand_in_evidence(
     responses=FILE,
 )
 async def take_evidence(context: Here, actor: Who, put_back_id: FromPath[UUID]) -> Response[bytes]:
-    """For the parties of the sale and the platform; each download is recorded."""
+    """For the parties of the sale and officers; each download is recorded."""
     async with context.db.begin(actor) as tx:
         content = await service.take_evidence(tx, actor, put_back_id, vault=context.vault)
     return attached(content, str(put_back_id))

@@ -9,7 +9,7 @@ from litestar.types import ControllerRouterHandler
 
 from market.kit.pages import PageRequest
 from market.settlement import schemas, service
-from market.settlement.routes.doors import FILE, SALES, Here, Who, attached
+from market.settlement.routes.doors import FILE, MAX_DOCUMENT_BYTES, SALES, DocumentOperation, Here, Who, attached
 from market.settlement.routes.once import once
 
 _OF_SALE = "/v1/settlements/{settlement_id:uuid}"
@@ -118,7 +118,15 @@ async def list_media(
         )
 
 
-@post(f"{_REQUEST}/delivery", status_code=200, tags=SALES, summary="Deliver a document", operation_id="deliverMedia")
+@post(
+    f"{_REQUEST}/delivery",
+    status_code=200,
+    tags=SALES,
+    summary="Deliver a document",
+    operation_id="deliverMedia",
+    operation_class=DocumentOperation,
+    request_max_body_size=MAX_DOCUMENT_BYTES,
+)
 @once
 async def deliver_media(
     request: Request[Any, Any, Any], context: Here, actor: Who, request_id: FromPath[UUID]

@@ -124,21 +124,29 @@ async def payable(tx: AsyncSession, now: datetime) -> list[PutBack]:
     return [_put_back(row) for row in found]
 
 
-async def names_evidence(tx: AsyncSession, settlement_id: UUID, file_sha256: str) -> bool:
-    """Whether a claim of the sale names this document."""
+async def awaits_evidence(tx: AsyncSession, settlement_id: UUID, file_sha256: str) -> bool:
+    """Whether a claim of the sale that nobody has accepted or decided yet names this document."""
+    undecided = (PutBackState.CLAIMED.value, PutBackState.DISPUTED.value)
     query = select(PutBackRow.put_back_id).where(
-        PutBackRow.settlement_id == settlement_id, PutBackRow.evidence_sha256 == file_sha256
+        PutBackRow.settlement_id == settlement_id,
+        PutBackRow.evidence_sha256 == file_sha256,
+        PutBackRow.state.in_(undecided),
     )
     return await tx.scalar(query.limit(1)) is not None
 
 
+async def evidence_bytes(tx: AsyncSession, settlement_id: UUID) -> int:
+    """How much all documents of a sale take, sealed."""
+    size = func.coalesce(func.sum(func.octet_length(PutBackEvidenceRow.sealed)), 0)
+    return int(await tx.scalar(select(size).where(PutBackEvidenceRow.settlement_id == settlement_id)) or 0)
+
+
 async def add_evidence(
     tx: AsyncSession, settlement_id: UUID, file_sha256: str, sealed: Sealed, *, handed_in_by: UUID, now: datetime
-) -> bool:
-    """False if it is there already."""
-    added = await tx.execute(
-        insert(PutBackEvidenceRow)
-        .values(
+) -> None:
+    """A document that is not there yet. The caller holds the settlement's lock."""
+    await tx.execute(
+        insert(PutBackEvidenceRow).values(
             settlement_id=settlement_id,
             file_sha256=file_sha256,
             sealed=sealed.content,
@@ -146,10 +154,7 @@ async def add_evidence(
             handed_in_by=handed_in_by,
             handed_in_at=now,
         )
-        .on_conflict_do_nothing(index_elements=["settlement_id", "file_sha256"])
-        .returning(PutBackEvidenceRow.file_sha256)
     )
-    return added.one_or_none() is not None
 
 
 async def evidence_handed_in(tx: AsyncSession, settlement_id: UUID) -> frozenset[str]:
