@@ -1,4 +1,4 @@
-"""Stripe's contract, against a real server that keeps to it; and its signed messages, once each."""
+"""Stripe's contract (`stripe_contract`), against a real server that keeps to it; and its signed messages, once each."""
 
 import hashlib
 import hmac
@@ -17,19 +17,21 @@ from market.app import create_app
 from market.settlement.rails.orders import Batch, Order
 from market.settlement.rails.providers import Outcome
 from market.settlement.rails.stripe import API_VERSION, StripePayments, WebhookRefused, read_event
+from tests.settlement import stripe_contract
 
 BATCH = Batch("B", "USD", datetime(2026, 11, 22, tzinfo=UTC), date(2026, 11, 23))
 SECRET = "whsec_test"
 
 
 class FakeStripe(ThreadingHTTPServer):
-    """Keeps to the documented contract: keyed idempotency, form bodies, JSON answers and errors."""
+    """Keeps to the published contract: keyed idempotency, form bodies, JSON answers and errors. `flaws` are departures from it."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.seen: list[tuple[str, dict[str, str], dict[str, str]]] = []
         self.by_key: dict[str, tuple[dict[str, str], dict]] = {}
         self.mood = "good"
+        self.flaws: list[str] = []
 
     @property
     def url(self) -> str:
@@ -43,6 +45,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         form = {name: values[0] for name, values in parse_qs(body, strict_parsing=True).items()}
         self.server.seen.append((self.path, dict(self.headers), form))
+        self.server.flaws += stripe_contract.flaws(stripe_contract.TRANSFER_ASKED, stripe_contract.asked(form))
         if self.server.mood == "silent":
             self.connection.close()
             return None
@@ -68,13 +71,22 @@ class _Handler(BaseHTTPRequestHandler):
             "id": "tr_1",
             "object": "transfer",
             "amount": amount,
+            "amount_reversed": 0,
+            "created": 1_795_000_000,
             "currency": form["currency"],
-            "destination": form["destination"],
+            "destination": None if self.server.mood == "nowhere" else form["destination"],
+            "livemode": False,
+            "metadata": {"payout_id": form["metadata[payout_id]"]},
+            "reversals": {"object": "list", "data": [], "has_more": False, "url": "/v1/transfers/tr_1/reversals"},
+            "reversed": False,
+            "transfer_group": form["transfer_group"],
         }
         self.server.by_key[key] = (form, answer)
         return self._say(200, answer)
 
     def _say(self, status, body):
+        promised = stripe_contract.TRANSFER if status == 200 else stripe_contract.ERROR
+        self.server.flaws += stripe_contract.flaws(promised, body)
         content = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -93,6 +105,7 @@ def stripe():
     yield server
     server.shutdown()
     server.server_close()
+    assert server.flaws == []
 
 
 def order(cents=500, *, number="acct_1ABC", ref="PAYOUT-A-1"):
@@ -116,6 +129,16 @@ async def test_a_transfer_is_asked_for_as_documented(stripe):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "form",
+    [{"currency": "usd"}, {"currency": "usd", "destination": "acct_1", "amount": "5.00"},
+     {"currency": "usd", "destination": "acct_1", "reference": "PAYOUT-A-1"},
+     {"currency": "usd", "destination": "acct_1", "source_type": "cash"}],
+)  # fmt: skip
+def test_the_contract_refuses_what_stripe_does_not_know(form):
+    assert stripe_contract.flaws(stripe_contract.TRANSFER_ASKED, stripe_contract.asked(form))
+
+
 async def test_asking_again_pays_nobody_twice_and_another_amount_is_refused(stripe):
     assert await submit(stripe, order()) == await submit(stripe, order()) == [Outcome.GIVEN]
     assert len(stripe.by_key) == 1
@@ -126,7 +149,7 @@ async def test_asking_again_pays_nobody_twice_and_another_amount_is_refused(stri
 @pytest.mark.parametrize(
     ("mood", "outcome"),
     [("poor", Outcome.REFUSED), ("busy", Outcome.UNKNOWN), ("locked", Outcome.UNKNOWN), ("broken", Outcome.UNKNOWN),
-     ("silent", Outcome.UNKNOWN), ("wrong", Outcome.UNKNOWN)],
+     ("silent", Outcome.UNKNOWN), ("wrong", Outcome.UNKNOWN), ("nowhere", Outcome.UNKNOWN)],
 )  # fmt: skip
 async def test_only_a_clear_no_is_a_no(stripe, mood, outcome):
     stripe.mood = mood
@@ -149,6 +172,10 @@ async def test_a_wrong_key_or_account_is_refused_and_nobody_at_home_is_unknown(s
 def event(**changes) -> bytes:
     body = {
         "id": f"evt_{uuid4().hex}",
+        "object": "event",
+        "created": 1_795_000_000,
+        "livemode": False,
+        "pending_webhooks": 1,
         "type": "transfer.created",
         "data": {"object": {"id": "tr_1", "transfer_group": "PAYOUT-A-1"}},
     }
@@ -166,6 +193,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 def test_a_signed_message_is_read():
     body = event(id="evt_1")
+    assert stripe_contract.flaws(stripe_contract.EVENT, json.loads(body)) == []
     found = read_event(body, signed(body, NOW), SECRET, NOW)
     assert (found.event_id, found.kind, found.reference) == ("evt_1", "transfer.created", "PAYOUT-A-1")
 

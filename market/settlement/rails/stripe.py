@@ -1,7 +1,8 @@
 """Stripe as a payment provider: off unless a key is set. Stripe is no escrow service: the escrow stays with a bank.
 
 Contract as documented for the API version named here: POST /v1/transfers, form-encoded, with a bearer key, `Idempotency-Key`
-and `Stripe-Version`; webhooks signed with HMAC-SHA256 over `{timestamp}.{body}` in the header `Stripe-Signature`.
+and `Stripe-Version`; webhooks signed with HMAC-SHA256 over `{timestamp}.{body}` in the header `Stripe-Signature`. Tests hold
+requests and answers to Stripe's published OpenAPI document.
 """
 
 import hashlib
