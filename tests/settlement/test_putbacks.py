@@ -311,6 +311,18 @@ async def test_what_the_seller_disputes_an_officer_decides_and_silence_accepts(b
     assert again[0].state is PutBackState.CLAIMED
 
 
+async def test_who_was_silent_does_not_dispute_while_its_money_is_waited_for(bank):
+    context = bank.context
+    settlement, buyer = await in_window(bank)
+    (silent,) = await claim(context, buyer, settlement, 1)
+    in_time, late = bank.later(days=1), bank.later(days=20)
+    with pytest.raises(WrongState, match="silence has accepted it"):
+        await answer(late, bank.seller, silent, accept=False, reason="not so")
+    assert (await answer(in_time, bank.seller, silent, accept=False, reason="not so")).state is PutBackState.DISPUTED
+    async with context.db.begin(buyer.actor) as tx:
+        await service.withdraw_put_back(tx, buyer.actor, silent.put_back_id)
+
+
 async def test_nothing_is_claimed_twice_too_late_by_others_or_that_was_not_sold(bank):
     context = bank.context
     settlement, buyer = await in_window(bank)

@@ -94,9 +94,15 @@ async def claim_put_backs(
 async def answer_put_back(
     tx: AsyncSession, actor: Actor, put_back_id: UUID, *, accept: bool, reason: str | None, now: datetime
 ) -> PutBack:
-    """The seller accepts a claim, or disputes it with a reason for an officer to decide. Locks the settlement."""
+    """The seller accepts a claim, or disputes it in time with a reason for an officer to decide. Locks the settlement."""
     settlement, found, user_id = await _of(tx, actor, put_back_id, Party.SELLER)
     _require_state(found, PutBackState.CLAIMED)
+    if not accept and now >= found.answer_by_at:
+        raise WrongState(
+            f"the claim was to be disputed until {found.answer_by_at:%Y-%m-%d %H:%M} UTC; silence has accepted it, also while"
+            " its refund waits for your money",
+            state=found.state.value,
+        )
     if not accept and not reason:
         raise Malformed("say why: 1 to 500 characters", field="reason")
     state = PutBackState.ACCEPTED if accept else PutBackState.DISPUTED
