@@ -17,6 +17,8 @@ from market.portfolios import service as portfolios
 from market.portfolios.rules import PoolState
 from tests.bidding.conftest import bid, count_of, events_of, say
 
+MINUTE = timedelta(minutes=1)
+
 
 async def phase_within(lane, auction_id, *phases, timeout_s=5.0):
     async with asyncio.timeout(timeout_s):
@@ -87,6 +89,23 @@ async def test_what_falls_due_is_looked_up_a_little_before_its_time(hall):
     assert found == [[0.01], []]
     assert due.next_in_s is not None
     assert due.next_in_s <= 0.01
+
+
+async def test_what_waits_for_its_drain_keeps_nothing_else_from_opening(hall, monkeypatch):
+    """A short list stands for a busy hour, at which more auctions end than one look takes in."""
+    drain, ahead = timedelta(milliseconds=500), timedelta(milliseconds=20)
+    ends_at = hall.context.clock.now() + 10 * MINUTE
+    opens_at = ends_at + drain / 5
+    await hall.room(terms={"opens_at": ends_at - 11 * MINUTE, "closes_at": ends_at})
+    opening = await hall.room(terms={"opens_at": opens_at, "closes_at": opens_at + MINUTE})
+    async with hall.context.db.begin(SYSTEM) as tx:
+        everything = await store.due(tx, opens_at, drain=drain, ahead=ahead)
+        count = len([*everything.to_open, *everything.to_tick, *everything.to_close])
+        monkeypatch.setattr(store, "_DUE_AT_ONCE", count)
+        due = await store.due(tx, opens_at, drain=drain, ahead=ahead)
+    assert due == everything
+    assert (opening.auction_id, 0.0) in due.to_open
+    assert due.next_in_s == pytest.approx((ends_at + drain - opens_at - ahead).total_seconds())
 
 
 async def test_nothing_is_said_before_its_time(hall):

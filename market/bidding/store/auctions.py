@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, exists, func, insert, select, update
+from sqlalchemy import Select, and_, case, exists, func, insert, not_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -28,6 +28,10 @@ from market.portfolios.rules import Circle
 _EVENTS_AT_ONCE = 1000
 _DUE_AT_ONCE = 200
 _MAX_POOLS = 100
+
+
+_acts_at = case((AuctionRow.phase == "scheduled", AuctionRow.closes_at), else_=AuctionRow.due_at)
+"""When the clock has to do with an auction that can no longer be opened, but for the drain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,29 +59,33 @@ async def due(tx: AsyncSession, now: datetime, *, drain: timedelta, ahead: timed
 
     Takes no lock: the lane decides, under the auction's own.
     """
-    until = now + ahead
+    until, ended_by = now + ahead, now + ahead - drain
+    may_open = and_(AuctionRow.phase == "scheduled", AuctionRow.closes_at > now)
+    waits = and_(not_(may_open), AuctionRow.closes_at > ended_by, _acts_at > ended_by)  # for its drain, in nobody's way
     rows = await tx.execute(
         select(AuctionRow.auction_id, AuctionRow.phase, AuctionRow.closes_at, AuctionRow.due_at)
-        .where(AuctionRow.due_at <= until)
+        .where(AuctionRow.due_at <= until, not_(waits))
         .order_by(AuctionRow.due_at)
         .limit(_DUE_AT_ONCE)
     )
-    to_open, to_tick, to_close, later = [], [], [], []
+    to_open, to_tick, to_close = [], [], []
     for auction_id, phase, closes_at, due_at in rows:
         assert due_at is not None
-        if closes_at + drain <= until:
+        if closes_at <= ended_by:
             to_close.append((auction_id, (closes_at + drain - now).total_seconds()))
         elif phase == "scheduled":
-            if closes_at > now:
-                to_open.append((auction_id, (due_at - now).total_seconds()))
-            else:
-                later.append(closes_at + drain)
-        elif due_at + drain <= until:
-            to_tick.append((auction_id, (due_at + drain - now).total_seconds()))
+            to_open.append((auction_id, (due_at - now).total_seconds()))
         else:
-            later.append(due_at + drain)
-    beyond = await tx.scalar(select(func.min(AuctionRow.due_at)).where(AuctionRow.due_at > until))
-    later += [] if beyond is None else [beyond]
+            to_tick.append((auction_id, (due_at + drain - now).total_seconds()))
+    waiting, beyond = (
+        await tx.execute(
+            select(
+                select(func.min(_acts_at)).where(AuctionRow.due_at <= until, waits).scalar_subquery(),
+                select(func.min(AuctionRow.due_at)).where(AuctionRow.due_at > until).scalar_subquery(),
+            )
+        )
+    ).one()
+    later = [at for at in (waiting and waiting + drain, beyond) if at is not None]
     next_in_s = max(0.001, (min(later) - until).total_seconds()) if later else None
     return Due(to_open, to_tick, to_close, next_in_s)
 
