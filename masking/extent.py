@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from masking.columns import Bytes, Whole, byte_table
 from masking.limits import IntakeError, Limits
@@ -13,7 +14,7 @@ _EQUALS, _QUOTE, _COLON = b'=":'
 _SPACED = byte_table(b" \t\n\r\f\v'")
 _WORD = byte_table(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
 _MOST_LETTERS, _MOST_DIGITS = 3, 7
-_REACH = 16  # bytes: the longest place and what follows it
+_REACH = _MOST_LETTERS + _MOST_DIGITS + 3  # bytes past a place that may be looked at
 _SPARE_CELLS = 1_000_000
 _SPARSITY = 8
 
@@ -33,11 +34,11 @@ class Extent:
 
     def feed(self, window: bytes) -> None:
         """Count the cells of a window, and widen the extent to its places."""
-        data = np.frombuffer(b"\0" + window + bytes(_REACH + 2), np.uint8)
-        opened = data[np.flatnonzero(data == ord("<")) + 1]
+        data = np.frombuffer(b"\0" + window + bytes(_REACH), np.uint8)
+        opens, after = data[:-1] == ord("<"), data[1:]
         has_prefix = b":" in window
-        self.cells += int(np.count_nonzero(opened == ord("c"))) + (window.count(b":c") if has_prefix else 0)
-        self.may_reckon = bool((opened == ord("f")).any()) or (has_prefix and b":f" in window)
+        self.cells += int(np.count_nonzero(opens & (after == ord("c")))) + (window.count(b":c") if has_prefix else 0)
+        self.may_reckon = bool((opens & (after == ord("f"))).any()) or (has_prefix and b":f" in window)
         named = _plain_places(data)
         if named is None:
             self.feed_any(window)
@@ -78,37 +79,26 @@ def _plain_places(data: Bytes) -> tuple[int, int] | None:
         return None
     at = at[(before == ord("r")) & (after == _QUOTE)]
     at = at[~_WORD[data[at - 2]]]
-    reaches = np.lib.stride_tricks.as_strided(
-        data.view("V1"), (len(data) - _REACH + 1, _REACH), (1, 1), writeable=False
-    )
-    written = reaches.view(f"V{_REACH}").reshape(-1)[at + 2].view(np.uint8).reshape(-1, _REACH).T.copy()
-    columns, letters = _number(written, _MOST_LETTERS, b"AZ")
-    found = [_rows(written[count:, letters == count], columns[letters == count]) for count in range(_MOST_LETTERS + 1)]
-    if any(each is None for each in found):
-        return None
-    return tuple(map(max, zip(*filter(None, found), strict=True)))
-
-
-def _rows(written: Bytes, columns: Whole) -> tuple[int, int] | None:
-    """(greatest column, greatest row) of places whose letters were taken off, by the characters in each place; None for a range."""
-    rows, digits = _number(written, _MOST_DIGITS, b"09")
-    end = written[digits, np.arange(len(digits))]
-    if (end == _COLON).any():
+    letters, columns = _number(data, at + 2, _MOST_LETTERS, b"AZ")
+    digits, rows = _number(data, at + 2 + letters, _MOST_DIGITS, b"09")
+    end = data[at + 2 + letters + digits]
+    if ((end == _COLON) & (digits > 0)).any():
         return None
     fits = (digits > 0) & ((end == _QUOTE) | (end == ord("'")))
     return int(columns[fits].max(initial=1)), int(rows[fits].max(initial=0))
 
 
-def _number(written: Bytes, most: int, ends: bytes) -> tuple[Whole, Whole]:
-    """(the number that the first characters write, how many they are): letters count from 1, digits from 0; `most` are read."""
+def _number(data: Bytes, starts: Whole, most: int, ends: bytes) -> tuple[Whole, npt.NDArray[np.int32]]:
+    """(how many characters are written, the number that they write) from each start: letters count from 1, digits from 0; `most` are read."""
     first, last = ends
-    number, count = np.zeros(written.shape[1], np.int64), np.zeros(written.shape[1], np.int64)
-    going = np.ones(written.shape[1], np.bool_)
     base, zero = (26, 64) if first == ord("A") else (10, 48)
-    for characters in written[:most]:
+    count, number = np.zeros(len(starts), np.int64), np.zeros(len(starts), np.int32)
+    going = np.ones(len(starts), np.bool_)
+    for place in range(most):
+        characters = data[starts + place]
         going &= (characters >= first) & (characters <= last)
         if not going.any():
             break
         number = np.where(going, number * base + characters - zero, number)
         count += going
-    return number, count
+    return count, number

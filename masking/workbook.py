@@ -228,4 +228,4 @@ def as_texts(cells: Sequence[object]) -> Sequence[str]:
 
 
 def _number(value: float) -> str:
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:.15g}"
+    return f"{value + 0.0:.15g}"  # as spreadsheet programs keep it; the sum makes 0 of -0
