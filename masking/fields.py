@@ -144,6 +144,8 @@ debt_type | A text | NPL
 debtor_type | A text | NPL
     Debtor Type, Borrower Type, Customer Type, Obligor Type, Legal Form, Entity Type, Consumer/Commercial,
     legal_entity_type
+debtors_count | A text | NPL
+    Number of Counterparties, Number of Debtors, Number of Borrowers
 industry_code | A text | NAICS 2022, US Census Bureau
     NAICS, NAICS Code, SIC, SIC Code, Industry, Industry Code, NACE, NACE Code, Branche
 currency | A text | ISO 4217:2015

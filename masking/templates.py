@@ -27,24 +27,21 @@ def is_template(sheets: Sequence[workbook.Sheet]) -> bool:
 
 def of_sheets(sheets: Sequence[workbook.Sheet], limits: Limits) -> Template:
     """The tables joined. Raises IntakeError: "not_a_template", "ragged_row" in any table but that of loans, or as every workbook."""
-    tables, ragged, left_out = [], list[RefusedRow](), 0
+    tables, ragged = [], list[RefusedRow]()
     for sheet in sheets:
-        kind = npl.kind_of(header_of(sheet))
+        header = header_of(sheet)
+        kind = npl.kind_of(header)
         if kind is None:
-            left_out += 1
+            tables += [pa.table({"rows": pa.nulls(max(sheet.height - 1, 0))})]
             continue
         refused: list[RefusedRow] = []
-        columns = check_headers(header_of(sheet), limits)
+        columns = check_headers(header, limits)
         tables += [pa.concat_tables(batches(sheet, columns, BATCH_ROWS, refused.append, headed=True)).combine_chunks()]
         if refused and kind != "loans":
             raise IntakeError("ragged_row", f"In the sheet of {kind}.", row=refused[0].row)
         ragged += refused
     joined = npl.flat(tables)
-    rows = joined.select([*(name for name in joined.column_names if name != ROW), ROW])
+    rows = joined.rows.select([*(name for name in joined.rows.column_names if name != ROW), ROW])
     check_headers(rows.column_names[:-1], limits)
-    told = [
-        f"{len(tables)} sheets were joined to one row per loan ({npl.REGULATION}); rows count as in the sheet of loans."
-    ]
-    if left_out:
-        told.append(f"{left_out} sheets hold neither loans nor counterparties nor what links them; they are not read.")
-    return Template(rows, tuple(ragged), tuple(told))
+    told = f"{joined.joined_count} sheets were joined to one row per loan ({npl.REGULATION}); rows count as in the sheet of loans."
+    return Template(rows, tuple(ragged), (told, *joined.told))

@@ -15,8 +15,8 @@ from masking.outputs import written
 TEMPLATE = """Make one tape of the EU data templates for non-performing loans (Regulation (EU) 2023/2083).
 
 INPUT is a folder with one CSV, XLSX or Parquet file per table, or one workbook with a sheet per table. Columns have the
-regulation's names or index codes, as headers of the first row. Loans are joined with their first counterparty; the result
-has one row per loan and is masked like every tape."""
+regulation's names or index codes, as headers of the first row. Loans are joined with all their counterparties; the result
+has one row per loan and is masked like every tape. What cannot be in it, such as collateral, is counted on stderr."""
 SUFFIXES = {".csv", ".xlsx", ".parquet"}
 
 
@@ -29,8 +29,10 @@ def add_to(verbs: Verbs) -> None:
 def template(chosen: argparse.Namespace) -> None:
     made = npl.flat(_tables(chosen.input))
     with written(chosen.out) as sink:
-        write_csv(neutralised(made), sink)
-    note(f"{made.num_rows} loans, {made.num_columns} columns")
+        write_csv(neutralised(made.rows), sink)
+    for told in made.told:
+        note(told)
+    note(f"{made.rows.num_rows} loans, {made.rows.num_columns} columns")
 
 
 def _tables(path: Path) -> Iterator[pa.Table]:

@@ -142,7 +142,7 @@ def test_the_rows_of_a_template_count_as_in_its_sheet_of_loans_and_strange_ones_
     info, cells, ragged = read_book(book)
     assert info.columns == ("loan_identifier", "counterparty_identifier", "legal_balance", "name_of_counterparty")
     assert "rows count as in the sheet of loans" in info.warnings[0]
-    assert "1 sheets hold neither" in info.warnings[1]
+    assert "1 tables hold neither" in info.warnings[1]
     assert [row.row for row in ragged] == [5]
     assert cells[intake.ROW] == [2, 3, 4, *range(6, 14)]
     assert cells["name_of_counterparty"][:3] == ["Person 11", "Person 10", "Person 9"]
@@ -150,6 +150,55 @@ def test_the_rows_of_a_template_count_as_in_its_sheet_of_loans_and_strange_ones_
     with pytest.raises(intake.IntakeError, match="In the sheet of counterparties") as refused:
         read_book(book)
     assert (refused.value.code, refused.value.row) == ("ragged_row", 3)
+
+
+def loans_and_people(owing, tables=()):
+    """A workbook of two loans, its people, who owes which, and further tables."""
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    people = [["1.02", "1.03", "1.07", "1.29"]]
+    people += [[f"P{n}", f"Person {n}", "1970-01-01", "100" if n < 2 else None] for n in range(20)]
+    loans = [["2.01", "3.12"], ["L1", 100], ["L2", 200]]
+    for rows in (people, loans, [["2.00", "2.01"], *owing], *tables):
+        sheet = book.create_sheet()
+        for row in rows:
+            sheet.append(row)
+    return book
+
+
+def test_every_counterparty_of_a_loan_is_in_its_row_and_what_is_not_is_counted():
+    collateral = [["4.00", "4.03"], ["C1", "1 Sample St"], ["C2", "2 Sample St"]]
+    book = loans_and_people([["P1", "L1"], ["P2", "L1"], ["P1", "L1"], ["P3", "L2"], ["PX", "L2"]], [collateral])
+    info, cells, _ = read_book(book)
+    assert cells["name_of_counterparty"] == ["Person 1", "Person 3"]
+    assert cells["name_of_counterparty_2"] == ["Person 2", ""]
+    assert cells["counterparty_identifier_2"] == ["P2", "PX"]
+    assert cells["number_of_counterparties"] == ["2", "2"]
+    assert "annual_turnover_2" not in cells
+    assert "3 sheets were joined" in info.warnings[0]
+    assert info.warnings[1].endswith("their 2 rows are not in the tape.")
+    assert info.warnings[2].startswith("17 counterparties belong to no loan")
+    assert info.warnings[3].startswith("1 loans name a counterparty that")
+    table = pa.table({name: cells[name] for name in info.columns})
+    found = {each.column: (each.field, each.cls) for each in detect.detect(info.columns, table)}
+    assert found["name_of_counterparty_2"] == ("debtor_name", "I")
+    assert found["number_of_counterparties"] == ("debtors_count", "A")
+    assert found["date_of_birth_2"][1] == "Q"
+    assert npl.canonical("name_of_counterparty_2") == "name_of_counterparty_2"
+
+
+@pytest.mark.parametrize(
+    ("owing", "tables", "said"),
+    [
+        ([[f"P{n}", "L1"] for n in range(13)], (), "A loan has 13 counterparties; 12 are read at most."),
+        ([["P1", "L1"]], ([["2.01", "3.12"], ["L3", 300]],), "2 tables hold loans: put them into one."),
+        ([["P1", "L1"]], ([["1.02", "1.03"], ["P1", "Nobody"]],), "2 tables hold counterparties: put them into one."),
+    ],
+)
+def test_a_template_of_which_a_part_would_be_lost_is_refused(owing, tables, said):
+    with pytest.raises(intake.IntakeError, match=said) as refused:
+        read_book(loans_and_people(owing, tables))
+    assert refused.value.code == "not_a_template"
 
 
 def read_book(book):
