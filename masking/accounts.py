@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from masking.cards import noted
 from masking.columns import Flags, Whole, flags, pc, trimmed, upper, whole
 from masking.fields import PAST_FIELDS, Field, FieldClass, Kind
 from masking.lanes import in_order
@@ -160,7 +161,7 @@ class Typist:
             wrong = flags(pc.and_(pc.not_equal(written, self.currency), pc.not_equal(written, "")))
             problems.append((headers[0], f"the currency is not {self.currency}", wrong))
         arrays[FACE] = arrays[self.mapping.face_field]
-        return pa.table(arrays), problems
+        return pa.table(arrays), problems + noted(chunk, self.mapping)
 
     def _amount(self, chunk: pa.Table, header: str, name: str) -> tuple[pa.Array, list[Problem]]:
         numbers, bad = cents(column(chunk, header), exponent=self.exponent, decimal_mark=self.mapping.decimal_mark)

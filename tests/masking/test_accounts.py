@@ -28,6 +28,56 @@ def checked(*rows: tuple[str, str, str, str, str], currency: str = "USD") -> tap
 GOOD = ("1", "10.00", "2024-01-31", "USD", "CA")
 
 
+def noted(*notes: str | None, number: str = "9") -> tape.Validation:
+    count = len(notes)
+    columns = {"No": [number, *(f"A{n}" for n in range(1, count))], "Bal": ["5"] * count, "Memo": notes}
+    mapping = Mapping({"No": "account_number", "Bal": "current_balance", "Memo": "notes"})
+    return tape.validate([pa.table(columns)], mapping, cut_off_on=CUT_OFF_ON, currency="USD")
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "paid w/ 4111 1111 1111 1111 on 3/4",  # the networks' published test numbers
+        "card 4111111111111111.",
+        "cc:5555-5555-5555-4444, exp 01/27",
+        "(378282246310005)",
+        "amex 3782 822463 10005",
+    ],
+)
+def test_a_row_whose_note_quotes_a_card_number_is_refused_without_showing_it(note):
+    made = noted(note, "called twice", None)
+    assert [(refused.row, refused.column) for refused in made.refused] == [(2, "Memo")]
+    assert made.refused[0].reason == "the text holds a payment-card number"
+    assert made.accounts.num_rows == 2
+    assert made.totals.reconciles
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "acct 4111111111111112",
+        "IBAN FR76 4111 1111 1111 1111 039",
+        "DE89 4111 1111 1111 1111 22",
+        "ES91 2100 4111 1111 1111 1111",
+        "ref/4111111111111111/9",
+        "tel +4111111111111111",
+        "batch 41111111111111110",
+        "4111 1111 1111 1111 0000",
+        "1.4111111111111111",
+        "4222222222222",
+    ],
+)
+def test_other_long_numbers_in_notes_are_no_cards(note):
+    assert noted(note).refused == []
+
+
+def test_a_note_that_quotes_the_account_number_of_its_row_quotes_no_card():
+    note = "was 4111111111111111"
+    assert noted(note, number="4111-1111 11111111").refused == []
+    assert [refused.row for refused in noted("x", note, number="4111111111111111").refused] == [3]
+
+
 @pytest.mark.parametrize(
     ("row", "column", "reason"),
     [
