@@ -51,6 +51,7 @@ async def test_a_party_is_cleared_through_the_front_door(client: httpx.AsyncClie
         case = opened.json()["case"]
         assert (case["state"], case["states"]) == ("draft", ["CA", "NY"])
         url = f"/v1/cases/{case['case_id']}"
+        assert opened.json()["lacking"] == (await client.get(url)).json()["lacking"] != []
         assert (await client.post("/v1/cases", json=CASE)).status_code == 409
 
         early = await client.post(f"{url}/submission")

@@ -95,7 +95,7 @@ async def open_case(
     await store.add_owners(tx, case, named)
     body = {"case_id": case_id, "org_id": case.org_id, **said(asked), "resells": resells, "owner_count": len(named)}
     await note(tx, actor, case, "case.opened", body)
-    return CaseFile(case, named, [])
+    return CaseFile(case, named, [], lacking=await _lacking(tx, case, named, [], now))
 
 
 async def list_cases(
@@ -121,11 +121,17 @@ async def read_case(tx: AsyncSession, actor: Actor, case_id: UUID, *, now: datet
     messages, appeal = await officers.list_messages(tx, case_id), await officers.find_appeal(tx, case_id)
     lacking: list[Shortfall] = []
     if now is not None and case.state not in {CaseState.CLEARED, CaseState.DECLINED}:
-        pack = await pack_in_force(tx, LICENCES)
-        today = day_of(now)
-        lacking = papers.shortfalls(case.asked, owners, brought, pack=pack, today=today, of_reseller=case.resells)
+        lacking = await _lacking(tx, case, owners, brought, now)
     of_listings = await store.listing_papers_of(tx, case_id, _LISTING_PAPERS_SHOWN)
     return CaseFile(_shown(case, actor), owners, [*brought, *of_listings], messages, lacking, appeal)
+
+
+async def _lacking(
+    tx: AsyncSession, case: Case, owners: Sequence[Owner], brought: Sequence[Evidence], now: datetime
+) -> list[Shortfall]:
+    """What the case needs beyond what was brought, under the pack in force, to be cleared as asked for."""
+    pack = await pack_in_force(tx, LICENCES)
+    return papers.shortfalls(case.asked, owners, brought, pack=pack, today=day_of(now), of_reseller=case.resells)
 
 
 def _shown(case: Case, actor: Actor) -> Case:
@@ -215,9 +221,7 @@ async def submit(
     require(actor, role=Role.MEMBER, scope=WRITE)
     case = await locked(tx, case_id, CaseAct.SUBMIT)
     owners, brought = await store.list_owners(tx, case_id), await store.list_evidence(tx, case_id)
-    pack = await pack_in_force(tx, LICENCES)
-    today = day_of(now)
-    lacking = papers.shortfalls(case.asked, owners, brought, pack=pack, today=today, of_reseller=case.resells)
+    lacking = await _lacking(tx, case, owners, brought, now)
     # Officers may clear fewer states than were asked for, and verify: neither keeps a case from coming in.
     refuse_short([one for one in lacking if one.why != "unverified" and one.state is None])
     moved = await store.move_case(
