@@ -11,12 +11,13 @@ import uvicorn
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from market.db.session import Joined
 from market.kit.actor import SYSTEM
-from market.kit.errors import Transient
+from market.kit.errors import NotFound, Transient
 from market.parties.routes import COOKIE
 from market.settlement import jobs, service
 from market.settlement.routes import HANDLERS
-from market.settlement.service import outcomes
+from market.settlement.service import outcomes, steps
 from market.settlement.service.outcomes import AnswerNotKept
 from tests import factories
 from tests.application import application
@@ -230,6 +231,25 @@ async def test_what_cannot_be_kept_is_not_done(bank):
     application(bank.context)
     assert (await buyer.post(dispute(settlement), json=content, headers=key)).status_code == 201
     await buyer.aclose()
+
+
+async def test_what_was_undone_within_a_command_frees_its_locks_for_what_others_do_about_it(bank):
+    """A delivery that is refused for a double sale flags the pool in the platform's name, and is refused all the same."""
+    _, settlement, party = await awarded(bank)
+    db = bank.context.db
+    with pytest.raises(NotFound, match="after all"):
+        async with db.begin(party.actor) as tx:
+            joined = Joined(db, party.actor, tx)
+            with pytest.raises(NotFound, match="at first"):
+                async with joined.begin(party.actor) as inner:
+                    await steps.locked(inner, settlement.settlement_id)
+                    raise NotFound("at first")
+            async with joined.begin(SYSTEM) as other:
+                await steps.note(other, SYSTEM, await steps.locked(other, settlement.settlement_id), "looked_at", {})
+            raise NotFound("after all")
+    async with db.begin(SYSTEM) as tx:
+        query = text("SELECT count(*) FROM journal WHERE stream = :sale AND kind = 'settlement.looked_at'")
+        assert await tx.scalar(query, {"sale": f"settlement:{settlement.settlement_id}"}) == 1
 
 
 async def test_a_refusal_leaves_the_key_free(bank, doors):  # noqa: F811
