@@ -114,8 +114,18 @@ class Kept(Struct, frozen=True):
     due_at: datetime | None = None
 
 
+class KeptParty(Struct, frozen=True):
+    """A party that left: when what is kept of it goes."""
+
+    org_id: UUID
+    due_at: datetime
+    is_held: bool
+    is_due: bool
+
+
 class RetentionReport(Struct, frozen=True):
     items: tuple[Kept, ...]
+    parties: tuple[KeptParty, ...] = ()
 
 
 class OfficersClient(Caller):
@@ -175,5 +185,5 @@ class OfficersClient(Caller):
         return await self._download(f"/v1/cases/{case_id}/archive")
 
     async def retention(self) -> RetentionReport:
-        """As an officer, what is due to be erased and what a hold keeps."""
+        """As an officer, which papers and parties are due to be erased and what a hold keeps."""
         return await self._call("GET", "/v1/retention", RetentionReport)

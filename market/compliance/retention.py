@@ -29,3 +29,15 @@ class Kept:
 
     def is_due(self, now: datetime) -> bool:
         return self.due_at is not None and self.due_at <= now and not self.is_held
+
+
+@dataclass(frozen=True, slots=True)
+class PartyKept:
+    """A party that left: when what is kept of it goes, and whether a hold stops it."""
+
+    org_id: UUID
+    due_at: datetime
+    is_held: bool
+
+    def is_due(self, now: datetime) -> bool:
+        return self.due_at <= now and not self.is_held

@@ -91,7 +91,7 @@ resale: sold_on
 rule: citation class effective_from source state value why
 rule_pack: name sha256 source version
 sale_key_grant: file_sha256 info leaves_sha256
-screening_alert: entry_hash entry_id list_id role subject_hash
+screening_alert: entry_hash entry_id list_id role
 screening_check: list_id
 screening_decision: verdict
 screening_horizon: list_id

@@ -59,7 +59,11 @@ async def get_retention(context: NamedDependency[Context], actor: NamedDependenc
     now = context.clock.now()
     async with context.db.begin_as_officer(actor) as tx:
         found = await service.retention_report(tx, actor, now)
-    return schemas.RetentionReport([schemas.KeptView.of(kept, now) for kept in found])
+        parties = await service.parties_report(tx, actor, now)
+    return schemas.RetentionReport(
+        [schemas.KeptView.of(kept, now) for kept in found],
+        [schemas.PartyKeptView.of(kept, now) for kept in parties],
+    )
 
 
 HANDLERS: list[ControllerRouterHandler] = [list_checkpoints, get_case_archive, get_retention]

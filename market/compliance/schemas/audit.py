@@ -6,7 +6,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from market.compliance.requirements import EvidenceType
-from market.compliance.retention import Kept
+from market.compliance.retention import Kept, PartyKept
 from market.journal.checkpoints import Checkpoint
 
 
@@ -53,5 +53,19 @@ class KeptView(Struct, frozen=True):
         )  # fmt: skip
 
 
+class PartyKeptView(Struct, frozen=True):
+    """A party that left. `is_due`: its time is over and no hold keeps it, so the next run forgets it."""
+
+    org_id: UUID
+    due_at: datetime
+    is_held: bool
+    is_due: bool
+
+    @classmethod
+    def of(cls, kept: PartyKept, now: datetime) -> "PartyKeptView":
+        return cls(kept.org_id, kept.due_at, kept.is_held, kept.is_due(now))
+
+
 class RetentionReport(Struct, frozen=True):
     items: list[KeptView]
+    parties: list[PartyKeptView]

@@ -23,7 +23,7 @@ from market.compliance.service.clearances import (
     require_listing,
 )
 from market.compliance.service.exporting import export_case
-from market.compliance.service.keeping import retention_report
+from market.compliance.service.keeping import parties_report, retention_report
 from market.compliance.service.listing_papers import listing_lacks, require_listing_papers
 from market.compliance.service.matching import decide_alert
 from market.compliance.service.proposing import decide, list_holds, list_proposals, place_hold, propose
@@ -71,6 +71,7 @@ __all__ = [
     "load_pack",
     "open_case",
     "pack_in_force",
+    "parties_report",
     "place_hold",
     "prepare",
     "propose",

@@ -8,14 +8,14 @@ from sqlalchemy import exists, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.compliance.requirements import EvidenceType
-from market.compliance.retention import Kept
+from market.compliance.retention import Kept, PartyKept
 from market.db.tables.compliance import (
     BeneficialOwnerRow,
     CaseMessageRow,
-    EvidenceErasureRow,
     EvidenceRow,
     EvidenceVerificationRow,
 )
+from market.db.tables.erasures import EvidenceErasureRow, PartyErasureRow
 
 _DUE_BY = text(
     "SELECT evidence_id, case_id, org_id, type, rule, due_at, held FROM evidence_retention()"
@@ -24,6 +24,14 @@ _DUE_BY = text(
 _UNHELD = text(
     "SELECT evidence_id, case_id, org_id, type, rule, due_at, held FROM evidence_retention()"
     " WHERE due_at <= :until AND NOT held ORDER BY due_at, evidence_id LIMIT :limit"
+)
+
+_PARTIES_BY = text(
+    "SELECT org_id, due_at, held FROM party_retention() WHERE due_at <= :until ORDER BY due_at, org_id LIMIT :limit"
+)
+_UNHELD_PARTIES = text(
+    "SELECT org_id, due_at, held FROM party_retention() WHERE due_at <= :until AND NOT held"
+    " ORDER BY due_at, org_id LIMIT :limit"
 )
 
 
@@ -67,6 +75,30 @@ async def erase_people(tx: AsyncSession, case_ids: Sequence[UUID]) -> None:
     )
     talk = update(CaseMessageRow).where(CaseMessageRow.case_id.in_(case_ids), ~left_of_talk)
     await tx.execute(talk.values(text="erased").execution_options(synchronize_session=False))
+
+
+async def parties_due_by(tx: AsyncSession, until: datetime, limit: int) -> list[PartyKept]:
+    """Parties whose time is over by then, held ones too, the longest gone first."""
+    return [PartyKept(*row) for row in await tx.execute(_PARTIES_BY, {"until": until, "limit": limit})]
+
+
+async def unheld_parties_due_by(tx: AsyncSession, until: datetime, limit: int) -> list[PartyKept]:
+    """Parties whose time is over by then and that no hold keeps."""
+    return [PartyKept(*row) for row in await tx.execute(_UNHELD_PARTIES, {"until": until, "limit": limit})]
+
+
+async def forget_party(tx: AsyncSession, kept: PartyKept, now: datetime) -> None:
+    """Note the erasure; with it the database empties what is kept of the party. It refuses one that is not due.
+
+    Locks the organisation.
+    """
+    await tx.execute(insert(PartyErasureRow).values(org_id=kept.org_id, due_at=kept.due_at, erased_at=now))
+
+
+async def forget_staff(tx: AsyncSession) -> list[tuple[UUID, UUID]]:
+    """Up to 50 of the staff whose access ended ten years ago are no more than an id: (person, organisation) of each."""
+    found = await tx.execute(text("SELECT gone_user_id, gone_org_id FROM forget_staff()"))
+    return [(user_id, org_id) for user_id, org_id in found]
 
 
 def _kept(row: Sequence[object]) -> Kept:

@@ -345,24 +345,6 @@ class LegalHoldRow(Base):
     placed_at: Mapped[datetime]
 
 
-class EvidenceErasureRow(Base):
-    """A paper whose time is over; the database refuses one whose is not. Append-only."""
-
-    __tablename__ = "evidence_erasure"
-
-    evidence_id: Mapped[UUID] = mapped_column(ForeignKey("evidence.evidence_id"), primary_key=True)
-    case_id: Mapped[UUID]
-    org_id: Mapped[UUID]
-    rule: Mapped[str]
-    due_at: Mapped[datetime]
-    erased_at: Mapped[datetime]
-
-    __table_args__ = (
-        ForeignKeyConstraint(["case_id", "org_id"], ["verification_case.case_id", "verification_case.org_id"]),
-        Index("ix_evidence_erasure_case_id_org_id", "case_id", "org_id"),
-    )
-
-
 class ClearanceNoticeRow(Base):
     """That a clearance ends in so many days, and when its holder was told."""
 

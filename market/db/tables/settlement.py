@@ -83,7 +83,7 @@ class LedgerResolutionRow(Base):
 
 
 class BankAccountRow(Base):
-    """Where an organisation is paid to. The newest row counts, from `usable_from_at` on."""
+    """Where an organisation is paid to. The newest row counts, from `usable_from_at` on. Its number goes when its time is over."""
 
     __tablename__ = "bank_account"
 
@@ -92,7 +92,7 @@ class BankAccountRow(Base):
     holder_name: Mapped[str]
     scheme: Mapped[str]
     last_four: Mapped[str]
-    sealed_number: Mapped[bytes] = mapped_column(info={WRAP: "bank-account/{bank_account_id}"})
+    sealed_number: Mapped[bytes | None] = mapped_column(info={WRAP: "bank-account/{bank_account_id}"})
     usable_from_at: Mapped[datetime]
     created_by: Mapped[UUID] = mapped_column(ForeignKey(_PERSON), index=True)
     created_at: Mapped[datetime]

@@ -129,6 +129,7 @@ async def put_bank_account(
 
 def open_number(account: BankAccount, vault: Vault) -> str:
     """The account's number in clear, for the order to the bank."""
+    assert account.sealed_number is not None, "nothing is paid to a party that was erased"
     return vault.unwrap(account.sealed_number, _seal(account.bank_account_id)).decode()
 
 

@@ -38,14 +38,14 @@ _IMPORT_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('debtmarket bank stat
 
 @dataclass(frozen=True, slots=True)
 class BankAccount:
-    """Where an organisation is paid to. The number itself stays sealed; people see its last four characters."""
+    """Where an organisation is paid to. The number itself stays sealed (None once erased); people see its last four characters."""
 
     bank_account_id: UUID
     org_id: UUID
     holder_name: str
     scheme: str
     last_four: str
-    sealed_number: bytes
+    sealed_number: bytes | None
     usable_from_at: datetime
     created_by: UUID
     created_at: datetime
