@@ -78,3 +78,14 @@ async def test_a_no_is_a_problem_document_with_safe_headers(client: httpx.AsyncC
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["cache-control"] == "no-store"
     assert set(response.json()) >= {"type", "title", "status", "detail"}
+
+
+def test_what_comes_in_several_forms_promises_each_of_them(document: dict) -> None:
+    several = [
+        operation["responses"]["200"]["content"]
+        for _, _, operation in _operations(document)
+        if any(parameter["name"] == "form" for parameter in operation.get("parameters", ()))
+    ]
+    assert len(several) == 3
+    for content in several:
+        assert set(content) == {"application/json", "text/csv", "application/pdf"}

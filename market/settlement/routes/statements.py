@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
 from litestar import Response, get
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Schema
+from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
@@ -31,11 +34,25 @@ class As(StrEnum):
     PDF = "pdf"
 
 
+@dataclass
+class _ReportOperation(Operation):
+    """The same report comes in three forms."""
+
+    def __post_init__(self) -> None:
+        found = (self.responses or {})["200"]
+        assert isinstance(found, OpenAPIResponse)
+        text, file = Schema(type=OpenAPIType.STRING), Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
+        found.content = {
+            **(found.content or {}), "text/csv": OpenAPIMediaType(schema=text), "application/pdf": OpenAPIMediaType(schema=file)
+        }  # fmt: skip
+
+
 @get(
     "/v1/settlements/{settlement_id:uuid}/statements/{of:str}",
     tags=SALES,
     summary="Statement of a sale",
     operation_id="getSaleStatement",
+    operation_class=_ReportOperation,
 )
 async def sale_statement(
     context: Here, actor: Who, settlement_id: FromPath[UUID], of: FromPath[Party], form: FromQuery[As] = As.JSON
@@ -46,7 +63,13 @@ async def sale_statement(
     return await _answer(report, form, f"{of.value}-{settlement_id}")
 
 
-@get("/v1/reports/fees", tags=MONEY, summary="Fee report", operation_id="getFeeReport")
+@get(
+    "/v1/reports/fees",
+    tags=MONEY,
+    summary="Fee report",
+    operation_id="getFeeReport",
+    operation_class=_ReportOperation,
+)
 async def fee_report(
     context: Here, actor: Who, first_on: FromQuery[date], last_on: FromQuery[date], form: FromQuery[As] = As.JSON
 ) -> Response[schemas.ReportView | bytes | str]:
@@ -56,7 +79,13 @@ async def fee_report(
     return await _answer(report, form, f"fees-{first_on}-{last_on}")
 
 
-@get("/v1/reports/escrow-ageing", tags=MONEY, summary="Ageing of escrow", operation_id="getEscrowAgeing")
+@get(
+    "/v1/reports/escrow-ageing",
+    tags=MONEY,
+    summary="Ageing of escrow",
+    operation_id="getEscrowAgeing",
+    operation_class=_ReportOperation,
+)
 async def escrow_ageing(
     context: Here, actor: Who, form: FromQuery[As] = As.JSON
 ) -> Response[schemas.ReportView | bytes | str]:

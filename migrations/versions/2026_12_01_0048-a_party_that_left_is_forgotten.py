@@ -5,8 +5,8 @@ from typing import Any
 
 from migrations.guard import APP, AUDITOR, OFFICER, append_only, grant, run
 
-revision = "0047"
-down_revision = "0046"
+revision = "0048"
+down_revision = "0047"
 branch_labels = None
 depends_on = None
 
