@@ -16,6 +16,7 @@ from market.kit.errors import Transient
 from market.kit.pages import PageRequest
 from market.settlement import service
 from market.settlement.agreement import render
+from market.settlement.rules import Settlement
 
 _log = structlog.get_logger()
 _CHECK_EVERY, _CHECK_AGAIN = timedelta(hours=24), timedelta(minutes=10)
@@ -23,28 +24,31 @@ _FORGET_EVERY = timedelta(hours=1)
 
 
 async def follow_journal(context: Context) -> bool:
-    """An award or a delivery opens a settlement, an end without a sale frees the deposits, a newcomer gets its payment reference."""
+    """Awards and deliveries open settlements, an end without a sale frees the deposits, the end of a clearance holds sales."""
 
     async def act(tx: AsyncSession, entry: Entry) -> None:
+        now, chance = context.clock.now(), context.chance
+        opened: list[Settlement | None] = []
         match entry.kind:
             case "auction.awarded":
-                await service.open_settlements(tx, UUID(entry.body["auction_id"]), chance=context.chance)
+                opened += await service.open_settlements(tx, UUID(entry.body["auction_id"]), chance=chance)
             case "auction.failed" | "auction.cancelled":
                 await service.free_deposits(tx, UUID(entry.body["auction_id"]))
             case "settlement.recalled":
-                await service.send_notices(
-                    tx, UUID(entry.body["recall_id"]), now=context.clock.now(), chance=context.chance
-                )
+                await service.send_notices(tx, UUID(entry.body["recall_id"]), now=now, chance=chance)
             case "second_offer.accepted":
-                await service.open_accepted(tx, UUID(entry.body["offer_id"]), chance=context.chance)
+                opened.append(await service.open_accepted(tx, UUID(entry.body["offer_id"]), chance=chance))
             case "flow.delivered":
-                await service.open_delivered(tx, UUID(entry.body["delivery_id"]), chance=context.chance)
+                opened.append(await service.open_delivered(tx, UUID(entry.body["delivery_id"]), chance=chance))
             case "second_offer.declined":
                 await service.free_pool(tx, UUID(entry.body["offer_id"]))
             case "organisation.registered":
                 await service.keep_reference(tx, UUID(entry.body["org_id"]))
+            case "clearance.ended":
+                await service.hold_suspended_of(tx, UUID(entry.body["org_id"]), now=now, chance=chance)
             case _:
                 pass
+        await service.hold_suspended(tx, [sale.settlement_id for sale in opened if sale], now=now, chance=chance)
 
     return await journal.follow(context, "settlement", act) > 0
 

@@ -80,6 +80,13 @@ async def current_clearance(
     return min((found for found in alive if found.valid_from <= now), key=lacks, default=None)
 
 
+async def ended_clearance(tx: AsyncSession, org_id: UUID, capability: Capability | str, now: datetime) -> UUID | None:
+    """The clearance that an officer ended last, if the organisation has no other that holds now. One that expired is none."""
+    if await current_clearance(tx, org_id, capability, now) is not None:
+        return None
+    return await store.last_ended(tx, org_id, Capability(capability))
+
+
 async def require_ever_cleared(tx: AsyncSession, org_id: UUID, what: str) -> None:
     """Raises `NotCleared` for an organisation that compliance has never cleared for anything; `what` is what it may not do."""
     if not await store.had_clearance(tx, org_id):

@@ -97,6 +97,17 @@ async def live_clearances(tx: AsyncSession, org_id: UUID, capability: Capability
     return [_clearance(row, end) for row, end in (await tx.execute(ordered))]
 
 
+async def last_ended(tx: AsyncSession, org_id: UUID, capability: Capability) -> UUID | None:
+    """Of the clearances that officers ended, the one that was ended last."""
+    query = (
+        select(ClearanceEndRow.clearance_id)
+        .join(ClearanceRow, ClearanceRow.clearance_id == ClearanceEndRow.clearance_id)
+        .where(ClearanceRow.org_id == org_id, ClearanceRow.capability == capability.value)
+        .order_by(ClearanceEndRow.ended_at.desc(), ClearanceEndRow.clearance_id.desc())
+    )
+    return (await tx.scalars(query.limit(1))).first()
+
+
 async def had_clearance(tx: AsyncSession, org_id: UUID, capability: Capability | None = None) -> bool:
     """Whether it ever was cleared, for a capability or for any."""
     query = select(func.count()).select_from(ClearanceRow).where(ClearanceRow.org_id == org_id)

@@ -77,15 +77,16 @@ class TitleLinkRow(Base):
 
 
 class SettlementHoldRow(Base):
-    """A sale stands still: held by an officer, or (with `org_id`) disputed by a party; two officers end it."""
+    """A sale stands still: held by an officer or for an ended clearance, or disputed by the party `org_id`; two officers end it."""
 
     __tablename__ = "settlement_hold"
 
     hold_id: Mapped[UUID] = mapped_column(primary_key=True)
     settlement_id: Mapped[UUID] = mapped_column(ForeignKey("settlement.settlement_id"))
-    placed_by: Mapped[UUID] = mapped_column(ForeignKey(_PERSON), index=True)
+    placed_by: Mapped[UUID | None] = mapped_column(ForeignKey(_PERSON), index=True)
     reason: Mapped[str]
     placed_at: Mapped[datetime]
+    clearance_id: Mapped[UUID | None] = mapped_column(ForeignKey("clearance_end.clearance_id"), index=True)
     lift_prepared_by: Mapped[UUID | None] = mapped_column(ForeignKey(_PERSON), index=True)
     lift_reason: Mapped[str | None]
     lifted_by: Mapped[UUID | None] = mapped_column(ForeignKey(_PERSON), index=True)

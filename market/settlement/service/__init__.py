@@ -72,7 +72,15 @@ from market.settlement.service.flows import (
     require_may_propose,
     terminate_flow,
 )
-from market.settlement.service.holds import approve_lift, list_disputes, place_hold, prepare_lift, raise_dispute
+from market.settlement.service.holds import (
+    approve_lift,
+    hold_suspended,
+    hold_suspended_of,
+    list_disputes,
+    place_hold,
+    prepare_lift,
+    raise_dispute,
+)
 from market.settlement.service.media import (
     ask_media,
     attest_destruction,
@@ -216,6 +224,8 @@ __all__ = [
     "free_deposits",
     "free_pool",
     "hand_in_evidence",
+    "hold_suspended",
+    "hold_suspended_of",
     "import_statements",
     "issue",
     "journal_page",

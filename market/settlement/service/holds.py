@@ -1,12 +1,14 @@
-"""A sale stops before its release: an officer holds it, or a party disputes it; two officers end it."""
+"""A sale stops before its release: an officer holds it, a clearance ends, or a party disputes it; two officers end it."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import assert_never
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from market.kit.actor import Actor, Role
+from market.compliance import service as compliance
+from market.kit.actor import SYSTEM, Actor, Role
 from market.kit.errors import Malformed, NotFound
 from market.kit.ids import Chance
 from market.parties.rules import require, require_person
@@ -15,6 +17,7 @@ from market.settlement.service.sale import WRITE, find_settlement
 from market.settlement.service.steps import locked, note
 from market.settlement.service.undoing import fail_seller, undo
 from market.settlement.store import afterwards as store
+from market.settlement.store import settlements
 from market.settlement.store.afterwards import Hold
 
 
@@ -32,6 +35,33 @@ async def place_hold(
     await store.add_hold(tx, Hold(chance.new_id(), settlement_id, user_id, _reason(reason), now))
     await note(tx, actor, settlement, "held", {"state": settlement.state})
     return await locked(tx, settlement_id)
+
+
+async def hold_suspended(tx: AsyncSession, sales: Collection[UUID], *, now: datetime, chance: Chance) -> int:
+    """Sales of which a party trades under a clearance that an officer ended, and has no other: they stand still. How many.
+
+    Nobody signs, pays, defaults or forfeits meanwhile; two officers decide how it goes on. Locks the settlements.
+    """
+    held = 0
+    for settlement_id in sorted(sales):
+        settlement = await locked(tx, settlement_id)
+        if settlement.state not in HOLDABLE or settlement.held_since_at is not None:
+            continue
+        parties = ((settlement.buyer_org_id, "bid"), (settlement.seller_org_id, "list"))
+        ended = [await compliance.ended_clearance(tx, org_id, capability, now) for org_id, capability in parties]
+        if clearance_id := next(filter(None, ended), None):
+            hold = Hold(
+                chance.new_id(), settlement_id, None, "a party's clearance was ended", now, clearance_id=clearance_id
+            )
+            await store.add_hold(tx, hold)
+            await note(tx, SYSTEM, settlement, "held", {"state": settlement.state, "clearance_id": clearance_id})
+            held += 1
+    return held
+
+
+async def hold_suspended_of(tx: AsyncSession, org_id: UUID, *, now: datetime, chance: Chance) -> int:
+    """All sales of a party whose clearance was ended. Locks them."""
+    return await hold_suspended(tx, await settlements.unreleased_of(tx, org_id), now=now, chance=chance)
 
 
 async def raise_dispute(

@@ -58,7 +58,8 @@ class Assignment:
 class Hold:
     hold_id: UUID
     settlement_id: UUID
-    placed_by: UUID
+    placed_by: UUID | None
+    """None for one that follows from the end of the clearance `clearance_id`."""
     reason: str
     placed_at: datetime
     lift_prepared_by: UUID | None = None
@@ -68,6 +69,7 @@ class Hold:
     org_id: UUID | None = None
     """The party that disputes the sale; None for a hold by compliance."""
     outcome: Outcome = Outcome.CONTINUE
+    clearance_id: UUID | None = None
 
 
 async def add_put_backs(tx: AsyncSession, put_backs: Sequence[PutBack]) -> None:

@@ -22,7 +22,7 @@ from market.db.tables.settlement import (
 from market.kit.pages import PageRequest
 from market.settlement.agreement import Document
 from market.settlement.refunds import OPEN
-from market.settlement.rules import CANCELLABLE, Party, Settlement, State
+from market.settlement.rules import CANCELLABLE, HOLDABLE, Party, Settlement, State
 
 _BATCH = 1000
 _FIELDS = tuple(name for name in Settlement.__slots__ if name != "state")
@@ -155,6 +155,16 @@ async def unpaid_of(tx: AsyncSession, org_ids: Collection[UUID]) -> list[Settlem
         .execution_options(populate_existing=True)
     )
     return [_settlement(row) for row in found]
+
+
+async def unreleased_of(tx: AsyncSession, org_id: UUID) -> list[UUID]:
+    """The sales of a party, bought or sold, that can still be held."""
+    query = select(SettlementRow.settlement_id).where(
+        or_(SettlementRow.buyer_org_id == org_id, SettlementRow.seller_org_id == org_id),
+        SettlementRow.state.in_([state.value for state in HOLDABLE]),
+        SettlementRow.held_since_at.is_(None),
+    )
+    return list(await tx.scalars(query.order_by(SettlementRow.settlement_id)))
 
 
 def _due() -> ColumnElement[int]:
