@@ -304,7 +304,7 @@ async def download_masked(
     pool_id: FromPath[UUID],
     stage: FromQuery[Disclosure],
 ) -> Stream:
-    """`preview` while the pool is on offer; `vetted` with a clearance to bid and the accepted terms. It is recorded.
+    """While the pool is on offer: `preview` with a clearance to bid, `vetted` with the accepted terms too. It is recorded.
 
     A buyer's vetted file has tokens of that buyer's own: two buyers cannot join theirs, and a leaked one names whose it was.
     """

@@ -31,9 +31,9 @@ async def accept(visitor, pool, version=NDA_VERSION):
     return await visitor.post(f"/v1/pools/{pool.pool_id}/nda", json={"nda_version": version})
 
 
-async def test_everyone_signed_in_may_take_the_preview_of_a_pool_on_offer(context, visit):
+async def test_who_is_cleared_to_bid_may_take_the_preview_of_a_pool_on_offer(context, visit):
     pool = await offered_pool(context, await factories.seller(context))
-    visitor = await visit(await factories.register_member(context))
+    visitor = await visit(await factories.buyer(context))
     answer = await take(visitor, pool, "preview")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/csv")
@@ -42,6 +42,20 @@ async def test_everyone_signed_in_may_take_the_preview_of_a_pool_on_offer(contex
     assert answer.headers["etag"] == f'"{hashlib.sha256(answer.content).hexdigest()}"' == f'"{pool.preview.sha256}"'
     assert int(answer.headers["content-length"]) == len(answer.content)
     assert len(answer.text.splitlines()) == pool.account_count + 1
+
+
+async def test_rows_of_debtors_are_not_for_anybody_with_a_mailbox(context, visit):
+    pool = await offered_pool(context, await factories.seller(context))
+    seller = await factories.seller(context)
+    for party in (await factories.register_member(context), seller):
+        visitor = await visit(party)
+        seen = (await visitor.get(f"/v1/pools/{pool.pool_id}")).json()
+        assert seen["account_count"] == pool.account_count
+        answer = await take(visitor, pool, "preview")
+        assert (answer.status_code, answer.json()["type"]) == (403, "/problems/not-cleared")
+        assert "POST /v1/cases" in answer.json()["detail"]
+    async with context.db.begin(SYSTEM) as tx:
+        assert await tx.scalar(text("SELECT count(*) FROM masked_download")) == 0
 
 
 async def test_nobody_takes_a_file_without_signing_in(context, client):

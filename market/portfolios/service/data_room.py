@@ -81,8 +81,9 @@ async def masked_file(
 ) -> KeptFile:
     """A masked file of a pool, for its seller or, while it is on offer, for a bidder; the download is recorded.
 
-    A bidder's vetted file is its organisation's own copy. The vetted stage needs a clearance to bid and the accepted
-    terms: raises `NotCleared`, `NdaRequired`. Also raises `NotFound` and `PoolNotThere`.
+    Both stages have a row for each debtor, so both need a clearance to bid: the preview any, the vetted one in the pool's
+    currency and the accepted terms. A bidder's vetted file is its organisation's own copy. Raises `NotCleared`,
+    `ChecksPending`, `NdaRequired`. Also raises `NotFound` and `PoolNotThere`.
     """
     pool = await _admitted(tx, actor, pool_id, stage, now)
     org_id = own_org(actor)
@@ -125,8 +126,8 @@ async def _admitted(tx: AsyncSession, actor: Actor, pool_id: UUID, stage: Disclo
     org_id = own_org(actor)
     if pool.org_id != org_id:
         _require_on_offer(pool)
-        if stage is Disclosure.VETTED:
-            await compliance.require_clearance(tx, org_id, "bid", now, currency=pool.currency)
-            if not await has_accepted_nda(tx, pool_id, org_id):
-                raise NdaRequired("accept the non-disclosure terms of this pool first")
+        is_vetted = stage is Disclosure.VETTED
+        await compliance.require_clearance(tx, org_id, "bid", now, currency=pool.currency if is_vetted else None)
+        if is_vetted and not await has_accepted_nda(tx, pool_id, org_id):
+            raise NdaRequired("accept the non-disclosure terms of this pool first")
     return pool
