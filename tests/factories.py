@@ -157,6 +157,12 @@ async def staff(context: Context, role: Role) -> Party:
         invitation = await parties.invite_staff(tx, SYSTEM, email, role, now=context.clock.now(), chance=context.chance)
     joining = parties.Joining(invitation.token, email, f"Staff {number}", PASSWORD)
     await parties.join_staff(context, joining, hasher=CHEAP)
+async def name_of(context: Context, party: Party) -> str:
+    """What its organisation is called."""
+    async with context.db.begin(SYSTEM) as tx:
+        return (await parties.display_names(tx, [party.org_id]))[party.org_id]
+
+
     return await verify(context, email)
 
 

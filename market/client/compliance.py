@@ -10,6 +10,19 @@ from msgspec import Struct
 from market.client.http import Caller, Upload
 
 
+class Organisation(Struct, frozen=True):
+    """Who stands behind an `org_id`, for the platform's people."""
+
+    org_id: UUID
+    name: str
+    country: str
+    registration_number: str
+    contact_emails: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return "Organisation(…)"
+
+
 class Evidence(Struct, frozen=True):
     evidence_id: UUID
     type: str
@@ -54,6 +67,7 @@ class Case(Struct, frozen=True):
     assigned_to: UUID | None = None
     decision_reason: str | None = None
     resells: bool = False
+    org_name: str | None = None
 
 
 class BeneficialOwner(Struct, frozen=True):
@@ -95,6 +109,7 @@ class Appeal(Struct, frozen=True):
     due_at: datetime
     upheld: bool | None = None
     reason: str | None = None
+    org_name: str | None = None
 
 
 class CaseFile(Struct, frozen=True):
@@ -104,6 +119,7 @@ class CaseFile(Struct, frozen=True):
     messages: tuple[Message, ...] = ()
     lacking: tuple[Shortfall, ...] = ()
     appeal: Appeal | None = None
+    organisation: Organisation | None = None
 
 
 class MessageList(Struct, frozen=True):
@@ -130,6 +146,7 @@ class Clearance(Struct, frozen=True):
     ended_at: datetime | None = None
     case_id: UUID | None = None
     end_reason: str | None = None
+    org_name: str | None = None
 
 
 class ClearancePage(Struct, frozen=True):

@@ -20,6 +20,7 @@ class ListingPaper(Struct, frozen=True):
     case_id: UUID
     org_id: UUID
     paper: Evidence
+    org_name: str | None = None
 
 
 class Queue(Struct, frozen=True):

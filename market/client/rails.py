@@ -5,6 +5,7 @@ from uuid import UUID
 
 from msgspec import Raw, Struct
 
+from market.client.compliance import Organisation
 from market.client.http import Caller
 
 
@@ -82,7 +83,7 @@ class UnapprovedWithdrawalPage(Struct, frozen=True):
 
 
 class UnconfirmedBankAccount(Struct, frozen=True):
-    """A changed bank account, without its number."""
+    """A changed bank account, without its number, and whose it is."""
 
     bank_account_id: UUID
     org_id: UUID
@@ -91,6 +92,7 @@ class UnconfirmedBankAccount(Struct, frozen=True):
     last_four: str
     usable_from_at: datetime
     created_at: datetime
+    organisation: Organisation | None = None
 
 
 class UnconfirmedBankAccountPage(Struct, frozen=True):

@@ -41,6 +41,7 @@ class Alert(Struct, frozen=True):
     listed_name: str
     score_bps: int
     trace: dict[str, Any]
+    org_name: str | None = None
 
 
 class AlertPage(Struct, frozen=True):

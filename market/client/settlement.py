@@ -175,6 +175,8 @@ class Settlement(Struct, frozen=True, kw_only=True):
     origin: str = "auction"
     delivery_id: UUID | None = None
     signatures: tuple[Signature, ...] | None = None
+    seller_name: str | None = None
+    buyer_name: str | None = None
 
 
 class SettlementPage(Struct, frozen=True):

@@ -115,6 +115,14 @@ class Organisation:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class Known:
+    """An organisation as the platform knows it; `emails` are the verified addresses of its people."""
+
+    organisation: Organisation
+    emails: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Person:
     """`password_hash` is an Argon2 string; nothing of a person is in the `repr`."""
 

@@ -12,6 +12,7 @@ from market.parties.rules import (
     FRESH_LIFE,
     ApiKey,
     KeyOrder,
+    Known,
     Organisation,
     Person,
     Registration,
@@ -36,6 +37,21 @@ class OrganisationStated(Struct, forbid_unknown_fields=True, frozen=True):
     name: _Line
     country: Annotated[str, Meta(pattern="^[A-Z]{2}$", description="ISO 3166-1 alpha-2")]
     registration_number: _Line
+
+
+class PartyView(_Private, frozen=True):
+    """Who stands behind an `org_id`; `contact_emails` are the verified addresses of its people. For the platform's people."""
+
+    org_id: UUID
+    name: str
+    country: str
+    registration_number: str
+    contact_emails: list[str]
+
+    @classmethod
+    def of(cls, known: Known) -> "PartyView":
+        stated = known.organisation
+        return cls(stated.org_id, stated.name, stated.country, stated.registration_number, list(known.emails))
 
 
 class PersonStated(_Private, forbid_unknown_fields=True, frozen=True):

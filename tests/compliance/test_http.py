@@ -114,6 +114,37 @@ async def test_a_party_is_cleared_through_the_front_door(client: httpx.AsyncClie
 
 
 async def test_nonsense_and_strangers_are_refused_at_the_door(client: httpx.AsyncClient, context: Context) -> None:
+async def test_officers_read_whose_case_it_is_and_the_party_reads_no_more_than_before(
+    client: httpx.AsyncClient, context: Context
+) -> None:
+    officer, approver = await factories.two_officers(context)
+    stated = {"organisation_name": "Blue Door Recovery LLC", "country": "US", "registration_number": "DE-7654321"}
+    party = await factories.register_member(context, **stated)
+    case_id = await factories.submitted_case(context, party)
+    async with session(client, officer):
+        file = (await client.get(f"/v1/cases/{case_id}")).json()
+        assert file["organisation"] == {
+            "org_id": str(party.org_id),
+            "name": "Blue Door Recovery LLC",
+            "country": "US",
+            "registration_number": "DE-7654321",
+            "contact_emails": [party.email],
+        }
+        queued = (await client.get("/v1/queue")).json()["cases"]
+        listed = (await client.get("/v1/cases?state=submitted")).json()["items"]
+        for case in ([one["case"] for one in queued], listed):
+            assert [one["org_name"] for one in case if one["case_id"] == str(case_id)] == ["Blue Door Recovery LLC"]
+    await factories.clear_submitted(context, party, case_id, (officer, approver), factories.a_grant())
+    async with session(client, officer):
+        granted = (await client.get("/v1/clearances")).json()["items"]
+        assert {one["org_name"] for one in granted if one["org_id"] == str(party.org_id)} == {"Blue Door Recovery LLC"}
+    async with session(client, party):
+        file = (await client.get(f"/v1/cases/{case_id}")).json()
+        assert (file["organisation"], file["case"]["org_name"]) == (None, None)
+        assert {one["org_name"] for one in (await client.get("/v1/clearances")).json()["items"]} == {None}
+        assert {one["org_name"] for one in (await client.get("/v1/cases")).json()["items"]} == {None}
+
+
     party = await factories.register_member(context)
     case_id = await factories.draft_case(context, party)
     url = f"/v1/cases/{case_id}"

@@ -103,6 +103,22 @@ async def test_a_sale_is_settled_through_the_doors_alone(bank, doors):
     assert [each["party"] for each in signed.json()["signatures"]] == ["buyer", "seller"]
     await factories.settlement_in(bank.context, "funded", auction)
 
+    # The platform's people read who the parties are; a party reads of the other what the papers say.
+    names = [await factories.name_of(bank.context, party) for party in (bank.seller, buyer_party)]
+    for someone, told in ((officer, names), (buyer, [None, None]), (seller, [None, None])):
+        found = (await someone.get(door)).json()
+        assert [found["seller_name"], found["buyer_name"]] == told
+        [found] = [one for one in (await someone.get("/v1/settlements?limit=200")).json()["items"]
+                   if one["settlement_id"] == str(sale.settlement_id)]  # fmt: skip
+        assert [found["seller_name"], found["buyer_name"]] == told
+    other = await factories.buyer(bank.context, bank.officers)
+    await factories.name_bank_account(bank.context, other)
+    changed = str(await factories.name_bank_account(bank.context, other, "DE89370400440532013000"))
+    waiting = (await officer.get("/v1/bank-accounts/unconfirmed?limit=200")).json()["items"]
+    [whose] = [one["organisation"] for one in waiting if one["bank_account_id"] == changed]
+    assert (whose["name"], whose["contact_emails"]) == (await factories.name_of(bank.context, other), [other.email])
+    problem(await buyer.get("/v1/bank-accounts/unconfirmed"), 403, "forbidden")
+
     # Two people release; nobody else sees the file.
     problem(await buyer.get(f"{door}/sale-key"), 403, "not-released")
     problem(await buyer.post(f"{door}/release-preparation"), 403, "forbidden")

@@ -22,6 +22,7 @@ from market.db.context import Context
 from market.kit.actor import Actor, Role
 from market.kit.pages import PageRequest
 from market.kit.places import Places
+from market.parties import service as parties
 from market.parties.routes import STEP_UP
 from market.parties.rules import require
 
@@ -80,14 +81,15 @@ async def list_cases(
     """The own cases; for officers everybody's: `state=submitted` is what waits to be taken up."""
     async with context.db.begin(actor) as tx:
         page = await service.list_cases(tx, actor, PageRequest.parse(limit, cursor), state=in_state)
-    return schemas.CasePage([schemas.CaseView.of(case) for case in page.items], page.next_cursor)
+        names = await parties.names_for(tx, actor, {case.org_id for case in page.items})
+    return schemas.CasePage([schemas.CaseView.of(case, names) for case in page.items], page.next_cursor)
 
 
 @get("/v1/cases/{case_id:uuid}", tags=_TAGS, summary="One case", operation_id="getCase")
 async def get_case(
     context: NamedDependency[Context], actor: NamedDependency[Actor], case_id: FromPath[UUID]
 ) -> schemas.CaseFileView:
-    """The case with its owners, papers, messages, appeal, and what it still lacks."""
+    """The case with its owners, papers, messages, appeal, and what it still lacks; for officers with who the party is."""
     async with context.db.begin(actor) as tx:
         return schemas.CaseFileView.of(await service.read_case(tx, actor, case_id, now=context.clock.now()))
 

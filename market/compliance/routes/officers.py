@@ -14,6 +14,7 @@ from market.compliance.schemas import officers as own
 from market.db.context import Context
 from market.kit.actor import Actor, Role
 from market.kit.pages import PageRequest
+from market.parties import service as parties
 from market.parties.routes import STEP_UP
 from market.parties.rules import require
 
@@ -28,7 +29,8 @@ async def get_queue(
     require(actor, role=Role.OFFICER)
     async with context.db.begin_as_officer(actor) as tx:
         found = await service.queue(tx, actor, assigned_to=assigned_to)
-    return own.QueueView.of(found, context.clock.now())
+        names = await parties.names_for(tx, actor, found.org_ids)
+    return own.QueueView.of(found, names, context.clock.now())
 
 
 @post("/v1/cases/{case_id:uuid}/assignment", tags=_TAGS, summary="Assign a case", operation_id="assignCase")
@@ -197,8 +199,9 @@ async def list_clearances(
     """The own clearances, for the platform's roles everybody's: valid, expired and ended."""
     async with context.db.begin(actor) as tx:
         page = await service.list_clearances(tx, actor, PageRequest.parse(limit, cursor))
+        names = await parties.names_for(tx, actor, {found.org_id for found in page.items})
     now, for_officer = context.clock.now(), actor.role is Role.OFFICER
-    views = [schemas.ClearanceView.of(found, now, with_reason=for_officer) for found in page.items]
+    views = [schemas.ClearanceView.of(found, now, with_reason=for_officer, names=names) for found in page.items]
     return schemas.ClearancePage(views, page.next_cursor)
 
 

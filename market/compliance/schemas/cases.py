@@ -1,7 +1,8 @@
 """Cases, evidence and clearances on the wire."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Annotated, Literal, TypeVar
 from uuid import UUID
 
@@ -12,6 +13,11 @@ from market.compliance.requirements import Capability, EvidenceType, Method
 from market.compliance.rules import Appeal, Case, CaseState, Clearance, Grant, Message, Owner, Plan, Risk
 from market.compliance.service import CaseFile
 from market.kit.errors import Malformed
+from market.parties.schemas import PartyView
+
+Names = Mapping[UUID, str]
+"""Of organisations, by id; whom they are not told to gets `NOBODY`."""
+NOBODY: Names = MappingProxyType({})
 
 T = TypeVar("T")
 _Text = Annotated[str, Meta(min_length=1, max_length=2000)]
@@ -221,7 +227,7 @@ class PlanView(Struct, frozen=True):
 class CaseView(Struct, frozen=True):
     """`message` is the officers' last word to the party: what they ask for, or why they declined.
 
-    `due_at` (when the officers promise to act), `assigned_to` and `decision_reason` are shown to officers.
+    `org_name` is told to officers, in lists and in the queue. `due_at` (when the officers promise to act), `assigned_to` and `decision_reason` are shown to officers.
     """
 
     case_id: UUID
@@ -241,15 +247,16 @@ class CaseView(Struct, frozen=True):
     assigned_to: UUID | None
     decision_reason: str | None
     resells: bool
+    org_name: str | None = None
 
     @classmethod
-    def of(cls, case: Case) -> "CaseView":
+    def of(cls, case: Case, names: Names = NOBODY) -> "CaseView":
         asked = case.asked
         return cls(
             case.case_id, case.org_id, case.state, sorted(asked.capabilities), list(asked.states),
             asked.max_bid_cents, asked.currency, case.created_at, case.submitted_at, case.message,
             PlanView.of(case.plan) if case.plan else None, case.approved_by, case.decided_at, case.due_at,
-            case.assigned_to, case.decision_reason, case.resells,
+            case.assigned_to, case.decision_reason, case.resells, names.get(case.org_id),
         )  # fmt: skip
 
 
@@ -278,7 +285,7 @@ class ShortfallView(Struct, frozen=True):
 
 
 class AppealView(Struct, frozen=True):
-    """`upheld` is null until another officer has decided; `reason` is that officer's."""
+    """`upheld` is null until another officer has decided; `reason` is that officer's. `org_name`: in the queue."""
 
     appeal_id: UUID
     case_id: UUID
@@ -287,16 +294,18 @@ class AppealView(Struct, frozen=True):
     due_at: datetime
     upheld: bool | None
     reason: str | None
+    org_name: str | None = None
 
     @classmethod
-    def of(cls, found: Appeal) -> "AppealView":
+    def of(cls, found: Appeal, names: Names = NOBODY) -> "AppealView":
         return cls(
-            found.appeal_id, found.case_id, found.grounds, found.appealed_at, found.due_at, found.upheld, found.reason
-        )
+            found.appeal_id, found.case_id, found.grounds, found.appealed_at, found.due_at, found.upheld, found.reason,
+            names.get(found.org_id),
+        )  # fmt: skip
 
 
 class CaseFileView(Struct, frozen=True):
-    """`lacking` is what stands between the case and a clearance as asked for."""
+    """`lacking` is what stands between the case and a clearance as asked for; `organisation` is told to officers."""
 
     case: CaseView
     beneficial_owners: list[OwnerView]
@@ -304,6 +313,7 @@ class CaseFileView(Struct, frozen=True):
     messages: list[MessageView]
     lacking: list[ShortfallView]
     appeal: AppealView | None
+    organisation: PartyView | None
 
     @classmethod
     def of(cls, found: CaseFile) -> "CaseFileView":
@@ -314,6 +324,7 @@ class CaseFileView(Struct, frozen=True):
             [MessageView.of(message) for message in found.messages],
             [ShortfallView.of(shortfall) for shortfall in found.lacking],
             AppealView.of(found.appeal) if found.appeal else None,
+            PartyView.of(found.party) if found.party else None,
         )
 
 
@@ -327,7 +338,7 @@ class CasePage(Struct, frozen=True):
 
 
 class ClearanceView(Struct, frozen=True):
-    """`end_reason` is for the platform's eyes only."""
+    """`end_reason` and, in lists, `org_name` are for the platform's eyes only."""
 
     clearance_id: UUID
     org_id: UUID
@@ -342,13 +353,14 @@ class ClearanceView(Struct, frozen=True):
     case_id: UUID
     end_reason: str | None
     expires_soon: bool
+    org_name: str | None = None
 
     @classmethod
-    def of(cls, found: Clearance, now: datetime, *, with_reason: bool) -> "ClearanceView":
+    def of(cls, found: Clearance, now: datetime, *, with_reason: bool, names: Names = NOBODY) -> "ClearanceView":
         return cls(
             found.clearance_id, found.org_id, found.capability, list(found.states), found.max_bid_cents,
             found.currency, found.valid_from, found.valid_until, found.standing(now), found.ended_at, found.case_id,
-            found.end_reason if with_reason else None, found.expires_soon(now),
+            found.end_reason if with_reason else None, found.expires_soon(now), names.get(found.org_id),
         )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from market.compliance.packs import Pack, Rule, write_rules
 from market.compliance.proposals import Hold, Kind, Proposal
 from market.compliance.rules import Case
-from market.compliance.schemas.cases import AppealView, CaseView, EvidenceView
+from market.compliance.schemas.cases import AppealView, CaseView, EvidenceView, Names
 from market.compliance.service import Queue
 
 _Text = Annotated[str, Meta(min_length=1, max_length=2000)]
@@ -25,6 +25,7 @@ class ListingPaper(Struct, frozen=True):
 
     case_id: UUID
     org_id: UUID
+    org_name: str | None
     paper: EvidenceView
 
 
@@ -36,13 +37,16 @@ class QueueView(Struct, frozen=True):
     listing_papers: list[ListingPaper]
 
     @classmethod
-    def of(cls, queue: Queue, now: datetime) -> "QueueView":
+    def of(cls, queue: Queue, names: Names, now: datetime) -> "QueueView":
         def overdue(case: Case) -> bool:
             return case.due_at is not None and case.due_at < now
 
-        items = [QueueItem(CaseView.of(case), overdue(case)) for case in queue.cases]
-        waiting = [ListingPaper(paper.case_id, paper.org_id, EvidenceView.of(paper)) for paper in queue.listing_papers]
-        return cls(items, [AppealView.of(found) for found in queue.appeals], waiting)
+        items = [QueueItem(CaseView.of(case, names), overdue(case)) for case in queue.cases]
+        waiting = [
+            ListingPaper(paper.case_id, paper.org_id, names.get(paper.org_id), EvidenceView.of(paper))
+            for paper in queue.listing_papers
+        ]
+        return cls(items, [AppealView.of(found, names) for found in queue.appeals], waiting)
 
 
 class AssignmentBody(Struct, forbid_unknown_fields=True, frozen=True):

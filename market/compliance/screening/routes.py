@@ -16,6 +16,7 @@ from market.db.context import Context
 from market.kit.actor import Actor, Role
 from market.kit.errors import Malformed
 from market.kit.pages import PageRequest
+from market.parties import service as parties
 from market.parties.routes import STEP_UP
 from market.parties.rules import require
 
@@ -43,7 +44,8 @@ async def list_alerts(
     require(actor, role=Role.OFFICER)
     async with context.db.begin(actor) as tx:
         page = await service.list_alerts(tx, actor, PageRequest.parse(limit, cursor), state=in_state)
-    return schemas.AlertPage([schemas.AlertView.of(alert) for alert in page.items], page.next_cursor)
+        names = await parties.names_for(tx, actor, {alert.org_id for alert in page.items})
+    return schemas.AlertPage([schemas.AlertView.of(alert, names) for alert in page.items], page.next_cursor)
 
 
 @post(
@@ -68,7 +70,8 @@ async def decide_alert(
             tx, actor, alert_id, data.verdict, data.reason, now=context.clock.now(), chance=context.chance,
             promise=Promise.of(context.settings),
         )  # fmt: skip
-    return schemas.AlertView.of(decided)
+        names = await parties.names_for(tx, actor, {decided.org_id})
+    return schemas.AlertView.of(decided, names)
 
 
 @post(

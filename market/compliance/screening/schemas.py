@@ -1,5 +1,6 @@
 """Lists, alerts and screenings on the wire; for officers only."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -69,13 +70,14 @@ class AlertView(Struct, frozen=True):
     trace: dict[str, Any]
     raised_at: datetime
     decisions: list[DecisionView]
+    org_name: Annotated[str | None, Meta(description="of the organisation that disclosed the name")]
 
     @classmethod
-    def of(cls, alert: Alert) -> "AlertView":
+    def of(cls, alert: Alert, names: Mapping[UUID, str]) -> "AlertView":
         said = [DecisionView(d.verdict, d.reason, d.decided_by, d.decided_at) for d in alert.decisions]
         return cls(
             alert.alert_id, alert.org_id, alert.state, alert.role, alert.name, alert.list_id, alert.entry_id,
-            alert.listed_name, alert.score_bps, alert.rank_bps, dict(alert.trace), alert.raised_at, said,
+            alert.listed_name, alert.score_bps, alert.rank_bps, dict(alert.trace), alert.raised_at, said, names.get(alert.org_id),
         )  # fmt: skip
 
 

@@ -37,7 +37,8 @@ from market.kit.actor import Actor, Role
 from market.kit.errors import Conflict, Malformed
 from market.kit.ids import Chance
 from market.kit.pages import Page, PageRequest
-from market.parties.rules import require
+from market.parties import service as parties
+from market.parties.rules import Known, require
 
 _MESSAGE_COUNT = 200
 _LISTING_PAPERS_SHOWN = 200
@@ -47,7 +48,7 @@ _LISTING_PAPERS_SHOWN = 200
 class CaseFile:
     """A case with everything in it; `lacking` is what it still needs to be cleared as asked for.
 
-    Of papers of listings the newest 200, which follow those of the organisation.
+    Of papers of listings the newest 200, which follow those of the organisation. `party` is told to officers.
     """
 
     case: Case
@@ -58,6 +59,7 @@ class CaseFile:
     appeal: Appeal | None = None
 
 
+    party: Known | None = None
 async def open_case(
     tx: AsyncSession,
     actor: Actor,
@@ -123,7 +125,8 @@ async def read_case(tx: AsyncSession, actor: Actor, case_id: UUID, *, now: datet
     if now is not None and case.state not in {CaseState.CLEARED, CaseState.DECLINED}:
         lacking = await _lacking(tx, case, owners, brought, now)
     of_listings = await store.listing_papers_of(tx, case_id, _LISTING_PAPERS_SHOWN)
-    return CaseFile(_shown(case, actor), owners, [*brought, *of_listings], messages, lacking, appeal)
+    party = (await parties.who_are(tx, actor, [case.org_id]))[case.org_id] if actor.role is Role.OFFICER else None
+    return CaseFile(_shown(case, actor), owners, [*brought, *of_listings], messages, lacking, appeal, party)
 
 
 async def _lacking(

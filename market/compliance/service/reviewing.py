@@ -54,6 +54,12 @@ class Queue:
     appeals: list[Appeal]
     listing_papers: list[Evidence]
 
+    @property
+    def org_ids(self) -> set[UUID]:
+        """Whose they are."""
+        of_cases, of_appeals = {case.org_id for case in self.cases}, {found.org_id for found in self.appeals}
+        return of_cases | of_appeals | {paper.org_id for paper in self.listing_papers}
+
 
 async def queue(tx: AsyncSession, actor: Actor, *, assigned_to: UUID | None = None) -> Queue:
     """At most 200 of each; `assigned_to` keeps the cases of one officer."""

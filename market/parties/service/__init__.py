@@ -11,7 +11,14 @@ from market.parties.service.factors import (
 )
 from market.parties.service.keys import create_key, list_keys, refuse_beyond_key, revoke_key
 from market.parties.service.new_password import change_password, request_password_code, reset_password
-from market.parties.service.people import display_names, emails_of, find_organisation, read_person
+from market.parties.service.people import (
+    display_names,
+    emails_of,
+    find_organisation,
+    names_for,
+    read_person,
+    who_are,
+)
 from market.parties.service.proving import Proof, prove, ways_to_prove
 from market.parties.service.registering import register, request_code, verify_contact
 from market.parties.service.signing_in import (
@@ -60,6 +67,7 @@ __all__ = [
     "list_keys",
     "list_sessions",
     "list_staff",
+    "names_for",
     "prove",
     "read_person",
     "refuse_beyond_key",
@@ -74,4 +82,5 @@ __all__ = [
     "still_holds",
     "verify_contact",
     "ways_to_prove",
+    "who_are",
 ]

@@ -1,12 +1,12 @@
 """What others ask about organisations and people."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from market.kit.actor import Actor
-from market.parties.rules import Organisation, Person
+from market.kit.actor import Actor, Role
+from market.parties.rules import Known, Organisation, Person, require
 from market.parties.store import people
 
 
@@ -18,6 +18,19 @@ async def find_organisation(tx: AsyncSession, org_id: UUID) -> Organisation | No
 async def display_names(tx: AsyncSession, org_ids: Sequence[UUID]) -> dict[UUID, str]:
     """Names of organisations, the own and others', by id; unknown ids are left out."""
     return await people.names(tx, org_ids)
+
+
+async def who_are(tx: AsyncSession, actor: Actor, org_ids: Collection[UUID]) -> dict[UUID, Known]:
+    """Organisations with the addresses of their people, by id; for officers and operators alone. Raises `Forbidden`."""
+    require(actor, role=(Role.OFFICER, Role.OPERATOR))
+    return await people.find_known(tx, sorted(org_ids))
+
+
+async def names_for(tx: AsyncSession, actor: Actor, org_ids: Collection[UUID]) -> dict[UUID, str]:
+    """Names of organisations by id, for officers and operators; nothing for anybody else."""
+    if actor.role not in {Role.OFFICER, Role.OPERATOR}:
+        return {}
+    return await people.names(tx, sorted(org_ids))
 
 
 async def emails_of(tx: AsyncSession, org_id: UUID) -> list[str]:

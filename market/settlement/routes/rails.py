@@ -11,6 +11,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from market.kit.pages import PageRequest
+from market.parties import service as parties
 from market.parties.routes import STEP_UP
 from market.settlement import schemas, service
 from market.settlement.routes.doors import MONEY, Here, Who
@@ -150,7 +151,8 @@ async def list_unconfirmed(
     """For the platform's people, oldest first. Call a number that you know from before, not one that came with the change."""
     async with context.db.begin(actor) as tx:
         page = await service.list_unconfirmed(tx, actor, PageRequest.parse(limit, cursor))
-    return schemas.UnconfirmedPage.from_page(page)
+        known = await parties.who_are(tx, actor, {account.org_id for account in page.items})
+    return schemas.UnconfirmedPage.from_page(page, known)
 
 
 @post(

@@ -7,6 +7,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ControllerRouterHandler
 
 from market.kit.pages import PageRequest
+from market.parties import service as parties
 from market.parties.routes import STEP_UP
 from market.settlement import schemas, service
 from market.settlement.routes.doors import SALES, Here, Who
@@ -19,16 +20,17 @@ async def list_settlements(
 ) -> schemas.SettlementPage:
     """One's own, newest first; all of them for the platform's people."""
     async with context.db.begin(actor) as tx:
-        return schemas.SettlementPage.from_page(
-            await service.list_settlements(tx, actor, PageRequest.parse(limit, cursor))
-        )
+        page = await service.list_settlements(tx, actor, PageRequest.parse(limit, cursor))
+        sides = {org_id for sale in page.items for org_id in (sale.seller_org_id, sale.buyer_org_id)}
+        return schemas.SettlementPage.from_page(page, await parties.names_for(tx, actor, sides))
 
 
 @get("/v1/settlements/{settlement_id:uuid}", tags=SALES, summary="One settlement", operation_id="getSettlement")
 async def get_settlement(context: Here, actor: Who, settlement_id: FromPath[UUID]) -> schemas.SettlementView:
     async with context.db.begin(actor) as tx:
         found = await service.find_settlement(tx, actor, settlement_id)
-        return schemas.SettlementView.from_settlement(found, await service.signatures(tx, settlement_id))
+        names = await parties.names_for(tx, actor, {found.seller_org_id, found.buyer_org_id})
+        return schemas.SettlementView.from_settlement(found, await service.signatures(tx, settlement_id), names)
 
 
 @post(

@@ -1,5 +1,6 @@
 """Statements and payouts on the wire."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Self
 from uuid import UUID
@@ -7,6 +8,8 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from market.kit.pages import Page
+from market.parties.rules import Known
+from market.parties.schemas import PartyView
 from market.settlement.rails.providers import Format
 from market.settlement.rules import PayoutState
 from market.settlement.service import FileOrder, Imported
@@ -231,7 +234,7 @@ class CallBackIn(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class UnconfirmedView(Struct, frozen=True, forbid_unknown_fields=True):
-    """A changed bank account, without its number."""
+    """A changed bank account, without its number. `organisation`, in the list: whose it is, and how it was reached before."""
 
     bank_account_id: UUID
     org_id: UUID
@@ -240,12 +243,13 @@ class UnconfirmedView(Struct, frozen=True, forbid_unknown_fields=True):
     last_four: str
     usable_from_at: datetime
     created_at: datetime
+    organisation: PartyView | None
 
     @classmethod
-    def from_account(cls, account: BankAccount) -> Self:
+    def from_account(cls, account: BankAccount, known: Known | None = None) -> Self:
         return cls(
             account.bank_account_id, account.org_id, account.holder_name, account.scheme, account.last_four,
-            account.usable_from_at, account.created_at,
+            account.usable_from_at, account.created_at, PartyView.of(known) if known else None,
         )  # fmt: skip
 
 
@@ -254,8 +258,10 @@ class UnconfirmedPage(Struct, frozen=True, forbid_unknown_fields=True):
     next_cursor: str | None
 
     @classmethod
-    def from_page(cls, page: Page[BankAccount]) -> Self:
-        return cls([UnconfirmedView.from_account(account) for account in page.items], page.next_cursor)
+    def from_page(cls, page: Page[BankAccount], known: Mapping[UUID, Known]) -> Self:
+        return cls(
+            [UnconfirmedView.from_account(account, known[account.org_id]) for account in page.items], page.next_cursor
+        )
 
 
 class UnapprovedPage(Struct, frozen=True, forbid_unknown_fields=True):

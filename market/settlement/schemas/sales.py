@@ -32,7 +32,7 @@ class SettlementView(Struct, frozen=True, forbid_unknown_fields=True):
     It comes from an award (`auction_id`), or from a delivery into a forward flow (`delivery_id`; `awarded_at` is when).
     A seller in default owes the buyer `penalty_cents`. A `held` sale stands still: its deadlines do not run. Of the price
     `holdback_cents` stay behind for put-backs until the window closes; `refunded_cents` went back to the buyer so far,
-    with its part of commission and tax.
+    with its part of commission and tax. The names of both sides are told to officers and operators, where they read it.
     """
 
     settlement_id: UUID
@@ -68,9 +68,14 @@ class SettlementView(Struct, frozen=True, forbid_unknown_fields=True):
     delivery_id: UUID | None
     signatures: list[SignatureView] | None = None
     """Null in lists."""
+    seller_name: str | None = None
+    buyer_name: str | None = None
 
     @classmethod
-    def from_settlement(cls, sale: Settlement, signed: Mapping[Party, Signature] | None = None) -> Self:
+    def from_settlement(
+        cls, sale: Settlement, signed: Mapping[Party, Signature] | None = None, names: Mapping[UUID, str] | None = None
+    ) -> Self:
+        known = names or {}
         given = None if signed is None else sorted(signed.values(), key=lambda each: each.signed_at)
         return cls(
             sale.settlement_id, sale.reference, sale.auction_id, sale.pool_id, sale.seller_org_id, sale.buyer_org_id,
@@ -82,6 +87,7 @@ class SettlementView(Struct, frozen=True, forbid_unknown_fields=True):
             None if given is None else [
                 SignatureView(each.party, each.typed_name, each.agreement_sha256, each.signed_at) for each in given
             ],
+            known.get(sale.seller_org_id), known.get(sale.buyer_org_id),
         )  # fmt: skip
 
 
@@ -90,8 +96,8 @@ class SettlementPage(Struct, frozen=True, forbid_unknown_fields=True):
     next_cursor: str | None
 
     @classmethod
-    def from_page(cls, page: Page[Settlement]) -> Self:
-        return cls([SettlementView.from_settlement(found) for found in page.items], page.next_cursor)
+    def from_page(cls, page: Page[Settlement], names: Mapping[UUID, str]) -> Self:
+        return cls([SettlementView.from_settlement(found, None, names) for found in page.items], page.next_cursor)
 
 
 class SignatureIn(Struct, frozen=True, forbid_unknown_fields=True):

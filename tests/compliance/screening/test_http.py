@@ -54,6 +54,7 @@ async def test_an_alert_is_raised_shown_and_decided_through_the_front_door(
         await factories.screen(context)
         [alert] = (await client.get("/v1/screening/alerts", params={"state": "open"})).json()["items"]
         assert (alert["org_id"], alert["entry_id"], alert["role"]) == (str(party.org_id), "1", "director")
+        assert alert["org_name"] == await factories.name_of(context, party)
         assert alert["rank_bps"] > alert["score_bps"] >= 7_500
         path = f"/v1/screening/alerts/{alert['alert_id']}/decisions"
         assert (await client.post(path, json={"verdict": "true_positive", "reason": "short"})).status_code == 422
