@@ -24,7 +24,14 @@ from market.compliance import service as compliance
 from market.compliance.papers import Description
 from market.compliance.proposals import Kind, Proposal
 from market.compliance.qualifications import Qualifications
-from market.compliance.requirements import LISTING_TYPES, REQUIREMENTS, Capability, EvidenceType, needed_types
+from market.compliance.requirements import (
+    LISTING_TYPES,
+    REQUIREMENTS,
+    Capability,
+    EvidenceType,
+    Method,
+    needed_types,
+)
 from market.compliance.rules import Grant, Owner
 from market.compliance.screening import jobs as screening_jobs
 from market.compliance.screening import service as screening
@@ -150,6 +157,12 @@ async def register_member(context: Context, **changes: str) -> Party:
     return await verify(context, stated.email)
 
 
+async def name_of(context: Context, party: Party) -> str:
+    """What its organisation is called."""
+    async with context.db.begin(SYSTEM) as tx:
+        return (await parties.display_names(tx, [party.org_id]))[party.org_id]
+
+
 async def staff(context: Context, role: Role) -> Party:
     number = next(_numbers)
     email = f"{role}{number}@market.example"
@@ -157,12 +170,6 @@ async def staff(context: Context, role: Role) -> Party:
         invitation = await parties.invite_staff(tx, SYSTEM, email, role, now=context.clock.now(), chance=context.chance)
     joining = parties.Joining(invitation.token, email, f"Staff {number}", PASSWORD)
     await parties.join_staff(context, joining, hasher=CHEAP)
-async def name_of(context: Context, party: Party) -> str:
-    """What its organisation is called."""
-    async with context.db.begin(SYSTEM) as tx:
-        return (await parties.display_names(tx, [party.org_id]))[party.org_id]
-
-
     return await verify(context, email)
 
 
@@ -260,8 +267,9 @@ async def verify_papers(context: Context, preparer: Party, case_id: UUID) -> Non
     async with context.db.begin_as_officer(preparer.actor) as tx:
         for paper in (await compliance.read_case(tx, preparer.actor, case_id)).evidence:
             await compliance.verify_evidence(
-                tx, preparer.actor, case_id, paper.evidence_id, "the register's website", context.clock.now()
-            )
+                tx, preparer.actor, case_id, paper.evidence_id, "the register's website", context.clock.now(),
+                method=Method.REGISTER,
+            )  # fmt: skip
 
 
 async def prepared_case(

@@ -54,6 +54,14 @@ class CoolingOff(MarketError):
     slug, title, status = "cooling-off", "A case was declined not long ago", 409
 
 
+class PaperUnopened(Conflict):
+    slug, title = "paper-unopened", "You have not opened this paper"
+
+
+class NoPaper(MarketError):
+    slug, title, status = "no-paper", "The file is of none of the types that papers come in", 415
+
+
 class SealedAgain(MarketError):
     slug, title, status = "sealed-again", "The case is decided, so its papers are sealed", 403
 

@@ -9,13 +9,20 @@ from multipart import (  # type: ignore[import-untyped]
     parse_options_header,
 )
 
-from market.compliance.rules import EvidenceTooLarge
+from market.compliance.rules import EvidenceTooLarge, NoPaper
 from market.kit.errors import Malformed
 from market.kit.places import in_time
 
 _OPTIONAL = frozenset({"number", "expires_on", "owner_id", "covered_states", "held_by", "amount_cents", "portfolio_id"})
 FIELDS = frozenset({"type", "issuer", "jurisdiction", "issued_on"}) | _OPTIONAL
 _FILE = "file"
+_TYPES = {
+    "PDF": (b"%PDF-",),
+    "PNG": (b"\x89PNG\r\n\x1a\n",),
+    "JPEG": (b"\xff\xd8\xff",),
+    "TIFF": (b"II*\0", b"MM\0*"),
+}
+"""What papers come in, each by how its bytes begin; what the sender calls it does not count."""
 _FORM_BYTES = 16 * 1024
 _FIELD_BYTES = 1024
 _LONGEST_S = 600.0
@@ -25,7 +32,7 @@ _LONGEST_S = 600.0
 async def receive(content_type: str, body: AsyncIterator[bytes], *, max_bytes: int) -> tuple[dict[str, str], bytes]:
     """(fields, file). Stops reading as soon as there is too much.
 
-    Raises `Malformed` for a form that is cut, repeats a part, lacks one or has one too many; `EvidenceTooLarge`;
+    Raises `Malformed` for a form that is cut, repeats a part, lacks one or has one too many; `EvidenceTooLarge`; `NoPaper`;
     `Transient` if it takes longer than ten minutes.
     """
     return await _receive(content_type, in_time(body, _LONGEST_S), max_bytes)
@@ -73,6 +80,8 @@ def _finished(parts: dict[str, bytearray], max_bytes: int) -> tuple[dict[str, st
     file = bytes(parts.pop(_FILE))
     if len(file) > max_bytes:
         raise _too_large(max_bytes)
+    if not file.startswith(tuple(begun for of_type in _TYPES.values() for begun in of_type)):
+        raise NoPaper(f"send a scan or a print: {', '.join(_TYPES)}", field=_FILE)
     for name, value in parts.items():
         if len(value) > _FIELD_BYTES:
             raise Malformed(f"is longer than {_FIELD_BYTES} bytes", field=name)

@@ -61,6 +61,11 @@ async def history(tx: AsyncSession, stream: str, *, after_seq: int = 0, limit: i
     return await store.read_stream(tx, stream, after_seq=after_seq, limit=limit)
 
 
+async def has_done(tx: AsyncSession, actor: Actor, stream: str, kind: str, body: dict[str, Any]) -> bool:
+    """Whether this person wrote an entry of `kind` to `stream` that says all that `body` says."""
+    return await store.has_entry(tx, stream, kind, actor.user_id, json.dumps(body, default=str))
+
+
 async def verify_stream(tx: AsyncSession, stream: str) -> int | None:
     """The seq at which the stream's chain is broken, or None."""
     return first_broken(await read_whole(tx, stream))

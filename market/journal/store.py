@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, literal, select, text, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import cast, exists, func, literal, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.db.tables.journal import (
@@ -44,6 +44,13 @@ async def read_stream(tx: AsyncSession, stream: str, *, after_seq: int, limit: i
         .limit(limit)
     )
     return [_entry(row) for row in found]
+
+
+async def has_entry(tx: AsyncSession, stream: str, kind: str, user_id: UUID | None, body: str) -> bool:
+    """Whether the user wrote such an entry with these members (JSON) in its body."""
+    mine = (JournalRow.stream == stream, JournalRow.kind == kind, JournalRow.actor_user_id == user_id)
+    says = cast(JournalRow.body, JSONB).op("@>")(cast(literal(body), JSONB))
+    return bool(await tx.scalar(select(exists().where(*mine, says))))
 
 
 async def read_settled(tx: AsyncSession, *, after: tuple[int, int], limit: int) -> list[Entry]:

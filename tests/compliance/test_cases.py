@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from market.compliance import service
-from market.compliance.requirements import Capability, EvidenceType, needed_types
+from market.compliance.requirements import Capability, EvidenceType, Method, needed_types
 from market.compliance.rules import (
     Case,
     CaseAct,
@@ -140,7 +140,7 @@ async def test_preparing_names_every_paper_that_is_missing_unverified_or_expired
     async with context.db.begin_as_officer(officer.actor) as tx:
         for paper in papers[1:]:
             await service.verify_evidence(
-                tx, officer.actor, case_id, paper.evidence_id, "register", context.clock.now()
+                tx, officer.actor, case_id, paper.evidence_id, "register", context.clock.now(), method=Method.REGISTER
             )
     with pytest.raises(EvidenceShort) as refusal:
         await prepare(context, officer, case_id, granted=asked, now=context.clock.now() + timedelta(days=200))
@@ -237,7 +237,13 @@ async def test_an_officer_says_who_resells_and_it_brings_a_resellers_papers_from
         for paper in (await service.read_case(tx, preparer.actor, case_id)).evidence:
             if paper.verified_by is None:
                 await service.verify_evidence(
-                    tx, preparer.actor, case_id, paper.evidence_id, "the issuer", context.clock.now()
+                    tx,
+                    preparer.actor,
+                    case_id,
+                    paper.evidence_id,
+                    "the issuer",
+                    context.clock.now(),
+                    method=Method.ISSUER,
                 )
     await prepare(context, preparer, case_id, granted=factories.a_grant(("list",)))
     await factories.approve(context, approver, case_id)
@@ -368,7 +374,8 @@ async def test_a_paper_is_verified_once_and_not_after_it_has_expired(context: Co
 
     async def verify(now: datetime, source: str = "register") -> None:
         async with context.db.begin_as_officer(officer.actor) as tx:
-            await service.verify_evidence(tx, officer.actor, case_id, paper.evidence_id, source, now)
+            await service.verify_evidence(tx, officer.actor, case_id, paper.evidence_id, source, now,
+                                          method=Method.REGISTER)  # fmt: skip
 
     with pytest.raises(Conflict):
         await verify(context.clock.now() + timedelta(days=1000))
@@ -463,7 +470,9 @@ async def act_on(context: Context, act: CaseAct, case_id: UUID, party: Party, of
             async with context.db.begin_as_officer(preparer) as tx:
                 for paper in (await service.read_case(tx, preparer, case_id)).evidence:
                     if paper.verified_by is None:
-                        await service.verify_evidence(tx, preparer, case_id, paper.evidence_id, "register", now)
+                        await service.verify_evidence(
+                            tx, preparer, case_id, paper.evidence_id, "register", now, method=Method.REGISTER
+                        )
         case CaseAct.REQUEST_INFORMATION:
             async with context.db.begin_as_officer(preparer) as tx:
                 await service.request_information(tx, preparer, case_id, "more", now=now, chance=context.chance)

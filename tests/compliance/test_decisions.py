@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from market.compliance import packs, service
 from market.compliance.deadlines import Promise
+from market.compliance.papers import Evidence
 from market.compliance.proposals import Kind
 from market.compliance.requirements import EvidenceType, Method, needed_types
 from market.compliance.rules import (
@@ -18,6 +19,7 @@ from market.compliance.rules import (
     EvidenceShort,
     FourEyes,
     NotCleared,
+    PaperUnopened,
     Risk,
     SealedAgain,
 )
@@ -390,7 +392,8 @@ async def test_a_buyer_is_cleared_for_no_state_in_which_neither_it_nor_its_servi
         await service.submit(tx, party.actor, case_id, context.clock.now())
     async with context.db.begin_as_officer(officer.actor) as tx:
         for paper in (await service.read_case(tx, officer.actor, case_id)).evidence:
-            await service.verify_evidence(tx, officer.actor, case_id, paper.evidence_id, "NMLS", context.clock.now())
+            await service.verify_evidence(tx, officer.actor, case_id, paper.evidence_id, "NMLS", context.clock.now(),
+                                          method=Method.REGISTER)  # fmt: skip
     with pytest.raises(EvidenceShort) as refusal:
         await prepare(context, officer, case_id, asked)
     assert refusal.value.members["evidence"] == [{"type": "debt_licence", "why": "missing", "state": "TX"}]
@@ -527,6 +530,34 @@ async def test_what_an_officer_reads_off_a_paper_is_sealed_and_every_look_at_it_
     assert await service.read_fields(context, officer.actor, case_id, paper.evidence_id) == {"licensee": "Trader"}
     with pytest.raises(Forbidden):
         await service.read_fields(context, party.actor, case_id, paper.evidence_id)
+
+
+async def test_an_inspection_is_by_who_has_opened_the_file_and_by_nobody_else(context: Context) -> None:
+    officer, other = await factories.two_officers(context)
+    party = await factories.register_member(context)
+    case_id = await factories.submitted_case(context, party)
+    first, second = (await case_of(context, party, case_id)).evidence[:2]
+
+    async def verify(by: Party, paper: Evidence, method: Method = Method.INSPECTION) -> Evidence:
+        now = context.clock.now()
+        async with context.db.begin_as_officer(by.actor) as tx:
+            return await service.verify_evidence(
+                tx, by.actor, case_id, paper.evidence_id, "the paper", now, method=method
+            )
+
+    # Neither another officer's look, nor the party's, nor one at another paper, nor one at what was read off it.
+    await service.read_file(context, other.actor, case_id, first.evidence_id)
+    await service.read_file(context, party.actor, case_id, first.evidence_id)
+    await service.read_file(context, officer.actor, case_id, second.evidence_id)
+    assert await service.read_fields(context, officer.actor, case_id, first.evidence_id) == {}
+    with pytest.raises(PaperUnopened, match="open it first"):
+        await verify(officer, first)
+    assert (await case_of(context, party, case_id)).evidence[0].verified_by is None
+    await service.read_file(context, officer.actor, case_id, first.evidence_id)
+    assert (await verify(officer, first)).method is Method.INSPECTION
+    assert (await verify(officer, second)).verified_by == officer.user_id
+    third = (await case_of(context, party, case_id)).evidence[2]
+    assert (await verify(officer, third, Method.ISSUER)).method is Method.ISSUER
 
 
 # The queue.

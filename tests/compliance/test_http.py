@@ -61,7 +61,7 @@ async def test_a_party_is_cleared_through_the_front_door(client: httpx.AsyncClie
 
         owner_id = opened.json()["beneficial_owners"][0]["owner_id"]
         for of in needed_types(frozenset({Capability.BID})):
-            clear = f"{of} paper".encode()
+            clear = f"%PDF-1.4 {of} paper".encode()
             said = fields(context, of) | ({"owner_id": owner_id} if of is EvidenceType.GOVERNMENT_ID else {})
             answer = await client.post(f"{url}/evidence", data=said, files={"file": ("p.pdf", clear)})
             assert answer.status_code == 201, answer.text
@@ -83,6 +83,7 @@ async def test_a_party_is_cleared_through_the_front_door(client: httpx.AsyncClie
         too_early = await client.post(f"{url}/preparation", json=GRANT)
         assert {one["why"] for one in too_early.json()["evidence"]} == {"unverified"}
         for one in (await client.get(url)).json()["evidence"]:
+            assert (await client.get(f"{url}/evidence/{one['evidence_id']}/file")).status_code == 200
             verified = await client.post(
                 f"{url}/evidence/{one['evidence_id']}/verification", json={"source": "the register"}
             )
@@ -113,7 +114,6 @@ async def test_a_party_is_cleared_through_the_front_door(client: httpx.AsyncClie
         assert (mine["standing"], mine["end_reason"]) == ("ended", None)
 
 
-async def test_nonsense_and_strangers_are_refused_at_the_door(client: httpx.AsyncClient, context: Context) -> None:
 async def test_officers_read_whose_case_it_is_and_the_party_reads_no_more_than_before(
     client: httpx.AsyncClient, context: Context
 ) -> None:
@@ -145,6 +145,7 @@ async def test_officers_read_whose_case_it_is_and_the_party_reads_no_more_than_b
         assert {one["org_name"] for one in (await client.get("/v1/cases")).json()["items"]} == {None}
 
 
+async def test_nonsense_and_strangers_are_refused_at_the_door(client: httpx.AsyncClient, context: Context) -> None:
     party = await factories.register_member(context)
     case_id = await factories.draft_case(context, party)
     url = f"/v1/cases/{case_id}"
@@ -171,9 +172,12 @@ async def test_officers_read_whose_case_it_is_and_the_party_reads_no_more_than_b
 
         good = fields(context, next(iter(needed_types(frozenset(Capability)))))
         for change in ({"type": "poem"}, {"issued_on": "yesterday"}, {"jurisdiction": "nowhere"}, {"issuer": "\x01"}):
-            answer = await client.post(f"{url}/evidence", data={**good, **change}, files={"file": ("p", b"x")})
+            answer = await client.post(f"{url}/evidence", data={**good, **change}, files={"file": ("p", b"%PDF-1.4")})
             assert (answer.status_code, answer.json()["field"]) == (422, next(iter(change)))
         assert (await client.post(f"{url}/evidence", data=good)).status_code == 422
+        text = await client.post(f"{url}/evidence", data=good, files={"file": ("p.pdf", b"x")})
+        assert (text.status_code, text.json()["type"], text.json()["field"]) == (415, "/problems/no-paper", "file")
+        assert all(kind in text.json()["detail"] for kind in ("PDF", "PNG", "JPEG", "TIFF"))
         big = b"x" * (context.settings.evidence_max_bytes + 1)
         too_big = await client.post(f"{url}/evidence", data=good, files={"file": ("p", big)})
         assert too_big.status_code == 413
@@ -255,4 +259,4 @@ async def test_an_organisation_brings_two_files_at_once(client: httpx.AsyncClien
             body.go_on.set()
         assert {answer.status_code for answer in await asyncio.gather(*under_way)} == {422}
         good = fields(context, next(iter(needed_types(frozenset(Capability)))))
-        assert (await client.post(url, data=good, files={"file": ("p", b"x")})).status_code == 201
+        assert (await client.post(url, data=good, files={"file": ("p", b"%PDF-1.4")})).status_code == 201

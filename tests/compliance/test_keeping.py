@@ -8,6 +8,7 @@ import pytest
 
 from market.compliance import jobs, service
 from market.compliance.proposals import Kind
+from market.compliance.requirements import Method
 from market.compliance.retention import OFAC, REG_F
 from market.compliance.rules import Erased
 from market.compliance.sealed import sealing
@@ -202,7 +203,8 @@ async def test_what_was_read_off_a_paper_goes_with_it(context: Context, urls: Ro
         for paper in (await service.read_case(tx, officers[0].actor, case_id)).evidence:
             seal = sealing(context, {"seen": "everything"})
             now = context.clock.now()
-            await service.verify_evidence(tx, officers[0].actor, case_id, paper.evidence_id, "x", now, seal=seal)
+            await service.verify_evidence(tx, officers[0].actor, case_id, paper.evidence_id, "x", now, seal=seal,
+                                          method=Method.REGISTER)  # fmt: skip
         await service.decline(tx, officers[0].actor, case_id, "no")
     await years_pass(urls, 10.1)
     async with context.db.begin(SYSTEM) as tx:

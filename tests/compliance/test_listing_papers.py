@@ -11,8 +11,8 @@ import pytest
 
 from market.compliance import service
 from market.compliance.papers import Description, Evidence
-from market.compliance.requirements import LISTING_TYPES, EvidenceType
-from market.compliance.rules import CaseState, EvidenceShort, SealedAgain, WrongCaseState
+from market.compliance.requirements import LISTING_TYPES, EvidenceType, Method
+from market.compliance.rules import CaseState, EvidenceShort, PaperUnopened, SealedAgain, WrongCaseState
 from market.db.cluster import RoleUrls
 from market.db.context import Context
 from market.journal import archive
@@ -28,6 +28,9 @@ from tests.factories import Party, a_paper
 from tests.settlement import flowing
 
 CHAIN, MEDIA = EvidenceType.CHAIN_OF_TITLE, EvidenceType.SAMPLE_MEDIA
+
+
+PAPER = b"%PDF-1.4 the paper"
 
 
 async def cleared_seller(context: Context, officers: tuple[Party, Party]) -> tuple[Party, UUID]:
@@ -47,10 +50,12 @@ def of_portfolio(context: Context, portfolio_id: UUID | None, of: EvidenceType =
     return a_paper(of, context.clock.now().date(), portfolio_id=portfolio_id, **said)
 
 
-async def verify(context: Context, officer: Party, paper: Evidence) -> Evidence:
+async def verify(context: Context, officer: Party, paper: Evidence, method: Method = Method.CALL_BACK) -> Evidence:
     async with context.db.begin_as_officer(officer.actor) as tx:
         now = context.clock.now()
-        return await service.verify_evidence(tx, officer.actor, paper.case_id, paper.evidence_id, "the deed", now)
+        return await service.verify_evidence(
+            tx, officer.actor, paper.case_id, paper.evidence_id, "the deed", now, method=method
+        )
 
 
 async def test_a_listing_waits_for_papers_that_an_officer_verified_and_says_which(
@@ -71,7 +76,7 @@ async def test_a_listing_waits_for_papers_that_an_officer_verified_and_says_whic
     for of in LISTING_TYPES:
         fields = {"type": of.value, "issuer": "Originator", "jurisdiction": "US", "issued_on": "2026-01-31"}
         fields["portfolio_id"] = str(portfolio_id)
-        added = await client.post(f"/v1/cases/{case_id}/evidence", data=fields, files={"file": b"the paper"})
+        added = await client.post(f"/v1/cases/{case_id}/evidence", data=fields, files={"file": PAPER})
         assert (added.status_code, added.json()["portfolio_id"]) == (201, str(portfolio_id))
     with pytest.raises(EvidenceShort) as short:
         await factories.published_auction(context, seller, pool_id=pool_id)
@@ -81,9 +86,11 @@ async def test_a_listing_waits_for_papers_that_an_officer_verified_and_says_whic
         waiting = (await service.queue(tx, officers[0].actor)).listing_papers
     assert [(paper.case_id, paper.described.portfolio_id) for paper in waiting] == [(case_id, portfolio_id)] * 2
     for paper in waiting:
+        with pytest.raises(PaperUnopened, match="open it first"):
+            await verify(context, officers[0], paper, Method.INSPECTION)
         _, clear = await service.read_file(context, officers[0].actor, case_id, paper.evidence_id)
-        assert clear == b"the paper"
-        assert (await verify(context, officers[0], paper)).verified_by == officers[0].user_id
+        assert clear == PAPER
+        assert (await verify(context, officers[0], paper, Method.INSPECTION)).verified_by == officers[0].user_id
         with pytest.raises(SealedAgain):
             await service.read_file(context, officers[1].actor, case_id, paper.evidence_id)
     async with context.db.begin_as_officer(officers[0].actor) as tx:

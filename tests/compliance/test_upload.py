@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from market.compliance import upload
-from market.compliance.rules import EvidenceTooLarge
+from market.compliance.rules import EvidenceTooLarge, NoPaper
 from market.compliance.upload import receive
 from market.kit.errors import Malformed, Transient
 
@@ -23,7 +23,8 @@ def form(parts: dict[str, bytes] | list[tuple[str, bytes]], end: bytes = b"--b--
     )
 
 
-GOOD = {**{name: value.encode() for name, value in FIELDS.items()}, "file": b"clear\r\nbytes\0"}
+CLEAR = b"%PDF-1.4\r\nbytes\0"
+GOOD = {**{name: value.encode() for name, value in FIELDS.items()}, "file": CLEAR}
 
 
 async def pieces(data: bytes, size: int = 7) -> AsyncIterator[bytes]:
@@ -33,7 +34,7 @@ async def pieces(data: bytes, size: int = 7) -> AsyncIterator[bytes]:
 
 @pytest.mark.parametrize("size", [1, 7, 100_000])
 async def test_a_form_is_read_the_same_however_it_is_cut(size: int) -> None:
-    assert await receive(KIND, pieces(form(GOOD), size), max_bytes=100) == (FIELDS, b"clear\r\nbytes\0")
+    assert await receive(KIND, pieces(form(GOOD), size), max_bytes=100) == (FIELDS, CLEAR)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +57,18 @@ async def test_a_form_that_is_not_as_asked_for_is_refused(data: bytes, field: st
     with pytest.raises(Malformed) as refusal:
         await receive(KIND, pieces(data), max_bytes=100)
     assert refusal.value.field == field
+
+
+@pytest.mark.parametrize("begun", [b"%PDF-1.7", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"II*\0", b"MM\0*"])
+async def test_what_papers_come_in_is_taken(begun: bytes) -> None:
+    assert (await receive(KIND, pieces(form({**GOOD, "file": begun})), max_bytes=100))[1] == begun
+
+
+@pytest.mark.parametrize("file", [b"a deed", b"", b"PK\3\4", b"<html>", b"%PD", b" %PDF-1.7", b"MZ"])
+async def test_another_file_is_no_paper_whatever_it_is_called(file: bytes) -> None:
+    with pytest.raises(NoPaper, match="PDF, PNG, JPEG, TIFF") as refusal:
+        await receive(KIND, pieces(form({**GOOD, "file": file})), max_bytes=100)
+    assert (refusal.value.status, refusal.value.field) == (415, "file")
 
 
 async def test_another_media_type_is_refused() -> None:

@@ -16,6 +16,7 @@ from market.demo import results, secrecy, tape
 from market.demo.bank import Bank, Wire
 from market.demo.checks import Check, Checks, StoryEnds
 from market.demo.options import read_corrections
+from market.demo.pdf import page_of
 from market.demo.steps.offer import Figures, rounded
 from market.demo.world import stretched
 from market.portfolios.rules import PoolState
@@ -152,3 +153,14 @@ def test_a_currency_that_cannot_be_sold_in_is_refused_before_anything_starts(giv
     said = CliRunner().invoke(cli, ["demo", "--currency", given])
     assert said.exit_code == 2
     assert why in said.output
+
+
+def test_a_paper_of_the_demo_is_a_page_that_says_what_it_is() -> None:
+    page = page_of(["A deed (specimen)", r"back\slash"])
+    assert page.startswith(b"%PDF-")
+    assert rb"(A deed \(specimen\)) Tj" in page
+    assert rb"(back\\slash) Tj" in page
+    table_at = int(page.rsplit(b"startxref\n", 1)[1].split(b"\n", 1)[0])
+    assert page[table_at:].startswith(b"xref\n")
+    for number, row in enumerate(page[table_at:].splitlines()[3:8], 1):
+        assert page[int(row[:10]) :].startswith(b"%d 0 obj" % number)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -33,6 +34,7 @@ from market.compliance.service.steps import (
 from market.compliance.store import cases as store
 from market.compliance.store import clearances, officers
 from market.db.context import Context
+from market.journal import service as journal
 from market.kit.actor import Actor, Role
 from market.kit.errors import Conflict, Malformed
 from market.kit.ids import Chance
@@ -57,9 +59,9 @@ class CaseFile:
     messages: Sequence[Message] = ()
     lacking: Sequence[Shortfall] = ()
     appeal: Appeal | None = None
-
-
     party: Known | None = None
+
+
 async def open_case(
     tx: AsyncSession,
     actor: Actor,
@@ -247,11 +249,11 @@ async def read_file(context: Context, actor: Actor, case_id: UUID, evidence_id: 
     require(actor, role=PARTY_AND_OFFICER, scope=READ)
     if actor.role is Role.OFFICER:
         async with context.db.begin_as_officer(actor) as tx:
-            paper = await _looked_at(tx, actor, case_id, evidence_id, context.clock.now())
+            paper = await _looked_at(tx, actor, case_id, evidence_id, context.clock.now(), part="file")
     else:
         async with context.db.begin(actor) as tx:
             case, paper = await find_case(tx, case_id), await find_evidence(tx, case_id, evidence_id)
-            await note(tx, actor, case, "evidence.read", {"evidence_id": evidence_id})
+            await note(tx, actor, case, "evidence.read", {"evidence_id": evidence_id, "part": "file"})
     if paper.wrapped_key is None:
         raise rules.Erased("the rule of its kind has erased this paper; its digest and its history stay")
     return paper, await asyncio.to_thread(open_file, context, paper)
@@ -261,13 +263,21 @@ async def read_fields(context: Context, actor: Actor, case_id: UUID, evidence_id
     """What an officer read off a paper when verifying it, for officers; a look like that at the file itself."""
     require(actor, role=Role.OFFICER)
     async with context.db.begin_as_officer(actor) as tx:
-        paper = await _looked_at(tx, actor, case_id, evidence_id, context.clock.now())
+        paper = await _looked_at(tx, actor, case_id, evidence_id, context.clock.now(), part="fields")
     return extracted(context, paper)
 
 
-async def _looked_at(tx: AsyncSession, actor: Actor, case_id: UUID, evidence_id: UUID, now: datetime) -> Evidence:
+async def has_opened(tx: AsyncSession, actor: Actor, paper: Evidence) -> bool:
+    """Whether this very person opened the file."""
+    seen = {"evidence_id": paper.evidence_id, "part": "file"}
+    return await journal.has_done(tx, actor, f"case:{paper.case_id}", "evidence.read", seen)
+
+
+async def _looked_at(
+    tx: AsyncSession, actor: Actor, case_id: UUID, evidence_id: UUID, now: datetime, *, part: Literal["file", "fields"]
+) -> Evidence:
     case, paper = await find_case(tx, case_id), await find_evidence(tx, case_id, evidence_id)
-    body: dict[str, object] = {"evidence_id": evidence_id}
+    body: dict[str, object] = {"evidence_id": evidence_id, "part": part}
     if case.state not in rules.OPEN_TO_OFFICERS and not _awaits_a_word(case, paper):
         glass = await officers.carried(tx, [Kind.BREAK_GLASS], org_id=case.org_id)
         if glass is None or not glass.opens_glass(now):

@@ -17,7 +17,7 @@ from market.compliance.papers import Evidence
 from market.compliance.requirements import Method
 from market.compliance.rules import Appeal, Case, CaseAct, CaseState, Clearance, Grant, Risk
 from market.compliance.screening import service as screening
-from market.compliance.service.cases import refuse_short
+from market.compliance.service.cases import has_opened, refuse_short
 from market.compliance.service.rulebook import pack_in_force
 from market.compliance.service.steps import (
     day_of,
@@ -92,7 +92,8 @@ async def verify_evidence(
 ) -> Evidence:
     """An officer's word that a paper is genuine; `source` says against what it was checked, `seal` what was read off it.
 
-    Raises `Conflict` if it was verified before, or does not count any more.
+    Raises `Conflict` if it was verified before, or does not count any more; `PaperUnopened` for an inspection by somebody
+    who has not opened the file.
     """
     require(actor, role=Role.OFFICER)
     source = rules.checked_text(source, field="source", longest=500)
@@ -103,6 +104,11 @@ async def verify_evidence(
         case = await _cleared(tx, case_id)
     if not paper.counts_on(day_of(now)):
         raise Conflict("this paper does not count any more; request a newer one")
+    if method is Method.INSPECTION and paper.verified_by is None and not await has_opened(tx, actor, paper):
+        raise rules.PaperUnopened(
+            "an inspection is by who has seen the paper: open it first (GET …/evidence/{evidence_id}/file), or name the method "
+            "by which you checked it without (register, issuer, call_back, screening)"
+        )
     extracted = None if seal is None else seal(paper)
     if not await store.add_verification(tx, actor, paper, source=source, method=method, extracted=extracted, now=now):
         raise Conflict("this paper was verified before")

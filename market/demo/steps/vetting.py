@@ -11,6 +11,7 @@ from market.client.compliance import CaseFile
 from market.client.http import ProblemError, Upload
 from market.compliance.requirements import LISTING_TYPES, REQUIREMENTS, Capability, EvidenceType, needed_types
 from market.demo.cast import OFFICER_A, OFFICER_B, Character
+from market.demo.pdf import page_of
 from market.demo.steps import joining
 from market.demo.world import World
 
@@ -35,11 +36,9 @@ class Paper:
         return self.issued_on + _TERM if REQUIREMENTS[self.kind].has_term else None
 
     def page(self, who: Character) -> Upload:
-        title = self.kind.value.replace("_", " ")
-        text = (
-            f"SPECIMEN\n\n{title.upper()}\n\n{who.organisation}, {who.registration_number}\nIssued {self.issued_on}.\n"
-        )
-        return Upload(f"{self.kind.value}.txt", text.encode(), "text/plain")
+        title = self.kind.value.replace("_", " ").upper()
+        lines = ("SPECIMEN", title, f"{who.organisation}, {who.registration_number}", f"Issued {self.issued_on}.")
+        return Upload(f"{self.kind.value}.pdf", page_of(lines), "application/pdf")
 
 
 async def submit(world: World, who: Character, *capabilities: Capability) -> UUID:
@@ -94,6 +93,7 @@ async def prepare(world: World, case_id: UUID) -> int:
     found = await officer.case(case_id)
     for paper in found.evidence:
         if paper.verified_at is None:
+            await officer.evidence_file(case_id, paper.evidence_id)
             await officer.verify_evidence(case_id, paper.evidence_id, source="issuer's public register")
     case = found.case
     if case.state != "prepared":
