@@ -10,6 +10,7 @@ from market.kit.errors import Trouble
 
 _KEY_PROVIDERS = ("file", "vault")
 _SECOND_FACTORS = ("everybody", "staff", "nobody")
+_COMMISSION_BY = ("operator", "listing")
 
 
 class SettingsError(Trouble):
@@ -76,6 +77,10 @@ class Settings:
     session_idle_minutes: int = _setting(60, "a sign-in ends after this long without use", low=5, high=24 * 60)
     second_factor: str = _setting(
         "staff", "who must have a second factor: everybody, staff or nobody; whoever has one always needs it"
+    )
+    commission_by: str = _setting(
+        "operator",
+        "who sets the commission: operator (the house's tiers; a listing says who pays), or listing (its own, 1 to 5 %)",
     )
     upload_max_bytes: int = _setting(2 * 1024**3, "largest tape", low=1024, high=64 * 1024**3)
     upload_places_count: int = _setting(5, "unfinished uploads in parts of one organisation", low=1, high=1000)
@@ -191,9 +196,16 @@ class Settings:
             raise SettingsError("MARKET_BUS_URL must begin with nats:// or tls://")
         if found.key_provider == "vault" and not (found.vault_url and found.vault_token):
             raise SettingsError("MARKET_KEY_PROVIDER=vault needs MARKET_VAULT_URL and MARKET_VAULT_TOKEN")
+        if found.commission_by not in _COMMISSION_BY:
+            raise SettingsError(f"MARKET_COMMISSION_BY must be one of: {', '.join(_COMMISSION_BY)}")
         if found.second_factor not in _SECOND_FACTORS:
             raise SettingsError(f"MARKET_SECOND_FACTOR must be one of: {', '.join(_SECOND_FACTORS)}")
         return found
+
+    @property
+    def has_house_commission(self) -> bool:
+        """Whether a listing says no more of the commission than who pays it."""
+        return self.commission_by == "operator"
 
     def show(self) -> list[tuple[str, str, str]]:
         """Rows of (variable, value with secrets masked, meaning)."""

@@ -107,6 +107,12 @@ class Schedule:
         }
 
     @classmethod
+    def stated(cls, given: object, currency: str) -> Self:
+        """What a listing says of its commission, the house's where it says nothing. Raises `Malformed` naming the field."""
+        said = _members({} if given is None else given, "commission", {"tiers", "minimum_cents", "payer"})
+        return cls.from_json({"tiers": cls.default(currency).to_json()["tiers"], **said})
+
+    @classmethod
     def from_json(cls, given: object) -> Self:
         """The schedule in a parsed JSON object. Raises `Malformed` naming the field."""
         members = _members(given, "commission", {"tiers", "minimum_cents", "payer"})
@@ -118,6 +124,15 @@ class Schedule:
             _whole(members.get("minimum_cents", 0), "commission.minimum_cents"),
             _payer(members.get("payer", Payer.SELLER.value)),
         )
+
+
+def refuse_own_rates(given: object) -> None:
+    """Where the operator sets the commission a listing says no more of it than who pays. Raises `Malformed`."""
+    own = sorted(
+        _members({} if given is None else given, "commission", {"tiers", "minimum_cents", "payer"}).keys() - {"payer"}
+    )
+    if own:
+        raise Malformed("the operator sets the commission here; say only who pays it", field=f"commission.{own[0]}")
 
 
 def refund_cents(fee_cents: int, *, returned_cents: int, total_cents: int, already_refunded_cents: int) -> int:

@@ -26,6 +26,7 @@ from auctions.messages import (
 from auctions.presets import FORMATS
 from market.bidding import schemas, service
 from market.bidding.admission_routes import HANDLERS as ADMISSION
+from market.bidding.commission import refuse_own_rates
 from market.bidding.content import BidderOrder
 from market.bidding.door import Key, StrikeKey, bid, rule
 from market.bidding.lane import Lane
@@ -55,6 +56,8 @@ async def publish(
     When an account of it is on offer or sold elsewhere nothing is published, and compliance is told.
     """
     require(actor, scope="auctions:read")  # the answer shows the auction: refuse before anything is done
+    if context.settings.has_house_commission:
+        refuse_own_rates(data.commission)
     now = context.clock.now()
     try:
         async with context.db.begin(actor) as tx:

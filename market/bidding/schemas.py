@@ -59,7 +59,8 @@ class AdmissionView(Struct, frozen=True, kw_only=True):
 class PublishBody(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """`terms` are those of the format, as `GET /v1/formats` describes them; a `preset` fills in what they leave open.
 
-    Currency, face value and version of the tape are the pool's. Instants are ISO 8601 with a time zone.
+    Currency, face value and version of the tape are the pool's. Instants are ISO 8601 with a time zone. `commission` says who
+    pays the house's commission; its own tiers it states only where the operator lets listings do so.
     """
 
     pool_id: UUID

@@ -150,6 +150,12 @@ def test_a_schedule_that_makes_no_sense_is_refused_by_field(given_, field):
     assert refusal.value.field == field
 
 
+def test_a_listing_that_says_who_pays_has_the_houses_tiers_of_its_currency():
+    assert Schedule.stated({"payer": "split"}, "KWD") == Schedule.default("KWD", Payer.SPLIT)
+    assert Schedule.stated(None, "JPY") == Schedule.default("JPY")
+    assert Schedule.stated({"tiers": [TIER]}, "USD").tiers[0].rate_bps == TIER["rate_bps"]
+
+
 def test_the_fee_has_no_jump_at_any_default_breakpoint():
     schedule = Schedule.default("USD")
     for lower, upper in pairwise(tier.from_cents for tier in schedule.tiers):

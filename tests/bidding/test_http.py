@@ -14,6 +14,7 @@ import pytest_asyncio
 from auctions.messages import Reason
 from market.bidding import routes, schemas
 from market.bidding import service as bidding
+from market.bidding.commission import Payer, Schedule
 from market.bidding.rules import PROBLEMS
 from market.kit.actor import SYSTEM
 from market.kit.errors import Forbidden
@@ -116,7 +117,9 @@ async def test_a_seller_publishes_and_everybody_sees_what_is_for_them(hall, web)
         ({}, {"deposit_cents": True}, "deposit_cents"),
         ({}, {"format": "tender"}, "format"),
         ({}, {"circle": "invited"}, "invited"),
-        ({}, {"commission": {"tiers": [{"from_cents": 0, "rate_bps": 900}]}}, "commission.tiers[0].rate_bps"),
+        ({}, {"commission": {"tiers": [{"from_cents": 0, "rate_bps": 100}]}}, "commission.tiers"),
+        ({}, {"commission": {"payer": "buyer", "minimum_cents": 0}}, "commission.minimum_cents"),
+        ({}, {"commission": {"payer": "platform"}}, "commission.payer"),
     ],
 )
 async def test_terms_that_make_no_sense_are_refused_by_field(hall, web, terms, changes, field):
@@ -125,6 +128,14 @@ async def test_terms_that_make_no_sense_are_refused_by_field(hall, web, terms, c
     assert (refused.status_code, refused.json().get("field")) == (422, field)
     async with hall.context.db.begin(hall.seller.actor) as tx:
         assert (await portfolios.find_pool(tx, hall.seller.actor, pool_id)).auction_id is None
+
+
+async def test_the_operator_sets_the_commission_and_the_seller_says_who_pays(hall, web):
+    pool_id = await factories.bare_pool(hall.context, hall.seller)
+    said = publication(hall, pool_id, commission={"payer": "buyer"})
+    made = await web(hall.seller, "POST", "/auctions", json=said)
+    assert made.status_code == 201, made.text
+    assert made.json()["commission"] == Schedule.default("USD", Payer.BUYER).to_json()
 
 
 async def test_only_the_cleared_owner_of_a_pool_publishes_it(hall, web):

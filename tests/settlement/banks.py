@@ -61,6 +61,7 @@ async def opened(urls: RoleUrls, folder: Path, *, buyer_count: int = 3) -> Async
         requests_per_minute=1_000_000,
         signins_per_minute=1_000_000,
         second_factor="nobody",
+        commission_by="listing",
     )
     make_data_dir(settings)
     db = Database(urls.app, urls.officer, pool_count=8)

@@ -178,8 +178,7 @@ def _published(terms: Terms) -> dict[str, Any]:
 
 
 def _commission(order: PublishOrder, currency: str) -> dict[str, Any]:
-    given = order.commission
-    return (Schedule.default(currency) if given is None else Schedule.from_json(dict(given))).to_json()
+    return Schedule.stated(order.commission, currency).to_json()
 
 
 async def _check_circle(tx: AsyncSession, seller_org_id: UUID, order: PublishOrder) -> None:

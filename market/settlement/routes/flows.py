@@ -9,6 +9,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ControllerRouterHandler
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from market.bidding.commission import refuse_own_rates
 from market.kit.actor import SYSTEM, Role
 from market.kit.pages import PageRequest
 from market.parties.routes import STEP_UP
@@ -32,6 +33,8 @@ async def propose(context: Here, actor: Who, data: JSONBody[schemas.FlowIn]) -> 
     """By a person of either side, cleared to list or to bid, who signs it by proposing; the other side accepts or declines."""
     require(actor, role=Role.MEMBER, scope="settlements:write")
     require_person(actor)
+    if context.settings.has_house_commission:
+        refuse_own_rates(data.commission)
     now = context.clock.now()
     proposal = data.to_proposal(context.chance.new_id())
     async with context.db.begin(actor) as tx:

@@ -118,9 +118,7 @@ class FlowIn(Struct, frozen=True, forbid_unknown_fields=True):
             period_count=self._period_count(),
             delivery_days=self.delivery_days,
             notice_days=self.notice_days,
-            commission=Schedule.default(self.currency)
-            if self.commission is None
-            else Schedule.from_json(self.commission),
+            commission=Schedule.stated(self.commission, self.currency),
             sale_terms=SaleTerms.from_json(self.sale_terms or {}),
         )
         return Proposal(
