@@ -98,11 +98,12 @@ def _plain(value: object) -> Any:
 def check_known(cls: type[Any], values: Mapping[str, Any]) -> None:
     """Raises TermsError unless the values are terms of the class, and all that have no default are there."""
     known = {field.name: field for field in fields(cls)}
-    for name in sorted(known.keys() ^ values.keys()):
-        if name not in known:
-            raise TermsError(name, "is not a term of this format")
-        if known[name].default is MISSING:
-            raise TermsError(name, "is missing")
+    if unknown := sorted(values.keys() - known.keys()):
+        raise TermsError(unknown[0], "is not a term of this format")
+    missing = sorted(name for name in known.keys() - values.keys() if known[name].default is MISSING)
+    if missing:
+        others = f", and so {'is' if len(missing) == 2 else 'are'} {', '.join(missing[1:])}" if missing[1:] else ""
+        raise TermsError(missing[0], f"is missing{others}")
 
 
 def instant(at: datetime) -> str:

@@ -17,6 +17,7 @@ from auctions.messages import (
     AuctionPaused,
     AuctionResumed,
     Awarded,
+    BidAccepted,
     BidRefusedBySeller,
     BidVoided,
     BuyNow,
@@ -26,6 +27,7 @@ from auctions.messages import (
     Event,
     Move,
     Open,
+    Outcome,
     PlaceBid,
     Reason,
     RefuseBid,
@@ -72,6 +74,7 @@ class Decided:
     min_next_cents: int | None
     received_at: datetime
     decided_at: datetime
+    outcome: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +176,9 @@ class _Batch:
         judged = _with_standing(command, standing(auction, org_id, facts))
         answer = self._decide(order.actor, judged, auction, received_at)
         decided = Decided(
-            content, answer.seq, answer.code, answer.detail, answer.min_next_cents, received_at, answer.decided_at
-        )
+            content, answer.seq, answer.code, answer.detail, answer.min_next_cents, received_at, answer.decided_at,
+            answer.outcome,
+        )  # fmt: skip
         if answer.holds or facts.registered:  # nothing is kept of strangers: they may be told anew
             self._decided[key] = decided
             self._keep(order, key, decided, facts)
@@ -274,13 +278,14 @@ class _Batch:
         if isinstance(decision, Refused):
             return self._rejected(received_at, decision.reason, decision.min_next_cents, decision.detail)
         after = self._append(actor, auction, before, decision)
-        own = [event.seq for event in decision.events if isinstance(event, BID_EVENTS)]
+        own = next((event for event in decision.events if isinstance(event, BID_EVENTS)), None)
         return Answer(
             status=Status.ACCEPTED,
             received_at=received_at,
             decided_at=decided_at,
-            seq=own[0] if own else after.auction.seq,
+            seq=after.auction.seq if own is None else own.seq,
             code=decision.notice,
+            outcome=own.outcome if isinstance(own, BidAccepted) else None,
             min_next_cents=after.auction.min_next_cents,
         )
 
@@ -310,6 +315,7 @@ class _Batch:
             decided_at=before.decided_at,
             seq=before.seq,
             code=before.code,
+            outcome=before.outcome,
             min_next_cents=before.min_next_cents,
             detail=before.detail,
         )

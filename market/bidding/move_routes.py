@@ -355,7 +355,8 @@ async def get_receipt(
 async def get_calendar(context: Here, actor: Who) -> Calendar:
     """All that you may see and that have not ended, by opening; closes are the present ones. 500 at most."""
     async with context.db.begin(actor) as tx:
-        return Calendar.build(await service.calendar(tx, actor))
+        found = await service.calendar(tx, actor)
+        return Calendar.build(found, await service.pools_shown(tx, found))
 
 
 @get(
@@ -369,7 +370,8 @@ async def get_calendar_feed(context: Here, actor: Who) -> Response[bytes]:
     """The same as a feed that calendar programs subscribe to, with an API key as bearer."""
     async with context.db.begin(actor) as tx:
         found = await service.calendar(tx, actor)
-    text = feed(found, public_url=context.settings.public_url, now=context.clock.now())
+        pools = await service.pools_shown(tx, found)
+    text = feed(found, pools, public_url=context.settings.public_url, now=context.clock.now())
     return Response(text, media_type="text/calendar")
 
 

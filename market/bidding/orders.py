@@ -7,7 +7,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from auctions.auction import Auction
-from auctions.messages import Command, Event, Move, Reason, RefuseBid, VoidBid
+from auctions.messages import Command, Event, Move, Outcome, Reason, RefuseBid, VoidBid
 from market.kit.actor import Actor
 from market.kit.errors import Transient
 
@@ -53,7 +53,8 @@ class Answer:
     """What became of a command; given only after the commit that keeps it.
 
     `seq` is the event the command led to (an office command that changes nothing: the present seq). `code` is the
-    reason of a refusal, or OUTBID_TIE beside an accepted bid. Both instants are the database's clock.
+    reason of a refusal, or OUTBID_TIE beside an accepted bid. `outcome` is what a bid for a rising price did for its
+    bidder when it was decided. Both instants are the database's clock.
     """
 
     status: Status
@@ -61,6 +62,7 @@ class Answer:
     decided_at: datetime
     seq: int | None = None
     code: Reason | None = None
+    outcome: Outcome | None = None
     min_next_cents: int | None = None
     detail: str = ""
     retry_after_s: float | None = None

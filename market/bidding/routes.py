@@ -91,7 +91,8 @@ async def list_auctions(
         page = await service.list_auctions(
             tx, actor, PageRequest.parse(limit, cursor), phase=phase and phase.value, own=own
         )
-    return schemas.AuctionPage.from_page(page)
+        pools = await service.pools_shown(tx, page.items)
+    return schemas.AuctionPage.from_page(page, pools)
 
 
 @get(
@@ -305,5 +306,6 @@ async def _view(context: Context, lane: Lane, actor: Actor, auction_id: UUID) ->
         seat = await service.seat_of(tx, actor, found)
         own = await service.own_standing(tx, actor, found, context.clock.now())
         awards = await service.awards_of(tx, auction_id)
+        pools = await service.pools_shown(tx, [found])
     state = await service.snapshot(context, lane.states, auction_id, seat)
-    return schemas.AuctionView.build(found, state, own, awards)
+    return schemas.AuctionView.build(found, pools, state, own, awards)

@@ -1,6 +1,6 @@
 """Auctions on the wire. Amounts are whole minor units of the auction's currency."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -17,7 +17,7 @@ from market.bidding.service import PublishOrder
 from market.bidding.service.looking import OwnStanding
 from market.compliance.qualifications import Qualifications
 from market.kit.pages import Page
-from market.portfolios.rules import Circle
+from market.portfolios.rules import Circle, Pool
 
 Cents = Annotated[int, Meta(ge=1, le=MAX_CENTS)]
 _Reason = Annotated[str, Meta(min_length=1, max_length=500)]
@@ -162,8 +162,13 @@ class StrikeBody(Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class AuctionSummary(Struct, frozen=True, kw_only=True):
+    """Name, accounts and face value are those of the pool `pool_id`; null where you may not see the pool."""
+
     auction_id: UUID
     pool_id: UUID
+    pool_name: str | None
+    account_count: int | None
+    face_value_cents: int | None
     seller_org_id: UUID
     format: str
     phase: str
@@ -176,8 +181,8 @@ class AuctionSummary(Struct, frozen=True, kw_only=True):
     published_at: datetime
 
     @classmethod
-    def from_auction(cls, found: Auction) -> "AuctionSummary":
-        return cls(**_shared(found))
+    def from_auction(cls, found: Auction, pools: Mapping[UUID, Pool]) -> "AuctionSummary":
+        return cls(**_shared(found, pools))
 
 
 class AuctionPage(Struct, frozen=True):
@@ -185,8 +190,8 @@ class AuctionPage(Struct, frozen=True):
     next_cursor: str | None
 
     @classmethod
-    def from_page(cls, page: Page[Auction]) -> "AuctionPage":
-        return cls([AuctionSummary.from_auction(found) for found in page.items], page.next_cursor)
+    def from_page(cls, page: Page[Auction], pools: Mapping[UUID, Pool]) -> "AuctionPage":
+        return cls([AuctionSummary.from_auction(found, pools) for found in page.items], page.next_cursor)
 
 
 class Calendar(Struct, frozen=True):
@@ -195,8 +200,8 @@ class Calendar(Struct, frozen=True):
     items: Sequence[AuctionSummary]
 
     @classmethod
-    def build(cls, found: Sequence[Auction]) -> "Calendar":
-        return cls([AuctionSummary.from_auction(each) for each in found])
+    def build(cls, found: Sequence[Auction], pools: Mapping[UUID, Pool]) -> "Calendar":
+        return cls([AuctionSummary.from_auction(each, pools) for each in found])
 
 
 class RequirementView(Struct, frozen=True):
@@ -239,9 +244,14 @@ class AuctionView(AuctionSummary, frozen=True, kw_only=True):
 
     @classmethod
     def build(
-        cls, found: Auction, state: dict[str, Any], own: OwnStanding | None, awards: Sequence[Award]
+        cls,
+        found: Auction,
+        pools: Mapping[UUID, Pool],
+        state: dict[str, Any],
+        own: OwnStanding | None,
+        awards: Sequence[Award],
     ) -> "AuctionView":
-        shared = _shared(found) | {"phase": state["phase"]}
+        shared = _shared(found, pools) | {"phase": state["phase"]}
         views = [AwardView(a.pool_id, a.winner_org_id, a.hammer_cents, a.currency, a.at) for a in awards]
         return cls(
             **shared,
@@ -263,11 +273,16 @@ class EventPage(Struct, frozen=True):
 
 
 class AnswerView(Struct, frozen=True, kw_only=True):
-    """What became of a command. `status` is `duplicate` if the same key was decided before; the answer is that one."""
+    """What became of a command. `status` is `duplicate` if the same key was decided before; the answer is that one.
+
+    `outcome` is what a bid for a rising price did when it was decided: `leading`; `raised`, the own ceiling of who led;
+    `outbid` by a higher ceiling, or `outbid_tie` by an equal and earlier one. It is null for every other command.
+    """
 
     status: str
     seq: int
     code: str | None
+    outcome: str | None
     min_next_cents: int | None
     received_at: datetime
     decided_at: datetime
@@ -279,16 +294,21 @@ class AnswerView(Struct, frozen=True, kw_only=True):
             status=answer.status.value,
             seq=answer.seq,
             code=None if answer.code is None else answer.code.value,
+            outcome=None if answer.outcome is None else answer.outcome.value,
             min_next_cents=answer.min_next_cents,
             received_at=answer.received_at,
             decided_at=answer.decided_at,
         )
 
 
-def _shared(found: Auction) -> dict[str, Any]:
+def _shared(found: Auction, pools: Mapping[UUID, Pool]) -> dict[str, Any]:
+    pool = pools.get(found.pool_id)
     return {
         "auction_id": found.auction_id,
         "pool_id": found.pool_id,
+        "pool_name": pool and pool.name,
+        "account_count": pool and pool.account_count,
+        "face_value_cents": pool and pool.face_value_cents,
         "seller_org_id": found.seller_org_id,
         "format": found.format,
         "phase": found.phase,

@@ -21,6 +21,9 @@ class AuctionSummary(Struct, frozen=True, kw_only=True):
     circle: str
     opens_at: datetime
     closes_at: datetime
+    pool_name: str | None = None
+    account_count: int | None = None
+    face_value_cents: int | None = None
     published_at: datetime | None = None
     debtor_states: tuple[str, ...] = ()
 
@@ -71,13 +74,17 @@ class EventPage(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """A command that holds. `status` is duplicate if the same key was accepted before."""
+    """A command that holds. `status` is duplicate if the same key was accepted before.
+
+    `outcome` is what a bid for a rising price did when it was decided: leading, raised, outbid or outbid_tie.
+    """
 
     status: str
     seq: int
     received_at: datetime
     decided_at: datetime
     code: str | None = None
+    outcome: str | None = None
     min_next_cents: int | None = None
 
 

@@ -34,6 +34,7 @@ class Ack(Struct, frozen=True, kw_only=True):
 
     `status` is accepted, rejected or duplicate (the decision on this cid was made before; `seq` and `code` are that
     decision's). `code` says why not, or notes something (OUTBID_TIE); `min_next_cents` comes with BID_TOO_LOW.
+    `outcome` is what a bid for a rising price did when it was decided: leading, raised, outbid or outbid_tie.
     """
 
     cid: str
@@ -41,6 +42,7 @@ class Ack(Struct, frozen=True, kw_only=True):
     received_at: datetime
     seq: int | None = None
     code: str | None = None
+    outcome: str | None = None
     min_next_cents: int | None = None
     detail: str | None = None
     retry_after_ms: int | None = None

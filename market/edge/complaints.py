@@ -6,6 +6,8 @@ from typing import Any
 
 from msgspec import inspect
 
+from market.kit.spelling import without_regex
+
 _MISSING_PART = re.compile(r"Missing required (\w+) parameter '([^']+)'")
 _MISSING_MEMBER = re.compile(r"Object missing required field `([^`]+)`")
 _UNKNOWN_MEMBER = re.compile(r"Object contains unknown field `([A-Za-z][A-Za-z0-9_]{0,31}`)?")
@@ -43,6 +45,7 @@ def explained(
         return _joined(place, name), f"{said}; {known}"
     listed = f": {', '.join(values)}" if values else "; /schema lists them"
     detail = _QUOTED_ENUM.sub(f"is none of the values that this field takes{listed}", message)
+    detail = without_regex(detail)
     detail = _EXPECTED_INT.sub(lambda said: f"{said[0]}: send a whole number, without quotes or a fraction", detail)
     return place or None, detail
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import UNSET
 
-from auctions import messages
+from auctions.messages import Reason
 from auctions.views import Audience
 from market.bidding.lane import Answer
 from market.kit.actor import Actor
@@ -17,6 +17,7 @@ from market.live.protocol import (
     CloseCode,
     Command,
     Error,
+    ErrorCode,
     Heartbeat,
     Message,
     write,
@@ -56,7 +57,7 @@ class Connection:
         if self._bad_count > MAX_BAD_FRAMES:
             self.outlet.finish(CloseCode.BAD)
 
-    def error(self, name: str, code: str, detail: str, field_name: str | None = None) -> None:
+    def error(self, name: str, code: ErrorCode, detail: str, field_name: str | None = None) -> None:
         self.say(Error(id=name, code=code, field=field_name or UNSET, detail=detail))
 
     def beat(self, heartbeat: Heartbeat) -> None:
@@ -79,7 +80,8 @@ def ack(command: Command, answer: Answer) -> Ack:
         cid=command.cid,
         status=answer.status.value,
         seq=UNSET if answer.seq is None else answer.seq,
-        code=UNSET if answer.code is None else answer.code.value,
+        code=UNSET if answer.code is None else answer.code,
+        outcome=UNSET if answer.outcome is None else answer.outcome,
         min_next_cents=UNSET if answer.min_next_cents is None else answer.min_next_cents,
         detail=answer.detail or UNSET,
         retry_after_ms=UNSET if answer.retry_after_s is None else round(answer.retry_after_s * 1000),
@@ -88,18 +90,19 @@ def ack(command: Command, answer: Answer) -> Ack:
     )
 
 
-def undecided(command: Command, code: messages.Reason, received_at: datetime, retry_after_s: float) -> Ack:
+def undecided(command: Command, code: Reason, received_at: datetime, retry_after_s: float) -> Ack:
     """Refused at the door: nothing was decided or stored about this cid."""
     return Ack(
         id=command.id,
         cid=command.cid,
         status="rejected",
-        code=code.value,
+        code=code,
         retry_after_ms=max(1, round(retry_after_s * 1000)),
         received_at=received_at,
     )
 
 
-def problem_code(refusal: MarketError) -> str:
-    """The code that a problem has on sockets: its slug, in capitals."""
-    return refusal.slug.replace("-", "_").upper()
+def problem_code(refusal: MarketError) -> ErrorCode:
+    """The code that a problem has on sockets: its slug, in capitals; FAULT for one that sockets were not to meet."""
+    name = refusal.slug.replace("-", "_").upper()
+    return ErrorCode(name) if name in ErrorCode.__members__ else ErrorCode.FAULT

@@ -18,7 +18,7 @@ from market.kit.actor import Actor, Role
 from market.kit.errors import MarketError, Transient
 from market.live.commands import engine_command
 from market.live.connection import Connection, ack, problem_code, undecided
-from market.live.protocol import SELLER_COMMANDS, Command
+from market.live.protocol import SELLER_COMMANDS, Command, ErrorCode
 from market.parties.rules import require
 from market.portfolios.rules import Circle
 
@@ -62,7 +62,7 @@ class _Asked:
             self.connection.error(name, problem_code(error), error.detail, error.field)
         else:  # a fault is ours: the client may ask again by its cid
             _log.error("fault in command", exc_info=error)
-            self.connection.error(name, "FAULT", "something broke on our side; ask again with the same cid")
+            self.connection.error(name, ErrorCode.FAULT, "something broke on our side; ask again with the same cid")
         self.desk.close(self.connection)
 
 

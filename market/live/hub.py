@@ -26,9 +26,9 @@ from market.live.protocol import (
     SELLER_COMMANDS,
     VERSION,
     Auth,
-    BadFrame,
     CloseCode,
     Command,
+    ErrorCode,
     Heartbeat,
     Ok,
     Ping,
@@ -38,8 +38,8 @@ from market.live.protocol import (
     Shutdown,
     Sub,
     micros,
-    read,
 )
+from market.live.reading import BadFrame, read
 from market.parties import service as parties
 from market.parties.rules import require
 
@@ -223,13 +223,13 @@ class Live:
             await self._subscribe(connection, actor, request)
 
     def _refuse_stranger(self, connection: Connection, name: str) -> None:
-        connection.error(name, "UNAUTHENTICATED", "send auth first")
+        connection.error(name, ErrorCode.UNAUTHENTICATED, "send auth first")
         connection.outlet.finish(CloseCode.AUTH)
 
     def _may_go_on(self, connection: Connection, request: Auth | Sub | Ping) -> bool:
         if self._has_patience(connection):
             return True
-        connection.error(request.id, "RATE_LIMITED", "too many frames; slow down")
+        connection.error(request.id, ErrorCode.RATE_LIMITED, "too many frames; slow down")
         return False
 
     def _has_patience(self, connection: Connection) -> bool:
@@ -245,7 +245,7 @@ class Live:
 
     async def _authenticate(self, connection: Connection, request: Auth) -> None:
         if connection.actor is not None:
-            connection.error(request.id, "MALFORMED", "this socket is signed in already", "op")
+            connection.error(request.id, ErrorCode.MALFORMED, "this socket is signed in already", "op")
             return
         if not request.token.startswith("mk_"):  # a session stays in its cookie
             connection.outlet.finish(CloseCode.AUTH)
@@ -255,7 +255,7 @@ class Live:
     async def _subscribe(self, connection: Connection, actor: Actor, request: Sub) -> None:
         seats, outlet, auction_id = connection.seats, connection.outlet, request.auction
         if auction_id not in seats and len(seats) >= self.limits.subscriptions_per_socket:
-            connection.error(request.id, "LIMIT", "this socket watches as many auctions as it may", "auction")
+            connection.error(request.id, ErrorCode.LIMIT, "this socket watches as many auctions as it may", "auction")
             return
         try:
             seat = await self._seat(actor, auction_id)

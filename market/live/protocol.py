@@ -4,10 +4,9 @@ Every frame is one JSON object. A client's frame is told apart by `op`, a server
 in docs/live-protocol.md.
 """
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Annotated, Any, get_args
 from uuid import UUID
 
@@ -15,6 +14,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from auctions.allocation import MAX_POOL_COUNT
+from auctions.messages import Outcome, Reason
 from market.kit.money import MAX_CENTS
 
 VERSION = 1
@@ -50,6 +50,23 @@ class CloseCode(IntEnum):
     SLOW = 4413
     RATE = 4429
     RESTART = 1012
+
+
+class ErrorCode(StrEnum):
+    """Why a frame led to nothing: every code that an `error` can have."""
+
+    BAD_FRAME = "BAD_FRAME"
+    TOO_LARGE = "TOO_LARGE"
+    MALFORMED = "MALFORMED"
+    UNKNOWN_OP = "UNKNOWN_OP"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    FORBIDDEN = "FORBIDDEN"
+    KEY_LIMIT = "KEY_LIMIT"
+    NO_SUCH_AUCTION = "NO_SUCH_AUCTION"
+    LIMIT = "LIMIT"
+    RATE_LIMITED = "RATE_LIMITED"
+    TRY_AGAIN = "TRY_AGAIN"
+    FAULT = "FAULT"
 
 
 # What a client may say.
@@ -220,8 +237,6 @@ SELLER_COMMANDS = get_args(SellerCommand)
 Command = BidderCommand | SellerCommand
 Request = Auth | Sub | Ping | Command
 
-_decoder: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
-
 
 # What a client hears.
 
@@ -244,19 +259,23 @@ class Error(_Message, frozen=True, tag="error", kw_only=True):
     """A frame that led to nothing: `field` is what to mend, `detail` how. It never repeats a value."""
 
     id: str | UnsetType = UNSET
-    code: str
+    code: ErrorCode
     field: str | UnsetType = UNSET
     detail: str
 
 
 class Ack(_Message, frozen=True, tag="ack", kw_only=True):
-    """The answer to a command, after it was stored. `seq` is the event it led to."""
+    """The answer to a command, after it was stored. `seq` is the event it led to.
+
+    `outcome` is what a bid for a rising price did for its bidder when it was decided.
+    """
 
     id: str
     cid: str
     status: str
     seq: int | UnsetType = UNSET
-    code: str | UnsetType = UNSET
+    code: Reason | UnsetType = UNSET
+    outcome: Outcome | UnsetType = UNSET
     min_next_cents: int | UnsetType = UNSET
     detail: str | UnsetType = UNSET
     retry_after_ms: int | UnsetType = UNSET
@@ -298,32 +317,6 @@ Message = Ok | Error | Ack | Heartbeat | Pong | Resync | Shutdown
 _encoder = msgspec.json.Encoder()
 
 
-class BadFrame(Exception):
-    """A frame that cannot be taken; `error` is what to answer."""
-
-    def __init__(self, error: Error) -> None:
-        super().__init__(error.detail)
-        self.error = error
-
-
-def read(frame: str | bytes) -> Request:
-    """The request that a frame holds.
-
-    Raises:
-        BadFrame: too long, binary, not JSON, an unknown op or field, a value of the wrong type or out of bounds.
-    """
-    if isinstance(frame, bytes):
-        raise _bad(None, "BAD_FRAME", None, "frames are text, not binary")
-    try:
-        if len(frame) > MAX_FRAME_BYTES or len(frame.encode()) > MAX_FRAME_BYTES:
-            raise _bad(None, "TOO_LARGE", None, f"a frame has at most {MAX_FRAME_BYTES} bytes")
-        return _decoder.decode(frame)
-    except msgspec.ValidationError as error:
-        raise _invalid(frame, str(error)) from None
-    except (msgspec.DecodeError, RecursionError, UnicodeError):
-        raise _bad(None, "BAD_FRAME", None, "not a JSON object") from None
-
-
 def write(message: Message) -> Frame:
     """The frame of a message."""
     return _framed(_encoder.encode(message))
@@ -351,42 +344,3 @@ def _framed(text: bytes) -> Frame:
 def micros(at: datetime) -> int:
     """An aware instant in microseconds since 1970-01-01T00:00:00Z."""
     return int(at.timestamp()) * 1_000_000 + at.microsecond
-
-
-_PLACE = re.compile(r" - at `\$\.?([A-Za-z0-9_.\[\]]*)`$")
-_MISSING = re.compile(r"^Object missing required field `([A-Za-z0-9_]+)`")
-_UNKNOWN = re.compile(r"^Object contains unknown field `(.*)`", re.DOTALL)
-
-
-def _invalid(frame: str, complaint: str) -> BadFrame:
-    """Names the field; a value, and a field's name that nobody knows, may be anything and is not repeated."""
-    name = _id_of(frame)
-    if missing := _MISSING.match(complaint):
-        return _bad(name, "MALFORMED", missing[1], "is missing")
-    if unknown := _UNKNOWN.match(complaint):
-        known = unknown[1] if re.fullmatch(r"[a-z0-9_]{1,32}", unknown[1]) else None
-        return _bad(name, "MALFORMED", known, "there is a field that this op does not have")
-    place = _PLACE.search(complaint)
-    field = place[1] if place else None
-    if field == "op":
-        return _bad(name, "UNKNOWN_OP", field, "no such op")
-    detail = _PLACE.sub("", complaint)
-    return _bad(name, "MALFORMED", field, detail[0].lower() + detail[1:])
-
-
-def _bad(name: str | None, code: str, field: str | None, detail: str) -> BadFrame:
-    return BadFrame(Error(id=name or UNSET, code=code, field=field or UNSET, detail=detail))
-
-
-class _Envelope(Struct):
-    id: MessageId
-
-
-_envelope = msgspec.json.Decoder(_Envelope)
-
-
-def _id_of(frame: str) -> str | None:
-    try:
-        return _envelope.decode(frame).id
-    except (msgspec.DecodeError, RecursionError):
-        return None

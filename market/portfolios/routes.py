@@ -43,7 +43,9 @@ class _UploadOperation(Operation):
                 "currency": Schema(type=OpenAPIType.STRING, description="ISO 4217 code"),
                 "cut_off_on": Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.DATE),
                 "tape": Schema(
-                    type=OpenAPIType.STRING, content_media_type="application/octet-stream", description="CSV or XLSX"
+                    type=OpenAPIType.STRING,
+                    content_media_type="application/octet-stream",
+                    description="CSV, XLSX or Parquet",
                 ),
             },
             required=["name", "currency", "cut_off_on", "tape"],
@@ -160,7 +162,7 @@ async def download_refused(
         await service.find_portfolio(tx, actor, portfolio_id)
     return Stream(
         _refused_lines(context, actor, portfolio_id),
-        media_type="text/csv; charset=utf-8",
+        media_type="text/csv",
         headers=_attachment(f"refused-accounts-{portfolio_id}.csv"),
     )
 
@@ -336,7 +338,7 @@ async def list_downloads(
 
 def _masked(context: Context, file: KeptFile, name: str) -> Stream:
     headers = {**_attachment(name), "ETag": f'"{file.sha256}"', "Content-Length": str(file.size_bytes)}
-    return Stream(_bytes_of(context.files.path(file.sha256)), media_type="text/csv; charset=utf-8", headers=headers)
+    return Stream(_bytes_of(context.files.path(file.sha256)), media_type="text/csv", headers=headers)
 
 
 def _attachment(name: str) -> Mapping[str, str]:

@@ -194,7 +194,7 @@ async def trace_leak(
 
 def _file(content: bytes, name: str) -> Response[bytes]:
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(content, media_type="text/csv", headers=headers)
 
 
 async def _all_refused(context: Context, actor: Actor, portfolio_id: UUID) -> list[RefusedAccount]:

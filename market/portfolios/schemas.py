@@ -1,5 +1,6 @@
 """What goes over the wire. Amounts are minor units of the currency beside them."""
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
@@ -10,6 +11,7 @@ from msgspec import Meta, Struct, field
 from market.kit.pages import Page
 from market.portfolios import rules
 
+_STATE = re.compile(r"[A-Z]{2}")
 Text = Annotated[str, Meta(min_length=1, max_length=120)]
 Word = Annotated[str, Meta(min_length=1, max_length=80)]
 Words = Annotated[list[Word], Meta(max_length=100)]
@@ -200,6 +202,8 @@ class SelectionBody(Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
             raise rules.BadSelection(
                 "name at least one condition, or everything: true and nothing else", field=f"pools[{place}].selection"
             )
+        if not all(map(_STATE.fullmatch, self.states)):
+            raise rules.BadSelection("name states by two letters as CA", field=f"pools[{place}].selection.states")
         return selection
 
     @classmethod

@@ -203,19 +203,30 @@ async def test_the_calendar_lists_what_is_ahead_by_opening_and_hides_closed_circ
     later = await published(hall, web, "fixed_price", "standard", opens_in=timedelta(days=3))
     sooner = await published(hall, web, "dutch", "standard", opens_in=timedelta(days=2))
     hidden = await factories.published_auction(hall.context, hall.seller, invited=[hall.buyers[1]])
-    seen = [one["auction_id"] for one in (await web(hall.buyers[0], "GET", "/calendar")).json()["items"]]
+    items = (await web(hall.buyers[0], "GET", "/calendar")).json()["items"]
+    seen = [one["auction_id"] for one in items]
+    pool = (await web(hall.buyers[0], "GET", f"/pools/{sooner['pool_id']}")).json()
+    at = seen.index(sooner["auction_id"])
+    listed = (await web(hall.buyers[0], "GET", "/auctions?limit=200")).json()["items"]
+    for one in (items[at], sooner, next(each for each in listed if each["auction_id"] == sooner["auction_id"])):
+        told = (one["pool_name"], one["account_count"], one["face_value_cents"])
+        assert told == (pool["name"], pool["account_count"], pool["face_value_cents"])
     assert seen.index(sooner["auction_id"]) < seen.index(later["auction_id"])
     assert str(hidden.auction_id) not in seen
     text = await web(hall.buyers[0], "GET", "/calendar.ics")
     assert text.headers["content-type"].startswith("text/calendar")
-    assert f"UID:{sooner['auction_id']}@debtmarket\r\n" in text.text
+    unfolded = text.text.replace("\r\n ", "")
+    assert f"UID:{sooner['auction_id']}@debtmarket\r\n" in unfolded
+    assert f"SUMMARY:Auction: {pool['name']}\\, " in unfolded
+    address = re.findall(r"\r\nURL:https?://[^/]+/v1(\S+)", unfolded)[at]
+    assert (await web(hall.buyers[0], "GET", address)).json()["auction_id"] == sooner["auction_id"]
     assert str(hidden.auction_id) not in text.text
     assert str(hidden.auction_id) in (await web(hall.buyers[1], "GET", "/calendar.ics")).text
 
 
 async def test_a_feed_is_what_calendar_programs_read(hall):
     auction = await factories.published_auction(hall.context, hall.seller)
-    text = feed([auction], public_url="https://market.example", now=hall.context.clock.now())
+    text = feed([auction], {}, public_url="https://market.example", now=hall.context.clock.now())
     lines = text.split(b"\r\n")
     assert (lines[0], lines[-2], lines[-1]) == (b"BEGIN:VCALENDAR", b"END:VCALENDAR", b"")
     assert all(len(line) <= 75 for line in lines)

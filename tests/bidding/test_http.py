@@ -319,6 +319,21 @@ async def test_bids_are_idempotent_by_their_key(hall, web):
     assert (other.status_code, other.json()["code"]) == (409, "DUPLICATE_CID")
 
 
+async def test_an_accepted_bid_says_whether_it_leads(hall, web):
+    room = await hall.room()
+    ada, bob = room.buyers[:2]
+    said = [
+        (await web.bid(party, room, {"kind": kind, "amount_cents": cents}, key=key)).json()["outcome"]
+        for party, kind, cents, key in (
+            (ada, "proxy", 500_000, "a-1"),
+            (bob, "manual", 300_000, "b-1"),
+            (ada, "proxy", 600_000, "a-2"),
+            (bob, "manual", 300_000, "b-1"),
+        )
+    ]
+    assert said == ["leading", "outbid", "raised", "outbid"]
+
+
 async def test_strikes_are_idempotent_by_their_key_if_they_have_one(hall, web):
     room = await hall.room(buyer_count=1)
     seq = (await web.bid(room.buyers[0], room, {"kind": "manual", "amount_cents": 100_000})).json()["seq"]
@@ -331,6 +346,19 @@ async def test_strikes_are_idempotent_by_their_key_if_they_have_one(hall, web):
         other = await web(party, "POST", at, json=body | {"seq": seq + 1}, headers=key)
         assert (other.status_code, other.json()["code"]) == (409, "DUPLICATE_CID")
         assert (await web(party, "POST", at, json=body, headers={"Idempotency-Key": "x" * 65})).status_code == 422
+
+
+async def test_all_terms_that_are_missing_are_named_at_once(hall, web):
+    pool = await factories.ready_pool(hall.context, hall.seller)
+    body = {"pool_id": str(pool.pool_id), "terms": {"opening_cents": 1_000_00}}
+    refused = (await web(hall.seller, "POST", "/auctions", json=body)).json()
+    assert (refused["field"], refused["detail"]) == (
+        "terms.closes_at", "closes_at is missing, and so are increments, latest_close_at, opens_at"
+    )  # fmt: skip
+    early = {"opening_cents": 1_000_00, "opens_at": "2025-01-12T15:00:00Z"}
+    refused = (await web(hall.seller, "POST", "/auctions", json=body | {"preset": "standard", "terms": early})).json()
+    assert refused["field"] == "terms.opens_at"
+    assert "it would close at 2025-01-13T15:00:00Z" in refused["detail"]
 
 
 async def test_a_bid_needs_a_key(hall, web):

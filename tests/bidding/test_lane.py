@@ -12,6 +12,7 @@ from auctions.messages import (
     BuyNow,
     Cancel,
     CancelCeiling,
+    Outcome,
     Pause,
     PlaceBid,
     Reason,
@@ -296,10 +297,11 @@ async def test_ceilings_meet_and_the_lower_one_loses(hall, lane):
     await lane.submit(ceiling(hall.context, room.buyers[0], room.auction_id, 500_000))
     tie = await lane.submit(ceiling(hall.context, room.buyers[1], room.auction_id, 500_000))
     assert (tie.holds, tie.code, tie.min_next_cents) == (True, Reason.OUTBID_TIE, 510_000)
+    assert tie.outcome is Outcome.OUTBID_TIE
     again = await lane.submit(
         BidOrder(room.buyers[1].actor, room.auction_id, last_command(tie, lane, room), tie.received_at)
     )
-    assert again.code is Reason.OUTBID_TIE
+    assert (again.code, again.outcome) == (Reason.OUTBID_TIE, Outcome.OUTBID_TIE)
 
 
 def last_command(answer, lane, room):

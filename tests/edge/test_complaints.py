@@ -36,6 +36,12 @@ def test_no_value_of_the_caller_is_repeated() -> None:
     assert "Jane" not in detail
 
 
+def test_a_text_that_is_spelt_wrong_is_told_in_words_how_it_is_spelt() -> None:
+    said = explained("Expected `str` matching regex '^[A-Z]{2}$'", "country")
+    assert said == ("country", "must be two capital letters (ISO 3166-1), as US")
+    assert explained("Expected `str` matching regex '^new$'", "x")[1] == "must be spelt as /schema shows"
+
+
 class _Colour(Enum):
     RED = "red"
     BLUE = "blue"

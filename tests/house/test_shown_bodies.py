@@ -1,13 +1,17 @@
 """Bodies that the documents show are taken as they stand."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 from msgspec.json import decode, encode
 
-from market.bidding.schemas import BidBody
-from market.live.protocol import Proxy, read
+from auctions.presets import fill
+from auctions.terms import terms_from_json
+from market.bidding.schemas import BidBody, PublishBody
+from market.live.protocol import Proxy
+from market.live.reading import read
 from market.parties.schemas import ProofBody
 from market.settlement.flows import FlowTerms
 from market.settlement.schemas import FlowIn
@@ -34,6 +38,14 @@ def test_a_ceiling_is_an_amount_over_http_and_a_ceiling_on_the_socket() -> None:
     command = read(_shown("guide-buyer.md", r'`(\{"op": "proxy".*?\})`'))
     assert isinstance(command, Proxy)
     assert (body.kind, body.amount_cents) == ("proxy", command.ceiling_cents)
+
+
+def test_an_auction_is_published_with_the_body_that_sellers_are_shown() -> None:
+    body = decode(_shown("guide-seller.md", r"POST /v1/auctions`\..*?```json\n(.*?)```"), type=PublishBody)
+    of_pool = {"format": body.format, "currency": "USD", "tape_version": "1", "face_value_cents": 191_150_860}
+    assert body.preset is not None
+    terms = terms_from_json({**fill(body.format, body.preset, body.terms), **of_pool})
+    assert terms.closes_at - terms.opens_at == timedelta(days=1)
 
 
 def test_a_proof_is_shown_as_it_is_taken() -> None:

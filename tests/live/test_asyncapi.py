@@ -1,17 +1,27 @@
 """The published document of the live protocol: whole, served, and exact about what is taken and what is not."""
 
 import json
+import re
+from pathlib import Path
 
 import httpx
 import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
+from auctions.messages import Reason
+from market.bidding.rules import NoSuchAuction
+from market.kit.errors import Forbidden, Malformed, Transient
+from market.kit.spelling import in_words
 from market.live.asyncapi import document
-from market.live.protocol import BadFrame, read
+from market.live.connection import problem_code
+from market.live.protocol import ErrorCode
+from market.live.reading import BadFrame, read
+from market.parties.rules import KeyLimit
 from tests.live.conftest import checked
 from tests.live.test_protocol import AUCTION, BID, CID, MOVES
 
+ROOT = Path(__file__).resolve().parents[2]
 WHOLE = json.loads(msgspec.json.encode(document()))
 
 
@@ -39,6 +49,38 @@ def test_every_reference_leads_somewhere_and_every_message_is_said_or_heard():
     used = {ref["$ref"] for operation in WHOLE["operations"].values() for ref in operation["messages"]}
     assert used == {f"#/channels/live/messages/{name}" for name in WHOLE["channels"]["live"]["messages"]}
     assert len(used) > 25
+
+
+def every_pattern(value):
+    if isinstance(value, dict):
+        yield from (value["pattern"],) if isinstance(value.get("pattern"), str) else ()
+        for inner in value.values():
+            yield from every_pattern(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from every_pattern(inner)
+
+
+async def test_every_pattern_of_the_wire_can_be_said_in_words(client):
+    shown = set(every_pattern(WHOLE)) | set(every_pattern((await client.get("/schema/openapi.json")).json()))
+    assert len(shown) > 5
+    assert [pattern for pattern in shown if in_words(pattern) is None] == []
+
+
+def test_the_codes_of_errors_and_acks_are_closed_lists_that_the_page_names():
+    page = (ROOT / "docs" / "live-protocol.md").read_text("utf-8")
+    frames = page.partition("## Wrong frames")[2].partition("| limit |")[0]
+    assert set(re.findall(r"`([A-Z_]{4,})`", frames)) == set(ErrorCode)
+    acks = page.partition("Codes, in order of precedence:")[2].partition("\n\n")[0]
+    assert re.findall(r"[A-Z_]{4,}", acks) == [reason for reason in Reason if reason is not Reason.NOT_DUE]
+    of_errors, of_acks = (WHOLE["components"]["schemas"][name]["properties"]["code"] for name in ("Error", "Ack"))
+    assert set(resolve(of_errors["$ref"])["enum"]) == set(ErrorCode)
+    assert set(resolve(of_acks["$ref"])["enum"]) == set(Reason)
+
+
+@pytest.mark.parametrize("refusal", [Forbidden, KeyLimit, Malformed, NoSuchAuction, Transient])
+def test_what_a_command_can_be_refused_with_at_the_door_has_a_code_of_its_own(refusal):
+    assert problem_code(refusal("no")).lower().replace("_", "-") == refusal.slug
 
 
 def schema_takes(frame):

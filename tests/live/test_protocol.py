@@ -15,7 +15,6 @@ from market.live.outlet import texts_of
 from market.live.protocol import (
     MAX_FRAME_BYTES,
     Auth,
-    BadFrame,
     Bid,
     BuyNow,
     Heartbeat,
@@ -25,10 +24,10 @@ from market.live.protocol import (
     Refuse,
     Sub,
     micros,
-    read,
     write,
     write_snapshot,
 )
+from market.live.reading import BadFrame, read
 
 AUCTION = "01920000-0000-7000-8000-000000000001"
 BID = {"op": "bid", "id": "7", "auction": AUCTION, "cid": "c-1", "amount_cents": 1_100}
@@ -118,6 +117,25 @@ def test_an_amount_that_is_no_whole_number_within_bounds_is_refused_by_name(amou
 )
 def test_a_wrong_field_is_named(change, field):
     assert refusal(BID | change)["field"] == field
+
+
+def test_who_sends_a_field_or_an_op_that_there_is_not_hears_those_that_there_are():
+    unknown = refusal(BID | {"surprise": 1})["detail"]
+    assert unknown == "there is a field that bid does not have; it takes id, auction, cid, amount_cents, confirmed"
+    no_op = refusal(BID | {"op": "tender"})["detail"]
+    assert {"bid", "proxy", "sub", "take_highest"} <= set(no_op.removeprefix("no such op; there are ").split(", "))
+    assert "tender" not in no_op
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"cid": "line\n"}, "must be 1 to 64 printable ASCII characters"),
+        ({"op": "seal", "sealed": "x", "commitment": "0"}, "must be 64 hexadecimal digits, small letters"),
+    ],
+)
+def test_nobody_is_shown_a_regular_expression(change, said):
+    assert refusal(CID | change | {"op": change.get("op", "buy_now")})["detail"] == said
 
 
 @pytest.mark.parametrize("missing", ["op", "id", "auction", "cid", "amount_cents"])

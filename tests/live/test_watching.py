@@ -108,6 +108,7 @@ async def test_a_bidder_hears_its_ack_and_its_own_event(node, hold):
         answer = next(f for f in frames if f["t"] == "ack")
         event = next(f for f in frames if f.get("kind") == "bid_accepted")
     assert answer["seq"] == event["seq"]
+    assert answer["outcome"] == event["outcome"] == "leading"
     assert event["bidder"]["you"] is True
     assert event["cid"] == "a-1"
 

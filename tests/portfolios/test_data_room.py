@@ -36,7 +36,7 @@ async def test_who_is_cleared_to_bid_may_take_the_preview_of_a_pool_on_offer(con
     visitor = await visit(await factories.buyer(context))
     answer = await take(visitor, pool, "preview")
     assert answer.status_code == 200
-    assert answer.headers["content-type"].startswith("text/csv")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.headers["content-disposition"] == f'attachment; filename="pool-{pool.pool_id}-preview.csv"'
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["etag"] == f'"{hashlib.sha256(answer.content).hexdigest()}"' == f'"{pool.preview.sha256}"'

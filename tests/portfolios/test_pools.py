@@ -126,6 +126,8 @@ NONSENSE = [
     {"min_face_value_cents": -1},
     {"min_face_value_cents": 10**30},
     {"states": "CA"},
+    {"states": ["California"]},
+    {"states": ["CA", "ca"]},
     {"shape": "round"},
 ]
 

@@ -10,6 +10,7 @@ from market.bidding.service.looking import (
     log_lines,
     own_standing,
     pools_of,
+    pools_shown,
     seat_of,
     snapshot,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "need",
     "own_standing",
     "pools_of",
+    "pools_shown",
     "publish",
     "receipt_for",
     "register_bidder",

@@ -1,6 +1,6 @@
 """Auctions as each may see them: `auctions.views` is the only door, and who asks decides how far it opens."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,8 @@ from market.kit.actor import SYSTEM, Actor, Role
 from market.kit.errors import Forbidden
 from market.kit.pages import Page, PageRequest
 from market.parties.rules import require
+from market.portfolios import service as portfolios
+from market.portfolios.rules import Pool
 
 _READ = "auctions:read"
 _CALENDAR_COUNT = 500
@@ -59,6 +61,11 @@ async def calendar(tx: AsyncSession, actor: Actor) -> list[Auction]:
     """The auctions ahead and under way that the actor may see, by opening, 500 at most."""
     require(actor, scope=_READ)
     return await store.upcoming(tx, _CALENDAR_COUNT)
+
+
+async def pools_shown(tx: AsyncSession, found: Sequence[Auction]) -> dict[UUID, Pool]:
+    """By id, the pools that these auctions sell, as far as the transaction's actor may see them."""
+    return await portfolios.find_pools(tx, {auction.pool_id for auction in found})
 
 
 async def awards_of(tx: AsyncSession, auction_id: UUID) -> list[Award]:

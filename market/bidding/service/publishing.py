@@ -155,6 +155,11 @@ def _terms(order: PublishOrder, pools: Sequence[Pool], now: datetime) -> Terms:
     except TermsError as error:
         field = error.field if error.field in {"format", "preset"} else f"terms.{error.field}"
         raise BadTerms(f"{error.field} {error.message}", field=field) from None
+    if terms.closes_at <= now and "closes_at" not in order.terms:
+        raise BadTerms(
+            f"opens_at is so early that the auction would be over: it would close at {terms.closes_at:%Y-%m-%dT%H:%M:%SZ}",
+            field="terms.opens_at",
+        )
     if terms.closes_at <= now:
         raise BadTerms("closes_at must lie ahead", field="terms.closes_at")
     if terms.latest_close_at > now + _LONGEST_AHEAD:

@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 
 from auctions.engine import due_at
-from auctions.messages import Reason
+from auctions.messages import Outcome, Reason
 from market.bidding.batch import Decided, Draft, Key
 from market.bidding.content import Content
 from market.bidding.orders import CHANNEL, PUBLISHED_CHANNEL
@@ -102,11 +102,11 @@ async def bidder_facts(
 _DECIDED = """
 WITH wanted AS (SELECT * FROM unnest($1::text::uuid[], $2::text::uuid[], $3::text[]) AS w (auction_id, org_id, cid))
 SELECT w.*, b.kind, CASE WHEN b.kind IN ('manual', 'proxy', 'binding', 'package') THEN b.amount_cents END, b.confirmed,
-    b.asked, b.seq, b.notice, '', b.min_next_cents, b.received_at, b.decided_at
-FROM wanted w JOIN bid b USING (auction_id, org_id, cid)
+    b.asked, b.seq, b.notice, '', b.min_next_cents, b.received_at, b.decided_at, e.body::json ->> 'outcome'
+FROM wanted w JOIN bid b USING (auction_id, org_id, cid) JOIN auction_event e USING (auction_id, seq)
 UNION ALL
 SELECT w.*, r.kind, r.amount_cents, r.confirmed, r.asked, NULL, r.code, r.detail, r.min_next_cents, r.received_at,
-    r.decided_at
+    r.decided_at, NULL
 FROM wanted w JOIN bid_refusal r USING (auction_id, org_id, cid)
 """
 
@@ -115,7 +115,9 @@ async def decided_before(connection: Connection, keys: Collection[Key]) -> dict[
     """The decisions kept under these keys."""
     rows = await connection.fetch(_DECIDED, *_columns(list(keys), "__t"))
     return {
-        (r[0], r[1], r[2]): Decided(Content(*r[3:7]), r[7], r[8] and Reason(r[8]), r[9], r[10], r[11], r[12])
+        (r[0], r[1], r[2]): Decided(
+            Content(*r[3:7]), r[7], r[8] and Reason(r[8]), r[9], r[10], r[11], r[12], r[13] and Outcome(r[13])
+        )
         for r in rows
     }
 

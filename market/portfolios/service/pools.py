@@ -1,6 +1,6 @@
 """Pools are cut, offered, sold."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -79,6 +79,11 @@ async def find_pool(tx: AsyncSession, actor: Actor, pool_id: UUID) -> Pool:
     """A pool of one's own, or one that is or was on offer to the actor's organisation. Raises `NotFound`."""
     require(actor, scope=_READ)
     return _existing(await store.find_pool(tx, pool_id))
+
+
+async def find_pools(tx: AsyncSession, pool_ids: Collection[UUID]) -> dict[UUID, Pool]:
+    """By id, those of a few pools that the transaction's actor may see."""
+    return {pool.pool_id: pool for pool in await store.find_pools(tx, pool_ids)}
 
 
 async def state_sums(tx: AsyncSession, pool_id: UUID) -> dict[str, dict[str, int]]:

@@ -1,6 +1,6 @@
 """SQL of pools."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -42,6 +42,11 @@ async def add_pools(tx: AsyncSession, pools: Sequence[Pool]) -> None:
 async def find_pool(tx: AsyncSession, pool_id: UUID) -> Pool | None:
     row = await tx.scalar(select(PoolRow).where(PoolRow.pool_id == pool_id))
     return None if row is None else _pool(row)
+
+
+async def find_pools(tx: AsyncSession, pool_ids: Collection[UUID]) -> list[Pool]:
+    """Those of the pools that the transaction's actor may see."""
+    return [_pool(row) for row in await tx.scalars(select(PoolRow).where(PoolRow.pool_id.in_(pool_ids)))]
 
 
 async def lock_pool(tx: AsyncSession, pool_id: UUID) -> Pool | None:
