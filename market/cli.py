@@ -27,6 +27,7 @@ _PLACES = {
     "screening": "market.compliance.screening.commands",
     "serve": _SERVING,
     "staff": _SERVING,
+    "statement": "market.demo.commands",
     "worker": _SERVING,
 }
 """Where each command stands, under its own name."""

@@ -18,14 +18,25 @@ class Deposit(Struct, frozen=True):
     transfer_id: UUID | None = None
 
 
+class EscrowAccount(Struct, frozen=True):
+    holder: str
+    iban: str | None = None
+    bic: str | None = None
+    bank_name: str | None = None
+    routing_number: str | None = None
+    account_number: str | None = None
+
+
 class BankAccount(Struct, frozen=True):
-    """`payment_reference` belongs on every wire to the escrow account; the rest says where we are paid to."""
+    """`payment_reference` belongs on every wire to the escrow account `pay_to`; the rest says where we are paid to."""
 
     payment_reference: str
+    pay_to: EscrowAccount | None = None
     holder_name: str | None = None
     scheme: str | None = None
     last_four: str | None = None
     usable_from_at: datetime | None = None
+    awaits_call_back: bool = False
 
 
 class BankEntry(Struct, frozen=True):

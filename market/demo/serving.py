@@ -2,14 +2,17 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Iterable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 
 from market import process
+from market.client.http import ProblemError
 from market.client.portfolios import Pool
 from market.db.cluster import keep_passwords
 from market.db.ready import make_data_dir
@@ -22,7 +25,7 @@ from market.demo.server import wait_until_ready
 from market.demo.steps import joining, money, offer, portfolio, vetting
 from market.demo.steps.offer import Figures
 from market.demo.teller import Teller
-from market.demo.world import World
+from market.demo.world import World, refusal
 from market.kit import log
 from market.kit.actor import SYSTEM, Role
 from market.kit.clock import SystemClock
@@ -35,6 +38,11 @@ from market.settings import Settings, SettingsError
 _OPEN_FOR = timedelta(hours=6)
 _WINDOW_S = 180
 _POLL_S = 0.2
+_ESCROW_NUMBER, _ESCROW_ROUTING = "000123456789", "123456780"
+"""Nobody's: the routing number has a good check digit and belongs to no bank."""
+_SOON = timedelta(seconds=30)
+_REGISTERED = (BUYER_A, BUYER_B)
+_Found = TypeVar("_Found")
 _LOGINS = "demo-logins.json"
 _APPS = "demo-apps.json"
 _READY = "demo-ready"
@@ -57,7 +65,7 @@ async def serve(settings: Settings) -> int:
     passwords = keep_passwords(
         settings.data_dir / "keys" / _LOGINS, [who.email for who in EVERYBODY], lambda: chance.token(12)
     )
-    bank, now = Bank("000123456789", "USD"), clock.now()
+    bank, now = Bank(_ESCROW_NUMBER, "USD"), clock.now()
     world = World(settings, Options(out=Path()), clock, chance, Teller(clock), Checks(), bank, begun_at=now)
     world.passwords = {who: passwords[who.email] for who in EVERYBODY}
     _remember_apps(world, settings.data_dir / "keys" / _APPS)
@@ -91,7 +99,17 @@ def _remember_apps(world: World, path: Path) -> None:
 
 
 def _for_demo(settings: Settings) -> Settings:
-    """Limits for seven people behind one address, an address that fits the port, and a log that leaves room to read."""
+    """Limits for seven people behind one address, an address that fits the port, an escrow account to pay to, and a log that
+    leaves room to read.
+    """
+    if settings.escrow_holder is None:
+        settings = replace(
+            settings,
+            escrow_holder="Demo escrow agent, for clients",
+            escrow_bank_name="Specimen Bank",
+            escrow_routing_number=_ESCROW_ROUTING,
+            escrow_account_number=_ESCROW_NUMBER,
+        )
     return replace(
         settings,
         screening_lists=settings.screening_lists or "specimen",
@@ -117,36 +135,62 @@ async def _invite(settings: Settings) -> dict[Character, str]:
     return found
 
 
+@dataclass
+class _Setup:
+    """The steps that set the demo up. Somebody may have changed what earlier starts made: what cannot be done is said, and left."""
+
+    world: World
+    is_whole: bool = True
+
+    async def step(self, what: str, doing: Awaitable[_Found]) -> _Found | None:
+        """What the step gives; None, and a line with the reason after `what`, if it cannot be done."""
+        try:
+            return await doing
+        except httpx.TransportError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the server stays up; its user learns what is not there, and why
+            self.is_whole = False
+            why = str(error) if isinstance(error, ProblemError) else f"{type(error).__name__}: {error}"
+            self.world.teller.say(f"{what}: {why}", who="left out")
+            return None
+
+
 async def _prepare(world: World, invitations: dict[Character, str]) -> None:
     """Everything through the front door, each step only if it was not taken before; then the logins are printed."""
+    setup = _Setup(world)
     try:
         await wait_until_ready(world.settings.public_url, lambda: False)
-        await _come_in(world, invitations)
-        pool = await _offer(world)
-        await _let_buyers_in(world)
-        await _until_open(world)
+        await _come_in(setup, invitations)
+        pool = await setup.step("nothing can be put on offer", _offer(world))
+        if pool is not None:
+            await _let_buyers_in(setup)
+            await setup.step("the auction does not open", _until_open(world))
+        await setup.step("the bank does not answer", money.resume_bank(world))
     except httpx.TransportError:
         world.teller.say("The server stopped before the demo's parties were set up; the next start goes on with it.")
         return
-    except Exception as error:  # noqa: BLE001 - the server stays up; its user learns why the demo is not
-        world.teller.say(f"The demo's parties could not be set up: {type(error).__name__}: {error}")
-        return
-    _print_logins(world, pool)
+    _print_logins(setup, pool)
 
 
-async def _come_in(world: World, invitations: dict[Character, str]) -> None:
+async def _come_in(setup: _Setup, invitations: dict[Character, str]) -> None:
+    world = setup.world
     world.seat(*EVERYBODY)
     for who in EVERYBODY:
-        if await joining.sign_in(world, who):
-            continue
-        if who.is_staff:
-            await joining.join(world, who, invitations.get(who, ""))
-        else:
-            await joining.register(world, who)
-        await joining.sign_in(world, who)
-    (world.settings.data_dir / _READY).touch(mode=0o600)
+        await setup.step(f"{who.label} cannot come in", _enter(world, who, invitations.get(who, "")))
+    if setup.is_whole:
+        (world.settings.data_dir / _READY).touch(mode=0o600)
     for who in TRADERS:
-        await vetting.clear(world, who, *WANTED[who])
+        await setup.step(f"{who.label} is not cleared", vetting.clear(world, who, *WANTED[who]))
+
+
+async def _enter(world: World, who: Character, invitation: str) -> None:
+    if await joining.sign_in(world, who):
+        return
+    if who.is_staff:
+        await joining.join(world, who, invitation)
+    else:
+        await joining.register(world, who)
+    await joining.sign_in(world, who)
 
 
 async def _offer(world: World) -> Pool:
@@ -175,26 +219,48 @@ async def _new_pool(world: World) -> Pool:
     return (await portfolio.cut_pools(world, portfolio.plan_pools(found)))[0]
 
 
-async def _let_buyers_in(world: World) -> None:
+async def _let_buyers_in(setup: _Setup) -> None:
     """Two buyers are registered with a deposit; the third has the money and may try it by hand."""
-    auction = await world[BUYER_A].auction(world.sale.auction_id)
-    if auction.you is not None and auction.you.is_registered:
+    world = setup.world
+    short = [who for who in _REGISTERED if await setup.step(f"{who.label} has no deposit", _lacks_money(world, who))]
+    if not short:
         return
+    await setup.step("no money came in", _pay_in(world, BUYERS if len(short) == len(_REGISTERED) else short))
+    for who in short:
+        await setup.step(f"{who.label} has no deposit", offer.place_deposit(world, who))
+
+
+async def _lacks_money(world: World, who: Character) -> bool:
+    """Register the buyer with what it has; true if that is too little for the deposit."""
+    await offer.accept_nda(world, who)
+    standing = (await world[who].auction(world.sale.auction_id)).you
+    if standing is not None and standing.is_registered:
+        return False
+    no = await refusal(offer.place_deposit(world, who))
+    if no is not None and no.slug != "insufficient-funds":
+        raise no
+    return no is not None
+
+
+async def _pay_in(world: World, payers: Iterable[Character]) -> None:
+    deposit_cents = (await world[SELLER].auction(world.sale.auction_id)).deposit_cents
     await money.resume_bank(world)
-    for who in BUYERS:
+    for who in payers:
         await offer.accept_nda(world, who)
-        await money.wire_in(world, who, auction.deposit_cents)
+        await money.wire_in(world, who, deposit_cents)
     await money.import_statement(world)
-    for who in (BUYER_A, BUYER_B):
-        await offer.place_deposit(world, who)
 
 
 async def _until_open(world: World) -> None:
-    while (await world[BUYER_A].auction(world.sale.auction_id)).phase == "scheduled":  # noqa: ASYNC110 - over HTTP
+    """Wait for an auction that begins in a moment, as that of a first start does."""
+    while (found := await world[SELLER].auction(world.sale.auction_id)).phase == "scheduled":
+        if found.opens_at > world.clock.now() + _SOON:
+            return
         await asyncio.sleep(_POLL_S)
 
 
-def _print_logins(world: World, pool: Pool) -> None:
+def _print_logins(setup: _Setup, pool: Pool | None) -> None:
+    world = setup.world
     teller, url = world.teller, world.settings.public_url
     rows = [(who.label, who.organisation or "(platform)", who.email, world.passwords[who]) for who in EVERYBODY]
     teller.table("Logins of this installation (POST /v1/session)", ("Who", "Organisation", "E-mail", "Password"), rows)
@@ -206,8 +272,22 @@ def _print_logins(world: World, pool: Pool) -> None:
     teller.say(f"{url}/schema", who="API")
     teller.say(f"{url.replace('http', 'ws', 1)}/v1/live", who="live")
     teller.say(
-        f"{pool.name}, {pool.account_count:,} accounts, face value {show(pool.face_value_cents or 0, pool.currency)}:"
-        f" auction {world.sale.auction_id} is open for hours; {BUYER_C.label} has yet to place its deposit",
-        who="on offer",
+        f"statement {world.bank.statement_count + 1} is next, and opens with {world.bank.balance_cents} cents: see "
+        "market statement --help, and docs/guide-operator.md",
+        who="bank",
     )
+    if pool is not None:
+        value = show(pool.face_value_cents or 0, pool.currency)
+        teller.say(
+            f"{pool.name}, {pool.account_count:,} accounts, face value {value}: auction {world.sale.auction_id} is open "
+            f"for hours; {BUYER_C.label} has yet to place its deposit",
+            who="on offer",
+        )
+    if not setup.is_whole:
+        folder = world.settings.data_dir.resolve()
+        database = "" if world.settings.database_url is None else ", name an empty database in MARKET_DATABASE_URL"
+        teller.say(
+            f"What was left out differs from what the demo once set up. To begin anew: stop the server, remove {folder}"
+            f"{database} and start again."
+        )
     teller.say("Ctrl-C stops the server; the next start finds everything as it was.")
