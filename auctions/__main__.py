@@ -9,7 +9,7 @@ from pathlib import Path
 from auctions.auction import Auction
 from auctions.crowd import NAMES
 from auctions.engine import evolve
-from auctions.proof import GENESIS, CutOffError, LogError, Verdict, chain, read, verify
+from auctions.proof import GENESIS, NO_EVENT, CutOffError, LogError, Verdict, chain, read, verify
 from auctions.receipts import CheckSignature, flaw_in
 from auctions.sampling import play
 from auctions.sealed import OpenAll
@@ -172,6 +172,9 @@ def _summary(verdict: Verdict, show: Callable[[int, str], str]) -> str:
 
 
 def _complain(seq: int, problem: str | None, *, is_cut_off: bool = False) -> int:
+    if seq == 1 and problem == NO_EVENT:
+        sys.stderr.write("this is no auction log: its first line holds no event\n")
+        return 1
     last = f"event {seq - 1} is the last whole one" if seq > 1 else "it has no whole event"
     sys.stderr.write(f"the log is cut off: {last}; {problem}\n" if is_cut_off else f"event {seq} is wrong: {problem}\n")
     return 1

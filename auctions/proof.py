@@ -64,6 +64,7 @@ __all__ = ["GENESIS", "CutOffError", "LogError", "Verdict", "chain", "decode", "
 
 
 _BEGINNING = b'{"event":{'
+NO_EVENT = "the line holds no event"
 _ONE_KEY = 2
 """The version of the rules under which one key opened both rounds."""
 _OUT_OF_RANGE = "an instant that follows from it is out of range"
@@ -114,7 +115,7 @@ def read(log_line: bytes, seq: int, head: bytes) -> tuple[Event, bytes]:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         if _breaks_off(log_line):
             raise CutOffError(seq, "the line of the next one breaks off") from None
-        raise LogError(seq, "the line holds no event") from None
+        raise LogError(seq, NO_EVENT) from None
     if event.seq != seq:
         raise LogError(seq, f"the line holds event {event.seq} instead")
     if text != line(event_bytes, chain(head, event_bytes)):

@@ -140,7 +140,7 @@ class TemplatePage(Struct, frozen=True):
 
 class PortfoliosClient(SaleabilityClient, UploadsClient):
     async def upload_portfolio(self, *, name: str, currency: str, cut_off_on: date, tape: Upload) -> Portfolio:
-        """Upload a tape (CSV or XLSX). Reading and masking happen afterwards: see `wait_for_portfolio`."""
+        """Upload a tape (CSV, XLSX or Parquet). Reading and masking happen afterwards: see `wait_for_portfolio`."""
         fields = {"name": name, "currency": currency, "cut_off_on": cut_off_on.isoformat()}
         return await self._upload("/v1/portfolios", Portfolio, file=("tape", tape), fields=fields)
 

@@ -5,6 +5,7 @@ What opens the market is handed in as the groups' object.
 
 import asyncio
 import hashlib
+import logging
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -135,6 +136,8 @@ def verify(file: Path, authorities: tuple[Path, ...], sale_file: Path | None) ->
     Its facts make it byte for byte; every seal is there, matches, is of a trusted issuer, names the document's digest and covers
     all of it; the sale file is the one in the account schedule. Exit status 0 if everything holds.
     """
+    for library in ("pyhanko", "pyhanko_certvalidator"):
+        logging.getLogger(library).setLevel(logging.CRITICAL + 1)  # what they find is said below, in a line
     found = check_document(
         file.read_bytes(),
         authorities=[path.read_bytes() for path in authorities],

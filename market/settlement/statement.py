@@ -9,6 +9,12 @@ from market.settlement.rules import StatementUnreadable
 __all__ = ["MAX_BYTES", "MAX_ENTRIES", "Line", "Notice", "Statement", "digest", "read_file", "read_statements"]
 
 
+_TAKEN = "the file itself as the body: camt.053 or camt.054 (XML), MT940 or BAI2"
+_HEAD_BYTES = 1000
+_XML = (b"<", b"\xef\xbb\xbf<", b"\xff\xfe", b"\xfe\xff")
+"""How a document in XML begins, in UTF-8 or UTF-16 (XML 1.0, appendix F)."""
+
+
 def read_file(content: bytes) -> list[Statement] | list[Notice]:
     """The statements of a file (camt.053, MT940, BAI2), or its notices of batch bookings (camt.054), in its order.
 
@@ -16,10 +22,16 @@ def read_file(content: bytes) -> list[Statement] | list[Notice]:
     """
     if len(content) > MAX_BYTES:
         raise StatementUnreadable(f"the file is larger than {MAX_BYTES} bytes")
+    if not content.strip():
+        raise StatementUnreadable(f"the body is empty: send {_TAKEN}")
+    if content.startswith(b"--") and b"form-data" in content[:_HEAD_BYTES]:
+        raise StatementUnreadable(f"the body is a multipart form: send {_TAKEN}")
     if bai2.is_bai2(content):
         return bai2.read(content)
     if mt940.is_mt940(content):
         return mt940.read(content)
+    if not content.lstrip().startswith(_XML):
+        raise StatementUnreadable(f"this is in none of the formats that are taken: send {_TAKEN}")
     return camt.read(content)
 
 

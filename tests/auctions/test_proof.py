@@ -149,6 +149,15 @@ def test_a_line_that_was_changed_is_not_taken_for_a_cut_off_log(log, tmp_path, c
         assert capsys.readouterr().err == f"event {place + 1} is wrong: the line holds no event\n"
 
 
+@pytest.mark.parametrize("content", [b"account,balance\n1,2\n", b"\x00\xff\n", b"{}\n"])
+def test_a_file_that_is_no_log_is_said_to_be_none(content, tmp_path, capsys):
+    path = tmp_path / "ledger.csv"
+    path.write_bytes(content)
+    for verb in ("verify", "replay"):
+        assert main([verb, str(path)]) == 1
+        assert capsys.readouterr().err == "this is no auction log: its first line holds no event\n"
+
+
 def test_replaying_a_cut_off_file_shows_what_is_whole_and_says_so(log, tmp_path, capsys):
     path = tmp_path / "auction.jsonl"
     path.write_bytes(b"".join(log[:3]) + log[3][:40])

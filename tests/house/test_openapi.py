@@ -6,6 +6,7 @@ import httpx
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from market.compliance.papers import Description
 from market.db.context import Context
 from tests.application import application
 
@@ -43,6 +44,21 @@ def test_every_operation_promises_problem_documents(document: dict) -> None:
     for path, method, operation in _operations(document):
         assert "400" not in operation["responses"], (path, method)
         assert "application/problem+json" in operation["responses"]["default"]["content"], (path, method)
+
+
+def test_bodies_that_are_read_as_they_come_are_described_all_the_same(document: dict) -> None:
+    paths = document["paths"]
+    form = paths["/v1/cases/{case_id}/evidence"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert {name for name in Description.__dataclass_fields__ if name not in form["properties"]} == set()
+    statement = paths["/v1/bank-statements"]["post"]["requestBody"]
+    assert statement["required"]
+    assert {"application/xml", "text/plain"} <= set(statement["content"])
+    document_of = paths["/v1/settlements/{settlement_id}/put-back-evidence"]["post"]["requestBody"]["content"]
+    assert set(document_of) == {"application/octet-stream"}
+    tape = paths["/v1/portfolios"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"][
+        "tape"
+    ]
+    assert all(kind in tape["description"] for kind in ("CSV", "XLSX", "Parquet"))
 
 
 def test_amounts_in_the_contract_are_whole_minor_units(document: dict) -> None:

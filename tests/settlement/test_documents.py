@@ -344,6 +344,12 @@ async def test_the_worker_delivers_agreement_and_deeds_when_they_are_due(bank, t
             [*command, *more], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False
         )
 
+    alone = await asyncio.to_thread(
+        subprocess.run, command[:-2], cwd=tmp_path, env={"PYTHONPATH": ":".join(tree)}, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert (alone.returncode, alone.stderr) == (1, "")
+    assert "WRONG" in alone.stdout
     good = await asyncio.to_thread(run)
     assert good.returncode == 0, good.stdout + good.stderr
     assert "it covers the whole document" in good.stdout

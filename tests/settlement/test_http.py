@@ -197,6 +197,8 @@ async def test_a_bank_account_is_named_and_shown_by_its_last_four(bank, doors):
     assert put.json() == (await buyer.get("/v1/bank-account")).json()
     assert put.json()["last_four"] == "3000"
     assert "DE89370400440532013000" not in put.text
+    # It is in another name than the buyer's, so it is not usable yet, and the answer does not say that it were.
+    assert (put.json()["awaits_call_back"], put.json()["usable_from_at"]) == (True, None)
 
 
 async def test_pages_of_the_ledger_follow_one_another_without_gap_or_repetition(bank, doors):

@@ -8,13 +8,23 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
+from market.compliance import service as compliance
+from market.compliance.rules import NotCleared
 from market.journal import service as journal
 from market.kit.actor import SYSTEM
 from market.kit.errors import Forbidden, NotFound
 from market.portfolios import service as portfolios
 from market.portfolios.rules import PoolState
 from market.settlement import moves, service
-from market.settlement.rules import NotReleased, PayoutState, State, TwoPeople, UnmatchedDebit, WrongState
+from market.settlement.rules import (
+    NoBankAccount,
+    NotReleased,
+    PayoutState,
+    State,
+    TwoPeople,
+    UnmatchedDebit,
+    WrongState,
+)
 from masking.envelope import EnvelopeError, open_sealed, private_key_from_seed, read_header, receive_key
 from tests import factories
 from tests.settlement.books import balance, books_hold
@@ -214,12 +224,37 @@ async def test_a_wire_that_the_bank_took_back_stops_the_sale_until_it_is_made_go
     assert await books_hold(context)
 
 
-async def _funded(bank, *, hammer_cents=1_000_00):
+async def test_who_prepares_a_release_is_told_which_side_lacks_what_and_what_staff_can_do(bank):
+    context, officer = bank.context, bank.officers[0]
+    seller = await factories.seller(context, bank.officers)
+    settlement = await _funded(bank, seller=seller)
+    with pytest.raises(NoBankAccount, match="^the seller has not said where to pay to: PUT /v1/bank-account$"):
+        await prepare(context, officer, settlement.settlement_id)
+    async with context.db.begin(seller.actor) as tx:
+        account = await service.put_bank_account(
+            tx,
+            seller.actor,
+            service.BankDetails("Somebody else", iban="GB29NWBK60161331926819"),
+            now=context.clock.now(),
+            chance=context.chance,
+            vault=context.vault,
+        )
+    remedy = f"call back, and say so: POST /v1/bank-accounts/{account.bank_account_id}/call-back"
+    with pytest.raises(NoBankAccount, match=f"^the bank account of the seller .* {remedy}$"):
+        await prepare(context, officer, settlement.settlement_id)
+    async with context.db.begin_as_officer(officer.actor) as tx:
+        await compliance.end_clearance(tx, officer.actor, seller.clearances["list"], "a review", context.clock.now())
+    with pytest.raises(NotCleared, match="^the seller may not list now: .*GET /v1/queue") as refusal:
+        await prepare(context, officer, settlement.settlement_id)
+    assert refusal.value.members["org_id"] == str(seller.org_id)
+
+
+async def _funded(bank, *, hammer_cents=1_000_00, seller=None):
     """A sale whose price lies in escrow."""
-    context, buyer = bank.context, bank.buyers[2]
-    auction = await factories.sold_auction(context, bank.seller, [buyer], hammer_cents=hammer_cents)
+    context, buyer, seller = bank.context, bank.buyers[2], seller or bank.seller
+    auction = await factories.sold_auction(context, seller, [buyer], hammer_cents=hammer_cents)
     settlement = await factories.settlement_in(context, "signing", auction)
-    await factories.sign_agreement(context, bank.seller, settlement.settlement_id)
+    await factories.sign_agreement(context, seller, settlement.settlement_id)
     await factories.sign_agreement(context, buyer, settlement.settlement_id, public_key(9))
     await bank.pay_in(buyer, settlement.due_cents)
     return await factories.settlement_in(context, "funded", auction)

@@ -218,6 +218,26 @@ def test_what_is_no_statement_is_refused(content):
         read_file(content)
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "the body is empty"),
+        (b" \r\n", "the body is empty"),
+        (b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n<Document/>\r\n--x--', "multipart form"),
+        (b"date,amount\n2026-01-01,5", "none of the formats"),
+    ],
+)
+def test_who_sends_no_statement_is_told_which_formats_are_taken(content, words):
+    with pytest.raises(StatementUnreadable, match=words) as refusal:
+        read_file(content)
+    assert "camt.053 or camt.054 (XML), MT940 or BAI2" in refusal.value.detail
+
+
+def test_the_line_where_xml_breaks_off_is_named():
+    with pytest.raises(StatementUnreadable, match="line 3: the file is not well-formed XML"):
+        read_file(b'<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08">\n<b>\n</Document>')
+
+
 def test_a_file_that_is_too_large_is_refused_unread():
     with pytest.raises(StatementUnreadable, match="larger than"):
         read_file(b" " * (MAX_BYTES + 1))

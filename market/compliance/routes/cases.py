@@ -51,6 +51,9 @@ class _EvidenceOperation(Operation):
                 ),
                 "covered_states": Schema(type=OpenAPIType.STRING, description="of a licence: CA,NY if more than one"),
                 "held_by": Schema(type=OpenAPIType.STRING, description="the servicer who holds it, if not yourself"),
+                "portfolio_id": Schema(
+                    type=OpenAPIType.STRING, format=OpenAPIFormat.UUID, description="of a listing's paper: whose it is"
+                ),
                 "amount_cents": Schema(type=OpenAPIType.INTEGER, description="of a financial statement: the net worth"),
             },
             required=["file", "type", "issuer", "jurisdiction", "issued_on"],

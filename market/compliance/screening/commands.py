@@ -23,7 +23,7 @@ from market.compliance.screening.service import Status
 from market.compliance.screening.tables import Table, TableUnreadable, written_whole
 from market.db.context import Opened
 from market.kit.actor import SYSTEM
-from market.kit.errors import Malformed
+from market.kit.errors import Malformed, Trouble
 from market.parties.rules import checked_country
 from market.settings import Settings
 
@@ -112,8 +112,9 @@ def _say_what_is_not_understood(table: Table) -> None:
         cells = ((line, table.cell(row, column)) for line, row in table.numbered_rows())
         if lines := [line for line, text in cells if text and not is_understood(text)]:
             where = f"{table.path.name}, line {lines[0]}, column {column}"
-            more = f"here and in {len(lines) - 1} more lines"
-            click.echo(f"{where}: not understood, so it counts as unknown, {more}; {remedy}", err=True)
+            count = len(lines) - 1
+            more = f", here and in {count} more {'line' if count == 1 else 'lines'}" if count else ""
+            click.echo(f"{where}: not understood, so it counts as unknown{more}; {remedy}", err=True)
 
 
 def _is_date(text: str) -> bool:
@@ -228,7 +229,7 @@ def load_lists(
 @screening.command("status")
 @click.pass_obj
 def show_status(opened: Opened) -> None:
-    """Print the lists in force, until when they count, what waits, and who is overdue; exit status 1 if anything is."""
+    """Print the lists in force, until when they count, what waits, and who is overdue; exit status 1 if anything is, 2 if nobody can tell."""
 
     async def work() -> Status:
         async with opened() as context:
@@ -238,7 +239,10 @@ def show_status(opened: Opened) -> None:
             _print_lists(status.lists, now)
             return status
 
-    status = asyncio.run(work())
+    try:
+        status = asyncio.run(work())
+    except Trouble as trouble:
+        raise click.UsageError(str(trouble)) from None
     click.echo(f"waiting to be screened  {status.waiting_count}")
     click.echo(f"alerts without a word   {status.open_alert_count}")
     click.echo(f"not screened for 26 h   {len(status.overdue)}")

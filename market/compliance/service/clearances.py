@@ -103,8 +103,12 @@ async def require_clearance(
     *,
     currency: str | None = None,
     states: Collection[str] = (),
+    side: str | None = None,
 ) -> Clearance:
-    """The clearance that holds now, in `currency` if one is named. Raises `NotCleared`, saying what to do, or `ChecksPending`, which says no more."""
+    """The clearance that holds now, in `currency` if one is named. Raises `NotCleared`, saying what to do, or `ChecksPending`, which says no more.
+
+    `side` is what the organisation is called to an officer (the seller, the buyer), who is told what an officer can do.
+    """
     found = await current_clearance(tx, org_id, capability, now, currency=currency, states=states)
     if found is not None and currency in {None, found.currency}:
         await screening.require_standing(tx, org_id)
@@ -115,10 +119,15 @@ async def require_clearance(
         why = "the clearance has expired or was ended"
     else:
         why = "compliance has not cleared it yet"
+    remedy = "open a case at POST /v1/cases" if side is None else _FOR_OFFICERS
     raise rules.NotCleared(
-        f"your organisation may not {capability} now: {why}; open a case at POST /v1/cases",
+        f"{side or 'your organisation'} may not {capability} now: {why}; {remedy}",
         capability=str(capability),
+        **({} if side is None else {"org_id": str(org_id)}),
     )
+
+
+_FOR_OFFICERS = "two officers clear it in a case that it opens (GET /v1/queue); until then nothing is released"
 
 
 async def require_listing(tx: AsyncSession, org_id: UUID, states: Collection[str], now: datetime) -> Clearance:

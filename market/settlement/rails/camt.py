@@ -44,8 +44,12 @@ def read(xml: bytes) -> list[Statement] | list[Notice]:
         return _read(xml)
     except DefusedXmlException:
         raise StatementUnreadable("the file holds a DTD or entities; no bank's statement does") from None
-    except (ParseError, ValueError, LookupError):
-        raise StatementUnreadable("the file is not well-formed XML") from None
+    except ParseError as error:
+        raise StatementUnreadable(f"line {error.position[0]}: the file is not well-formed XML") from None
+    except (ValueError, LookupError):
+        raise StatementUnreadable(
+            "the file is not well-formed XML: it is in no encoding that it could be read in"
+        ) from None
 
 
 def _read(xml: bytes) -> list[Statement] | list[Notice]:

@@ -1,5 +1,6 @@
 """What the doors of this room share."""
 
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from litestar import Response
@@ -20,6 +21,7 @@ FILE = {200: ResponseSpec(data_container=bytes, media_type="application/octet-st
 MAX_DOCUMENT_BYTES = 10_000_000
 
 
+@dataclass
 class DocumentOperation(Operation):
     """The body is the document as it is, so its media type is said here."""
 

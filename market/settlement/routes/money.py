@@ -35,19 +35,24 @@ async def place_deposit(
 @get("/v1/bank-account", tags=MONEY, summary="How to pay in, and where one is paid to", operation_id="getBankAccount")
 async def get_bank_account(context: Here, actor: Who) -> schemas.BankAccountView:
     async with context.db.begin(actor) as tx:
-        return schemas.BankAccountView.from_account(*await service.own_bank(tx, actor), context.settings)
+        pay_with, account = await service.own_bank(tx, actor)
+        waits = await service.awaits_call_back(tx, account)
+    return schemas.BankAccountView.from_account(pay_with, account, context.settings, awaits_call_back=waits)
 
 
 @put("/v1/bank-account", tags=MONEY, summary="Say where to be paid to", operation_id="putBankAccount", opt=STEP_UP)
 @once
 async def put_bank_account(context: Here, actor: Who, data: JSONBody[schemas.BankAccountIn]) -> schemas.BankAccountView:
-    """The first account counts at once, a changed one after 48 hours and a call back. For signed-in people, not for API keys."""
+    """The first account counts at once if it is in the organisation's name, in another after a call back; a changed one after
+    48 hours and a call back. For signed-in people, not for API keys.
+    """
     async with context.db.begin(actor) as tx:
         account = await service.put_bank_account(
             tx, actor, data.details(), now=context.clock.now(), chance=context.chance, vault=context.vault
         )
         pay_with, _ = await service.own_bank(tx, actor)
-    return schemas.BankAccountView.from_account(pay_with, account, context.settings)
+        waits = await service.awaits_call_back(tx, account)
+    return schemas.BankAccountView.from_account(pay_with, account, context.settings, awaits_call_back=waits)
 
 
 @post("/v1/withdrawals", tags=MONEY, summary="Have free cash paid out", operation_id="withdraw", opt=STEP_UP)

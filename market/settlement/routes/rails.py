@@ -1,6 +1,7 @@
 """What the bank says and what it is told: statements, suspense, payouts."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from market.settlement.rules import PayoutState
 from market.settlement.statement import MAX_BYTES, Notice, Statement, digest, read_file
 
 
+@dataclass
 class _StatementOperation(Operation):
     """The statement is read as it is, so its media type is said here."""
 

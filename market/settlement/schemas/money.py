@@ -62,7 +62,9 @@ class EscrowAccountView(Struct, frozen=True, forbid_unknown_fields=True):
 
 class BankAccountView(Struct, frozen=True, forbid_unknown_fields=True):
     """An organisation states `payment_reference` on every wire to the account `pay_to` (null: not set up yet). It is paid
-    to the account shown, from `usable_from_at` on; all null until it has named one.
+    to the account shown, from `usable_from_at` on; all null until it has named one. While it `awaits_call_back` (it was
+    changed, or is in another name than the organisation's) nothing is paid there, and `usable_from_at` is null: the market
+    calls first.
     """
 
     payment_reference: str
@@ -71,15 +73,19 @@ class BankAccountView(Struct, frozen=True, forbid_unknown_fields=True):
     scheme: str | None = None
     last_four: str | None = None
     usable_from_at: datetime | None = None
+    awaits_call_back: bool = False
 
     @classmethod
-    def from_account(cls, payment_reference: str, account: BankAccount | None, settings: Settings) -> Self:
+    def from_account(
+        cls, payment_reference: str, account: BankAccount | None, settings: Settings, *, awaits_call_back: bool
+    ) -> Self:
         pay_to = EscrowAccountView.from_settings(settings)
         if account is None:
             return cls(payment_reference, pay_to)
         return cls(
-            payment_reference, pay_to, account.holder_name, account.scheme, account.last_four, account.usable_from_at
-        )
+            payment_reference, pay_to, account.holder_name, account.scheme, account.last_four,
+            None if awaits_call_back else account.usable_from_at, awaits_call_back,
+        )  # fmt: skip
 
 
 class WithdrawalIn(Struct, frozen=True, forbid_unknown_fields=True):

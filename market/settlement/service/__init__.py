@@ -19,6 +19,7 @@ from market.settlement.service.bankfiles import (
 from market.settlement.service.banking import (
     BankDetails,
     Imported,
+    awaits_call_back,
     import_statements,
     keep_reference,
     list_statements,
@@ -185,6 +186,7 @@ __all__ = [
     "ask_media",
     "attest_destruction",
     "authority",
+    "awaits_call_back",
     "chain_of_title",
     "check_ledger",
     "claim_put_backs",

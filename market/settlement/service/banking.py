@@ -35,7 +35,7 @@ from market.settlement.service.payouts import confirm, take_back
 from market.settlement.service.sale import WRITE, apply_funds
 from market.settlement.statement import Line, Statement
 from market.settlement.store import bank as store
-from market.settlement.store import ledger, notices, settlements
+from market.settlement.store import call_backs, ledger, notices, settlements
 from market.settlement.store.bank import BankAccount, BankEntry, KeptStatement
 
 
@@ -86,6 +86,11 @@ async def own_bank(tx: AsyncSession, actor: Actor) -> tuple[str, BankAccount | N
     if actor.org_id is None:
         raise AssertionError("a member belongs to an organisation")
     return await keep_reference(tx, actor.org_id), await store.newest_bank_account(tx, actor.org_id)
+
+
+async def awaits_call_back(tx: AsyncSession, account: BankAccount | None) -> bool:
+    """Whether nothing is paid to the account before somebody of the market called back about it."""
+    return account is not None and not await call_backs.is_confirmed(tx, account.bank_account_id)
 
 
 async def keep_reference(tx: AsyncSession, org_id: UUID) -> str:

@@ -135,23 +135,24 @@ async def _require_free(tx: AsyncSession, org_id: UUID, currency: str, amount_ce
         )
 
 
-async def usable_bank_account(tx: AsyncSession, org_id: UUID, now: datetime) -> BankAccount:
-    """The account that an organisation named last.
+async def usable_bank_account(tx: AsyncSession, org_id: UUID, now: datetime, *, side: str | None = None) -> BankAccount:
+    """The account that an organisation named last. `side` is what staff know it as, who are told what staff can do.
 
     Raises `NoBankAccount` without one, while a change cools off, or until somebody called back about it.
     """
+    whose = side or "your organisation"
     account = await store.newest_bank_account(tx, org_id)
     if account is None:
-        raise NoBankAccount("the organisation has not said where to pay to: PUT /v1/bank-account")
+        raise NoBankAccount(f"{whose} has not said where to pay to: PUT /v1/bank-account")
     if now < account.usable_from_at:
         raise NoBankAccount(
-            f"the bank account was changed; it can be used from {account.usable_from_at:%Y-%m-%dT%H:%M:%SZ}"
+            f"the bank account of {whose} was changed; it can be used from {account.usable_from_at:%Y-%m-%dT%H:%M:%SZ}"
         )
     if not await call_backs.is_confirmed(tx, account.bank_account_id):
-        raise NoBankAccount(
-            "the bank account was changed, or is in another name than your organisation's; the market calls you back about it "
-            "before it pays there"
-        )
+        remedy = "the market calls you back about it before it pays there"
+        if side is not None:
+            remedy = f"call back, and say so: POST /v1/bank-accounts/{account.bank_account_id}/call-back"
+        raise NoBankAccount(f"the bank account of {whose} was changed, or is in another name than its own; {remedy}")
     return account
 
 

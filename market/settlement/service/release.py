@@ -125,9 +125,11 @@ async def _releasable(
     require_person(actor)
     settlement = await locked(tx, settlement_id)
     require_step(settlement, step)
-    await compliance.require_clearance(tx, settlement.seller_org_id, "list", now)
-    await compliance.require_clearance(tx, settlement.buyer_org_id, "bid", now, currency=settlement.currency)
-    await usable_bank_account(tx, settlement.seller_org_id, now)
+    await compliance.require_clearance(tx, settlement.seller_org_id, "list", now, side="the seller")
+    await compliance.require_clearance(
+        tx, settlement.buyer_org_id, "bid", now, currency=settlement.currency, side="the buyer"
+    )
+    await usable_bank_account(tx, settlement.seller_org_id, now, side="the seller")
     await _require_no_unmatched_debit(tx, settlement.currency)
     await require_books_hold(tx)
     account = await ledger.find_account(tx, moves.escrow(settlement_id), settlement.currency)

@@ -2,6 +2,8 @@
 
 import csv
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ from click.testing import CliRunner, Result
 
 from market.cli import cli
 from market.compliance.screening import bundled
+from market.compliance.screening.commands import screening
+from market.kit.errors import Trouble
 
 LISTS = ["--lists", str(bundled.FOLDER)]
 
@@ -114,6 +118,17 @@ def test_a_file_that_cannot_be_used_is_named_with_the_remedy(
     assert sorted(path.name for path in target.parent.iterdir()) == ["in.csv", "out.csv"]
 
 
+def test_a_status_that_nobody_can_tell_is_not_the_one_of_what_is_overdue() -> None:
+    @asynccontextmanager
+    async def taken() -> AsyncIterator[None]:
+        raise Trouble("the folder is in use by process 7; stop that process")
+        yield
+
+    result = CliRunner().invoke(screening, ["status"], obj=taken)
+    assert result.exit_code == 2
+    assert "in use by process 7" in result.output
+
+
 @pytest.mark.parametrize("birth", ["07.10.1952", "10/07/1952", "32.13.1999", "1999-13", "1999-02-30", "a while ago"])
 def test_a_date_or_country_that_is_not_understood_counts_as_unknown_and_is_said(
     files: tuple[Path, Path], tmp_path: Path, birth: str
@@ -126,8 +141,8 @@ def test_a_date_or_country_that_is_not_understood_counts_as_unknown_and_is_said(
     result = run("search", source, target, "--list", tmp_path / "sdn.csv")
     said = " ".join(result.output.split())
     assert result.exit_code == 0
-    assert "line 3, column birth_date: not understood, so it counts as unknown, here and in 1 more lines" in said
-    assert "line 3, column country: not understood, so it counts as unknown, here and in 0 more lines" in said
+    assert "line 3, column birth_date: not understood, so it counts as unknown, here and in 1 more line;" in said
+    assert "line 3, column country: not understood, so it counts as unknown;" in said
     assert birth not in said
     assert [row["alert"] for row in rows(target)][1] == "yes"
 
