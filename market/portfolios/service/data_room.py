@@ -125,9 +125,9 @@ async def _admitted(tx: AsyncSession, actor: Actor, pool_id: UUID, stage: Disclo
     pool = await find_pool(tx, actor, pool_id)
     org_id = own_org(actor)
     if pool.org_id != org_id:
-        _require_on_offer(pool)
         is_vetted = stage is Disclosure.VETTED
         await compliance.require_clearance(tx, org_id, "bid", now, currency=pool.currency if is_vetted else None)
+        _require_on_offer(pool)
         if is_vetted and not await has_accepted_nda(tx, pool_id, org_id):
             raise NdaRequired("accept the non-disclosure terms of this pool first")
     return pool
