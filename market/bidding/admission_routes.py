@@ -1,4 +1,4 @@
-"""The door that says, before anybody bids, what blocks a bidder."""
+"""What blocks a bidder before it bids, and what it has bid that still runs."""
 
 from uuid import UUID
 
@@ -37,4 +37,17 @@ async def get_admission(
     )
 
 
-HANDLERS: list[ControllerRouterHandler] = [get_admission]
+@get("/v1/organisations/{org_id:uuid}/running-bids", tags=["Auctions"], summary="An organisation's running bids",
+     operation_id="list_running_bids")  # fmt: skip
+async def list_running_bids(
+    context: NamedDependency[Context], actor: NamedDependency[Actor], org_id: FromPath[UUID]
+) -> schemas.RunningBids:
+    """What an organisation has bid in auctions that have not ended, for officers alone, newest first, 500 at most.
+
+    To suspend a bidder takes no bid away: an operator voids it by its `seq` (`POST /v1/auctions/{id}/voids`). Each look is recorded.
+    """
+    found = await service.running_bids(context, actor, org_id)
+    return schemas.RunningBids([schemas.RunningBid(one.auction_id, one.seq, one.kind, one.placed_at) for one in found])
+
+
+HANDLERS: list[ControllerRouterHandler] = [get_admission, list_running_bids]

@@ -36,6 +36,16 @@ ENDED = frozenset({"closed", "awarded", "failed", "cancelled"})
 
 
 @dataclass(frozen=True, slots=True)
+class RunningBid:
+    """An accepted bid in an auction that has not ended."""
+
+    auction_id: UUID
+    seq: int
+    kind: str
+    placed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class LockedAuction:
     """What does not change about an auction, read with its row locked."""
 

@@ -272,6 +272,19 @@ class EventPage(Struct, frozen=True):
     items: Sequence[dict[str, Any]]
 
 
+class RunningBid(Struct, frozen=True):
+    """One accepted bid by its `seq` in the log of its auction; what it says stays secret as long as the format says so."""
+
+    auction_id: UUID
+    seq: int
+    kind: str
+    placed_at: datetime
+
+
+class RunningBids(Struct, frozen=True):
+    items: list[RunningBid]
+
+
 class AnswerView(Struct, frozen=True, kw_only=True):
     """What became of a command. `status` is `duplicate` if the same key was decided before; the answer is that one.
 

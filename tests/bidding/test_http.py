@@ -10,6 +10,7 @@ from datetime import timedelta
 import httpx
 import pytest
 import pytest_asyncio
+from sqlalchemy import text
 
 from auctions.messages import Reason
 from market.bidding import routes, schemas
@@ -136,6 +137,28 @@ async def test_the_operator_sets_the_commission_and_the_seller_says_who_pays(hal
     made = await web(hall.seller, "POST", "/auctions", json=said)
     assert made.status_code == 201, made.text
     assert made.json()["commission"] == Schedule.default("USD", Payer.BUYER).to_json()
+
+
+async def test_an_officer_sees_which_bids_of_an_organisation_still_run_and_that_is_recorded(hall, web):
+    room, first = await hall.room(), await factories.buyer(hall.context, hall.officers)
+    await factories.register_for(hall.context, first, room.auction)
+    second, auction_id = hall.buyers[0], str(room.auction_id)
+    for party, cents in ((first, 100_000), (second, 200_000)):
+        made = await web.bid(party, room, {"kind": "manual", "amount_cents": cents, "confirmed": True})
+        assert made.status_code == 201, made.text
+    door = f"/organisations/{first.org_id}/running-bids"
+    seen = (await web(hall.officers[0], "GET", door)).json()["items"]
+    assert [(one["auction_id"], one["kind"]) for one in seen] == [(auction_id, "manual")]
+    assert seen[0].keys() == {"auction_id", "seq", "kind", "placed_at"}
+    strike = {"seq": seen[0]["seq"], "reason": "a slip"}
+    voided = await web(hall.operator, "POST", f"/auctions/{auction_id}/voids", json=strike)
+    assert voided.status_code == 201, voided.text
+    for party in (hall.operator, first, second, hall.seller):
+        assert (await web(party, "GET", door)).status_code == 403
+    assert (await web(hall.officers[0], "GET", f"/organisations/{auction_id}/running-bids")).status_code == 404
+    async with hall.context.db.begin(SYSTEM) as tx:
+        looked = text("SELECT count(*) FROM journal WHERE stream = :stream AND kind = 'bids.looked_at'")
+        assert await tx.scalar(looked, {"stream": f"org:{first.org_id}"}) == 1
 
 
 async def test_only_the_cleared_owner_of_a_pool_publishes_it(hall, web):

@@ -11,6 +11,7 @@ from market.bidding.service.looking import (
     own_standing,
     pools_of,
     pools_shown,
+    running_bids,
     seat_of,
     snapshot,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "register_bidder",
     "registration_requirements",
     "require_registrable",
+    "running_bids",
     "sealed_bids",
     "seat_of",
     "snapshot",

@@ -14,20 +14,23 @@ from auctions.record import decode
 from auctions.views import OBSERVER, OFFICER, SELLER, Audience, project
 from auctions.views import Role as Seat
 from auctions.views import snapshot as show
-from market.bidding.rules import Auction, Award, NoSuchAuction, Requirement, StillRunning
+from market.bidding.rules import Auction, Award, NoSuchAuction, Requirement, RunningBid, StillRunning
 from market.bidding.service.registering import has_registered, missing_for
 from market.bidding.states import States
 from market.bidding.store import auctions as store
 from market.db.context import Context
+from market.journal import service as journal
 from market.kit.actor import SYSTEM, Actor, Role
-from market.kit.errors import Forbidden
+from market.kit.errors import Forbidden, NotFound
 from market.kit.pages import Page, PageRequest
+from market.parties import service as parties
 from market.parties.rules import require
 from market.portfolios import service as portfolios
 from market.portfolios.rules import Pool
 
 _READ = "auctions:read"
 _CALENDAR_COUNT = 500
+_RUNNING_COUNT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,17 @@ async def awards_of(tx: AsyncSession, auction_id: UUID) -> list[Award]:
 async def pools_of(tx: AsyncSession, auction_id: UUID) -> list[UUID]:
     """The pools that an auction sells; more than one in an auction of packages."""
     return await store.pools_of(tx, auction_id)
+
+
+async def running_bids(context: Context, actor: Actor, org_id: UUID) -> list[RunningBid]:
+    """What an organisation has bid in auctions that have not ended, for officers, newest first; the look is recorded."""
+    require(actor, role=Role.OFFICER)
+    async with context.db.begin(SYSTEM) as tx:  # nobody else reads others' bids
+        if not await parties.display_names(tx, [org_id]):
+            raise NotFound("there is no such organisation")
+        found = await store.running_bids(tx, org_id, _RUNNING_COUNT)
+        await journal.append(tx, actor, f"org:{org_id}", "bids.looked_at", {"bid_count": len(found)})
+    return found
 
 
 async def own_standing(tx: AsyncSession, actor: Actor, auction: Auction, now: datetime) -> OwnStanding | None:

@@ -10,14 +10,16 @@ from sqlalchemy import Select, and_, case, exists, func, insert, not_, select, u
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from auctions.auction import Phase
 from market.bidding.lines import EventLine
 from market.bidding.orders import PUBLISHED_CHANNEL
-from market.bidding.rules import Auction, Award, BadTerms, Registration
+from market.bidding.rules import Auction, Award, BadTerms, Registration, RunningBid
 from market.db.tables.bidding import (
     AuctionEventRow,
     AuctionPoolRow,
     AuctionRow,
     AwardRow,
+    BidRow,
     InvitationRow,
     RegistrationRow,
     SealingKeyRow,
@@ -184,6 +186,18 @@ async def find_auction(tx: AsyncSession, auction_id: UUID) -> Auction | None:
     """An auction that the transaction's actor may see."""
     row = (await tx.execute(select(*_COLUMNS).where(AuctionRow.auction_id == auction_id))).one_or_none()
     return None if row is None else _auction(tuple(row))
+
+
+async def running_bids(tx: AsyncSession, org_id: UUID, most: int) -> list[RunningBid]:
+    """An organisation's bids that put something at stake, in auctions that have not ended, newest first."""
+    query = (
+        select(BidRow.auction_id, BidRow.seq, BidRow.kind, BidRow.placed_at)
+        .join(AuctionRow, AuctionRow.auction_id == BidRow.auction_id)
+        .where(BidRow.org_id == org_id, BidRow.kind.not_in(("withdraw", "proxy_cancel")))
+        .where(AuctionRow.phase.in_([Phase.OPEN.value, Phase.PAUSED.value, Phase.AWARDING.value]))
+        .order_by(BidRow.placed_at.desc(), BidRow.seq.desc())
+    )
+    return [RunningBid(*row) for row in await tx.execute(query.limit(most))]
 
 
 async def list_auctions(
