@@ -15,6 +15,8 @@ def upgrade() -> None:
     run(*_TABLE)
     append_only("party_erasure")
     grant("party_erasure", app="SELECT, INSERT", officer="SELECT")
+    append_only("staff_erasure")
+    grant("staff_erasure", app="SELECT", officer="SELECT")
     run(
         *_ROWS,
         *_TIME,
@@ -45,6 +47,13 @@ _TABLE = (
         due_at timestamptz NOT NULL,
         erased_at timestamptz NOT NULL
     )""",
+    """CREATE TABLE staff_erasure (
+        user_id uuid NOT NULL CONSTRAINT pk_staff_erasure PRIMARY KEY,
+        org_id uuid NOT NULL,
+        erased_at timestamptz NOT NULL,
+        CONSTRAINT fk_staff_erasure_user_id_org_id_person FOREIGN KEY (user_id, org_id) REFERENCES person (user_id, org_id)
+    )""",
+    "CREATE INDEX ix_staff_erasure_user_id_org_id ON staff_erasure (user_id, org_id)",
     "ALTER TABLE bank_account ALTER COLUMN sealed_number DROP NOT NULL",
 )
 
@@ -54,15 +63,22 @@ _ROWS = (
         USING (app_is_platform()) WITH CHECK (coalesce(current_setting('app.role', true), '') = 'system')""",
     f"CREATE POLICY party_erasure_officer ON party_erasure FOR SELECT TO {OFFICER} USING (true)",
     f"CREATE POLICY party_erasure_auditor ON party_erasure FOR SELECT TO {AUDITOR} USING (true)",
+    "ALTER TABLE staff_erasure ENABLE ROW LEVEL SECURITY",
+    f"CREATE POLICY staff_erasure_app ON staff_erasure FOR SELECT TO {APP} USING (app_is_platform())",
+    f"CREATE POLICY staff_erasure_officer ON staff_erasure FOR SELECT TO {OFFICER} USING (true)",
+    f"CREATE POLICY staff_erasure_auditor ON staff_erasure FOR SELECT TO {AUDITOR} USING (true)",
 )
 
 _TIME = (
-    # When a party was last here. Null: it is still bound, by a case that officers have to decide, a block, an auction, a sale, a
-    # forward flow or money. A draft, and a question to a party, bind nobody: it may have walked away from them.
+    # When a party was last here. Null: it is still bound, by a case or an alert that officers have to decide, a block, an auction,
+    # a sale, a forward flow or money. A draft, and a question to a party, bind nobody: it may have walked away from them.
     f"""CREATE FUNCTION party_left_at(a_org_id uuid) RETURNS timestamptz LANGUAGE sql STABLE {_DEFINER} AS $$
         SELECT CASE WHEN o.kind = 'trading' AND NOT org_is_blocked(o.org_id)
             AND NOT EXISTS (SELECT FROM verification_case c WHERE c.org_id = o.org_id
                 AND c.state NOT IN ('draft', 'info_requested', 'cleared', 'declined'))
+            AND NOT EXISTS (SELECT FROM screening_alert s WHERE s.org_id = o.org_id
+                AND NOT EXISTS (SELECT FROM screening_decision d WHERE d.alert_id = s.alert_id AND d.verdict = 'false_positive')
+                AND 2 > (SELECT count(*) FROM screening_decision d WHERE d.alert_id = s.alert_id))
             AND NOT EXISTS (SELECT FROM auction a WHERE a.org_id = o.org_id AND a.phase NOT IN ('awarded', 'failed', 'cancelled'))
             AND NOT EXISTS (SELECT FROM settlement s WHERE o.org_id IN (s.seller_org_id, s.buyer_org_id) AND s.ended_at IS NULL)
             AND NOT EXISTS (SELECT FROM forward_flow f WHERE o.org_id IN (f.seller_org_id, f.buyer_org_id)
@@ -73,6 +89,9 @@ _TIME = (
             (SELECT max(coalesce(x.ended_at, g.valid_until)) FROM clearance g LEFT JOIN clearance_end x USING (clearance_id)
                 WHERE g.org_id = o.org_id),
             (SELECT max(greatest(c.created_at, c.submitted_at, c.decided_at)) FROM verification_case c WHERE c.org_id = o.org_id),
+            (SELECT max(n.added_at) FROM disclosed_name n WHERE n.org_id = o.org_id),
+            (SELECT max(greatest(s.raised_at, d.decided_at)) FROM screening_alert s LEFT JOIN screening_decision d USING (alert_id)
+                WHERE s.org_id = o.org_id),
             (SELECT max(p.created_at) FROM person p WHERE p.org_id = o.org_id),
             (SELECT max(u.last_used_at) FROM user_session u WHERE u.org_id = o.org_id),
             (SELECT max(greatest(k.created_at, k.last_used_at)) FROM api_key k WHERE k.org_id = o.org_id),
@@ -151,7 +170,7 @@ _WHAT_GOES = (
         IF a_new IS DISTINCT FROM a_old || gone THEN
             RETURN false;
         ELSIF a_old ? 'disabled_at' THEN
-            RETURN EXISTS (SELECT FROM person p WHERE p.user_id = (a_old ->> 'user_id')::uuid AND p.email = erased_address(p.user_id));
+            RETURN EXISTS (SELECT FROM staff_erasure r WHERE r.user_id = (a_old ->> 'user_id')::uuid);
         ELSIF a_old ? 'seller_org_id' THEN
             parties := ARRAY[(a_old ->> 'seller_org_id')::uuid, (a_old ->> 'buyer_org_id')::uuid];
         ELSIF a_old ? 'settlement_id' THEN
@@ -248,6 +267,26 @@ _ERASURE = (
 )
 
 _STAFF = (
+    # The ten years are counted by the database's clock, whatever the statement says.
+    """CREATE FUNCTION disabling_is_now() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+    BEGIN
+        NEW.disabled_at := clock_timestamp();
+        RETURN NEW;
+    END $$""",
+    "CREATE TRIGGER disabling_is_now BEFORE INSERT ON staff_disabling FOR EACH ROW EXECUTE FUNCTION disabling_is_now()",
+    # Each in its own line: one about somebody else, or about something else, does not do.
+    f"""CREATE FUNCTION staff_erasure_is_journalled() RETURNS trigger LANGUAGE plpgsql {_DEFINER} AS $$
+    BEGIN
+        IF NOT EXISTS (SELECT FROM journal j WHERE j.stream = 'org:' || NEW.org_id AND j.kind = 'staff.erased'
+            AND j.body::jsonb ->> 'user_id' = NEW.user_id::text
+            AND j.tx >= pg_current_xact_id()::text::bigint AND j.at >= transaction_timestamp()) THEN
+            RAISE EXCEPTION 'an erasure of staff is not in the journal'
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'staff_erasure_is_journalled';
+        END IF;
+        RETURN NULL;
+    END $$""",
+    """CREATE CONSTRAINT TRIGGER staff_erasure_is_journalled AFTER INSERT ON staff_erasure
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION staff_erasure_is_journalled()""",
     # Ten years after the end of their access, unless a hold is open anywhere: what they decided is about every party. An invitation
     # that nobody took goes a year after its end.
     f"""CREATE FUNCTION forget_staff() RETURNS TABLE (gone_user_id uuid, gone_org_id uuid) LANGUAGE plpgsql {_DEFINER} AS $$
@@ -263,9 +302,11 @@ _STAFF = (
             RETURN;
         END IF;
         FOR who IN SELECT p.user_id, p.org_id, p.invitation_id FROM staff_disabling d JOIN person p USING (user_id)
-            WHERE d.disabled_at <= clock_timestamp() - interval '10 years' AND p.email <> erased_address(p.user_id)
+            WHERE d.disabled_at <= clock_timestamp() - interval '10 years' AND p.org_kind = 'platform'
+                AND NOT EXISTS (SELECT FROM staff_erasure r WHERE r.user_id = p.user_id)
             ORDER BY p.user_id LIMIT 50
         LOOP
+            INSERT INTO staff_erasure VALUES (who.user_id, who.org_id, clock_timestamp());
             WITH invited AS (
                 UPDATE staff_invitation SET email = erased_address(who.user_id) WHERE invitation_id = who.invitation_id
             ) UPDATE person SET email = erased_address(user_id), name = '{_ERASED}', password_hash = '{_NO_PASSWORD}'
@@ -279,6 +320,6 @@ _STAFF = (
             RETURN NEXT;
         END LOOP;
     END $$""",
-    "REVOKE ALL ON FUNCTION forget_staff() FROM PUBLIC",
+    "REVOKE ALL ON FUNCTION disabling_is_now(), staff_erasure_is_journalled(), forget_staff() FROM PUBLIC",
     f"GRANT EXECUTE ON FUNCTION forget_staff() TO {APP}",
 )

@@ -8,7 +8,7 @@ from market.compliance import jobs, service
 from market.compliance.proposals import Kind
 from market.compliance.requirements import EvidenceType
 from market.compliance.retention import PartyKept
-from market.compliance.screening.rules import Verdict
+from market.compliance.screening.rules import AlertState, Verdict
 from market.compliance.service.keeping import erase_due, forget_parties, forget_staff
 from market.db import rewrap
 from market.db.cluster import RoleUrls
@@ -38,6 +38,9 @@ TIMES = {
     "settlement": ("ended_at",),
     "staff_disabling": ("disabled_at",),
     "staff_invitation": ("created_at", "expires_at"),
+    "disclosed_name": ("added_at",),
+    "screening_alert": ("raised_at",),
+    "screening_decision": ("decided_at",),
 }
 WORDS = ("Zlatarovic", REASON, "a word too many", "P12345678")
 
@@ -211,6 +214,45 @@ async def test_an_erasure_without_a_line_in_the_journal_does_not_stay(context: C
             await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
+async def test_an_alert_that_nobody_decided_keeps_a_party_however_long_it_was_away(
+    context: Context, urls: RoleUrls
+) -> None:
+    officers = await factories.two_officers(context)
+    party = await factories.register_member(context)
+    await years_pass(urls, 11)
+    await disclose(context, officers[0], party.org_id, "Borivoje Milan Zlatarovic")
+    await years_pass(urls, 11)
+
+    async def is_kept() -> bool:
+        await as_owner(urls, "DELETE FROM duty WHERE name = 'compliance.erasure'")
+        await jobs.erase_what_is_due(context)
+        return "Zlatarovic" in await everything(urls, without=("screening_list",))
+
+    assert await is_kept()
+    async with acting(urls.app) as connection:
+        with pytest.raises(REFUSED, match="kept"):
+            await connection.execute("INSERT INTO party_erasure VALUES ($1, now(), now())", party.org_id)
+    [alert] = await alerts(context, officers[0], AlertState.OPEN)
+    await decide(context, officers[0], alert, Verdict.TRUE_POSITIVE)
+    await years_pass(urls, 11)
+    assert await is_kept()
+    await decide(context, officers[1], alert, Verdict.FALSE_POSITIVE)
+    assert await is_kept()
+    await years_pass(urls, 9.95)
+    assert await is_kept()
+    await years_pass(urls, 0.1)
+    assert not await is_kept()
+
+
+async def test_the_time_is_counted_from_the_last_name_and_the_last_alert_too(context: Context, urls: RoleUrls) -> None:
+    officer, party = await factories.officer(context), await factories.register_member(context)
+    await years_pass(urls, 11)
+    await disclose(context, officer, party.org_id, "Anna Nowhere")
+    assert await forget(context) == 0
+    await years_pass(urls, 11)
+    assert await forget(context) == 1
+
+
 async def test_what_was_said_about_a_sale_goes_when_both_of_its_sides_are_gone(
     context: Context, urls: RoleUrls
 ) -> None:
@@ -282,3 +324,51 @@ async def test_staff_are_forgotten_ten_years_after_their_access_ended_while_no_h
     async with acting(urls.app, party.actor) as connection:
         with pytest.raises(REFUSED):
             await connection.execute("SELECT forget_staff()")
+
+
+async def test_a_stolen_login_forgets_no_staff_by_saying_that_their_access_ended_long_ago(
+    context: Context, urls: RoleUrls
+) -> None:
+    officers = await factories.two_officers(context)
+    operator = await factories.operator(context)
+    member = await factories.register_member(context)
+    async with acting(urls.app) as connection:
+        await connection.execute(
+            "INSERT INTO staff_disabling SELECT user_id, org_id, NULL, 'x', '2010-01-01' FROM person"
+        )
+        assert await connection.fetch("SELECT * FROM forget_staff()") == []
+        emails = {row["email"] for row in await connection.fetch("SELECT email FROM person")}
+        assert emails >= {officers[0].email, officers[1].email, operator.email, member.email}
+    async with acting(urls.app) as connection:
+        with pytest.raises(REFUSED):
+            await connection.execute(
+                "INSERT INTO staff_erasure SELECT user_id, org_id, now() FROM person WHERE role = 'officer'"
+            )
+
+
+async def test_no_staff_are_forgotten_without_a_line_in_the_journal_about_each(
+    context: Context, urls: RoleUrls
+) -> None:
+    gone = [await factories.officer(context), await factories.officer(context)]
+    async with context.db.begin(SYSTEM) as tx:
+        for each in gone:
+            await parties.disable_staff(tx, SYSTEM, each.user_id, "left", now=context.clock.now())
+    await years_pass(urls, 11)
+    line = "SELECT journal_append($1, $2, 'system', NULL, NULL, $3)"
+    for said in ([], [gone[0], gone[0]], gone):
+        async with acting(urls.app) as connection:
+            assert len(await connection.fetch("SELECT * FROM forget_staff()")) == 2
+            for each in said:
+                body = f'{{"user_id": "{each.user_id}"}}'
+                await connection.execute(line, f"org:{each.org_id}", "staff.erased", body)
+            if said == gone:
+                await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            else:
+                with pytest.raises(REFUSED, match="journal"):
+                    await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    async with context.db.begin(SYSTEM) as tx:
+        assert await forget_staff(tx) == 2
+    async with context.db.begin(SYSTEM) as tx:
+        lines = (await journal.history(tx, f"org:{gone[0].org_id}"))[-2:]
+    assert [line.kind for line in lines] == ["staff.erased"] * 2
+    assert {line.body["user_id"] for line in lines} == {str(each.user_id) for each in gone}

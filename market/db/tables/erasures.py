@@ -35,3 +35,18 @@ class PartyErasureRow(Base):
     org_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.org_id"), primary_key=True)
     due_at: Mapped[datetime]
     erased_at: Mapped[datetime]
+
+
+class StaffErasureRow(Base):
+    """Somebody of the staff whose access ended so long ago that an id is left; the database alone writes it. Append-only."""
+
+    __tablename__ = "staff_erasure"
+
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    org_id: Mapped[UUID]
+    erased_at: Mapped[datetime]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["user_id", "org_id"], ["person.user_id", "person.org_id"]),
+        Index("ix_staff_erasure_user_id_org_id", "user_id", "org_id"),
+    )
