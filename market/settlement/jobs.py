@@ -16,7 +16,6 @@ from market.kit.errors import Transient
 from market.kit.pages import PageRequest
 from market.settlement import service
 from market.settlement.agreement import render
-from market.settlement.rules import Settlement
 
 _log = structlog.get_logger()
 _CHECK_EVERY, _CHECK_AGAIN = timedelta(hours=24), timedelta(minutes=10)
@@ -24,33 +23,38 @@ _FORGET_EVERY = timedelta(hours=1)
 
 
 async def follow_journal(context: Context) -> bool:
-    """Awards and deliveries open settlements, an end without a sale frees the deposits, the end of a clearance holds sales."""
+    """An award or a delivery opens a settlement, an end without a sale frees the deposits, a newcomer gets its payment reference."""
 
     async def act(tx: AsyncSession, entry: Entry) -> None:
         now, chance = context.clock.now(), context.chance
-        opened: list[Settlement | None] = []
         match entry.kind:
             case "auction.awarded":
-                opened += await service.open_settlements(tx, UUID(entry.body["auction_id"]), chance=chance)
+                await service.open_settlements(tx, UUID(entry.body["auction_id"]), chance=chance)
             case "auction.failed" | "auction.cancelled":
                 await service.free_deposits(tx, UUID(entry.body["auction_id"]))
             case "settlement.recalled":
                 await service.send_notices(tx, UUID(entry.body["recall_id"]), now=now, chance=chance)
             case "second_offer.accepted":
-                opened.append(await service.open_accepted(tx, UUID(entry.body["offer_id"]), chance=chance))
+                await service.open_accepted(tx, UUID(entry.body["offer_id"]), chance=chance)
             case "flow.delivered":
-                opened.append(await service.open_delivered(tx, UUID(entry.body["delivery_id"]), chance=chance))
+                await service.open_delivered(tx, UUID(entry.body["delivery_id"]), chance=chance)
             case "second_offer.declined":
                 await service.free_pool(tx, UUID(entry.body["offer_id"]))
             case "organisation.registered":
                 await service.keep_reference(tx, UUID(entry.body["org_id"]))
-            case "clearance.ended":
-                await service.hold_suspended_of(tx, UUID(entry.body["org_id"]), now=now, chance=chance)
             case _:
                 pass
-        await service.hold_suspended(tx, [sale.settlement_id for sale in opened if sale], now=now, chance=chance)
 
     return await journal.follow(context, "settlement", act) > 0
+
+
+async def hold_suspended(context: Context) -> bool:
+    """Sales of parties whose clearance an officer ended stand still, before the award or after it: each alone."""
+
+    async def hold(tx: AsyncSession, sale: tuple[UUID, UUID], *, now: datetime) -> bool:
+        return await service.hold_suspended(tx, *sale, now=now, chance=context.chance)
+
+    return await _each(context, service.suspended_sales, hold)
 
 
 async def issue_agreements(context: Context) -> bool:
@@ -115,7 +119,7 @@ async def pass_flows(context: Context) -> bool:
 
 async def _each(
     context: Context,
-    find: Callable[..., Awaitable[Sequence[UUID | tuple[UUID, int]]]],
+    find: Callable[..., Awaitable[Sequence[UUID | tuple[UUID, int] | tuple[UUID, UUID]]]],
     act: Callable[..., Awaitable[bool]],
 ) -> bool:
     """What is found is acted on, one after the other, each alone; whether anything was done."""
@@ -188,6 +192,7 @@ TICKS = (
     forget_outcomes,
     erase_notes,
     follow_journal,
+    hold_suspended,
     issue_agreements,
     seal_documents,
     seal_flows,

@@ -28,13 +28,19 @@ _TABLE = (
 
 _GUARD = (
     # A hold is an officer's, a dispute a person's of one of the parties; each in their own name, and undecided. What follows
-    # from a clearance's end is the platform's, and only in a sale of the very organisation.
+    # from a clearance's end is the platform's, and only in a sale of the very organisation,
+    # once, while no other clearance followed.
     """CREATE OR REPLACE FUNCTION settlement_hold_begins() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, public, pg_temp AS $$
     BEGIN
         IF NEW.placed_by IS DISTINCT FROM app_user_id() OR NOT (CASE WHEN NEW.clearance_id IS NOT NULL THEN EXISTS (
-            SELECT FROM clearance_end e JOIN settlement s ON e.org_id IN (s.buyer_org_id, s.seller_org_id)
-            WHERE e.clearance_id = NEW.clearance_id AND s.settlement_id = NEW.settlement_id) ELSE EXISTS (
+            SELECT FROM clearance_end e JOIN clearance c USING (clearance_id) JOIN settlement s
+                ON (c.org_id, c.capability) IN ((s.buyer_org_id, 'bid'), (s.seller_org_id, 'list'))
+            WHERE e.clearance_id = NEW.clearance_id AND s.settlement_id = NEW.settlement_id
+                AND NOT EXISTS (SELECT FROM settlement_hold h
+                    WHERE h.settlement_id = NEW.settlement_id AND h.clearance_id = NEW.clearance_id)
+                AND NOT EXISTS (SELECT FROM clearance later WHERE later.org_id = c.org_id
+                    AND later.capability = c.capability AND later.valid_from > c.valid_from)) ELSE EXISTS (
             SELECT FROM person p JOIN settlement s ON s.settlement_id = NEW.settlement_id
             WHERE p.user_id = NEW.placed_by AND CASE WHEN NEW.org_id IS NULL THEN p.role <> 'member'
                 ELSE p.role = 'member' AND p.org_id = NEW.org_id

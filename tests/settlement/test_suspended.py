@@ -20,7 +20,7 @@ async def suspend(bank, party, capability):
             tx, officer.actor, party.clearances[capability], "a hit", bank.context.clock.now()
         )
     await factories.journal_readable(bank.context)
-    while await jobs.follow_journal(bank.context):
+    while await jobs.follow_journal(bank.context) or await jobs.hold_suspended(bank.context):
         pass
 
 
@@ -75,19 +75,53 @@ async def test_a_running_sale_of_a_suspended_seller_stands_still_too(bank):
     assert (await the_sale(bank, settlement)).held_since_at is not None
 
 
-async def test_who_has_another_clearance_trades_on_and_one_that_only_expired_holds_nothing(bank):
-    _, settlement, buyer = await awarded(bank)
+async def test_what_two_officers_lifted_is_not_held_again_for_the_same_end(bank):
+    seller = await factories.seller(bank.context, bank.officers)
+    _, settlement, buyer = await awarded(bank, seller=seller)
     await suspend(bank, buyer, "bid")
     await lift(bank, settlement)
+    while await jobs.hold_suspended(bank.context):
+        pass
+    assert (await the_sale(bank, settlement)).held_since_at is None
+    await suspend(bank, seller, "list")
     async with bank.context.db.begin(SYSTEM) as tx:
-        again = await service.hold_suspended(
-            tx, [settlement.settlement_id], now=bank.context.clock.now(), chance=bank.context.chance
+        held_for = text("SELECT clearance_id FROM settlement_hold WHERE settlement_id = :sale AND lifted_at IS NULL")
+        assert await tx.scalar(held_for, {"sale": settlement.settlement_id}) == seller.clearances["list"]
+
+
+async def test_no_dispute_shields_a_sale_from_the_hold(bank):
+    """What stood still for another reason is held as soon as that is over."""
+    _, settlement, buyer = await awarded(bank)
+    async with bank.context.db.begin(buyer.actor) as tx:
+        await service.raise_dispute(
+            tx,
+            buyer.actor,
+            settlement.settlement_id,
+            "the file differs",
+            now=bank.context.clock.now(),
+            chance=bank.context.chance,
         )
-        assert again == 1  # still suspended: what is opened anew is held anew
-    _, other, _ = await awarded(bank)
+    await suspend(bank, buyer, "bid")
+    assert (await lift(bank, settlement)).held_since_at is None
+    assert await jobs.hold_suspended(bank.context)
+    assert (await the_sale(bank, settlement)).held_since_at is not None
+
+
+async def test_a_clearance_that_only_expired_holds_nothing_even_of_who_was_suspended_once(bank):
+    _, settlement, buyer = await awarded(bank)
     later = bank.later(days=4000)
     async with later.db.begin(SYSTEM) as tx:
-        assert await service.hold_suspended(tx, [other.settlement_id], now=later.clock.now(), chance=later.chance) == 0
+        assert settlement.settlement_id not in {
+            sale for sale, _ in await service.suspended_sales(tx, now=later.clock.now())
+        }
+    await suspend(bank, buyer, "bid")
+    asked = factories.a_grant(("bid",))
+    case_id = await factories.prepared_case(bank.context, buyer, bank.officers[0], asked)
+    renewed = await factories.approve(bank.context, bank.officers[1], case_id)
+    for context, ended in ((bank.context, {}), (later, {})):
+        async with context.db.begin(SYSTEM) as tx:
+            assert await compliance.ended_clearances(tx, {buyer.org_id}, context.clock.now()) == ended
+    assert renewed["bid"] != buyer.clearances["bid"]
 
 
 async def test_the_application_cannot_hold_a_sale_for_a_clearance_of_somebody_else(bank):

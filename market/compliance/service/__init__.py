@@ -16,7 +16,7 @@ from market.compliance.service.cases import (
 from market.compliance.service.clearances import (
     current_clearance,
     end_clearance,
-    ended_clearance,
+    ended_clearances,
     hold_clearance,
     list_clearances,
     require_clearance,
@@ -60,7 +60,7 @@ __all__ = [
     "decide_appeal",
     "decline",
     "end_clearance",
-    "ended_clearance",
+    "ended_clearances",
     "export_case",
     "hold_clearance",
     "lacks_qualification",

@@ -80,11 +80,14 @@ async def current_clearance(
     return min((found for found in alive if found.valid_from <= now), key=lacks, default=None)
 
 
-async def ended_clearance(tx: AsyncSession, org_id: UUID, capability: Capability | str, now: datetime) -> UUID | None:
-    """The clearance that an officer ended last, if the organisation has no other that holds now. One that expired is none."""
-    if await current_clearance(tx, org_id, capability, now) is not None:
-        return None
-    return await store.last_ended(tx, org_id, Capability(capability))
+async def ended_clearances(tx: AsyncSession, org_ids: Collection[UUID], now: datetime) -> dict[tuple[UUID, str], UUID]:
+    """By organisation and capability: the clearance that was granted last, where an officer ended it and none holds now.
+
+    One that expired, or that another followed, is none of these.
+    """
+    last = await store.last_granted(tx, org_ids)
+    ended = {(one.org_id, one.capability.value): one.clearance_id for one in last if one.ended_at is not None}
+    return {key: one for key, one in ended.items() if await current_clearance(tx, *key, now) is None}
 
 
 async def require_ever_cleared(tx: AsyncSession, org_id: UUID, what: str) -> None:

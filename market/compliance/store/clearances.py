@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Text, bindparam, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -97,15 +97,19 @@ async def live_clearances(tx: AsyncSession, org_id: UUID, capability: Capability
     return [_clearance(row, end) for row, end in (await tx.execute(ordered))]
 
 
-async def last_ended(tx: AsyncSession, org_id: UUID, capability: Capability) -> UUID | None:
-    """Of the clearances that officers ended, the one that was ended last."""
+async def last_granted(tx: AsyncSession, org_ids: Collection[UUID]) -> list[Clearance]:
+    """Of each organisation and capability the clearance that was granted last, whatever became of it."""
     query = (
-        select(ClearanceEndRow.clearance_id)
-        .join(ClearanceRow, ClearanceRow.clearance_id == ClearanceEndRow.clearance_id)
-        .where(ClearanceRow.org_id == org_id, ClearanceRow.capability == capability.value)
-        .order_by(ClearanceEndRow.ended_at.desc(), ClearanceEndRow.clearance_id.desc())
+        _CLEARANCE.where(ClearanceRow.org_id.in_(org_ids))
+        .ext(distinct_on(ClearanceRow.org_id, ClearanceRow.capability))
+        .order_by(
+            ClearanceRow.org_id,
+            ClearanceRow.capability,
+            ClearanceRow.valid_from.desc(),
+            ClearanceRow.clearance_id.desc(),
+        )
     )
-    return (await tx.scalars(query.limit(1))).first()
+    return [_clearance(row, end) for row, end in (await tx.execute(query))]
 
 
 async def had_clearance(tx: AsyncSession, org_id: UUID, capability: Capability | None = None) -> bool:

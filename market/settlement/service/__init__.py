@@ -76,11 +76,11 @@ from market.settlement.service.flows import (
 from market.settlement.service.holds import (
     approve_lift,
     hold_suspended,
-    hold_suspended_of,
     list_disputes,
     place_hold,
     prepare_lift,
     raise_dispute,
+    suspended_sales,
 )
 from market.settlement.service.media import (
     ask_media,
@@ -227,7 +227,6 @@ __all__ = [
     "free_pool",
     "hand_in_evidence",
     "hold_suspended",
-    "hold_suspended_of",
     "import_statements",
     "issue",
     "journal_page",
@@ -316,6 +315,7 @@ __all__ = [
     "signatures",
     "specimen_facts",
     "state_tax_rule",
+    "suspended_sales",
     "take_evidence",
     "take_file",
     "take_media",

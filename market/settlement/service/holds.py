@@ -1,6 +1,5 @@
 """A sale stops before its release: an officer holds it, a clearance ends, or a party disputes it; two officers end it."""
 
-from collections.abc import Collection
 from datetime import datetime
 from typing import assert_never
 from uuid import UUID
@@ -37,31 +36,32 @@ async def place_hold(
     return await locked(tx, settlement_id)
 
 
-async def hold_suspended(tx: AsyncSession, sales: Collection[UUID], *, now: datetime, chance: Chance) -> int:
-    """Sales of which a party trades under a clearance that an officer ended, and has no other: they stand still. How many.
+async def suspended_sales(tx: AsyncSession, *, now: datetime) -> list[tuple[UUID, UUID]]:
+    """(settlement, clearance) of sales that run although an officer ended the clearance under which a party trades.
 
-    Nobody signs, pays, defaults or forfeits meanwhile; two officers decide how it goes on. Locks the settlements.
+    Once two officers have lifted what was held for an end, it is held for that end no more.
     """
-    held = 0
-    for settlement_id in sorted(sales):
-        settlement = await locked(tx, settlement_id)
-        if settlement.state not in HOLDABLE or settlement.held_since_at is not None:
-            continue
-        parties = ((settlement.buyer_org_id, "bid"), (settlement.seller_org_id, "list"))
-        ended = [await compliance.ended_clearance(tx, org_id, capability, now) for org_id, capability in parties]
-        if clearance_id := next(filter(None, ended), None):
-            hold = Hold(
-                chance.new_id(), settlement_id, None, "a party's clearance was ended", now, clearance_id=clearance_id
-            )
-            await store.add_hold(tx, hold)
-            await note(tx, SYSTEM, settlement, "held", {"state": settlement.state, "clearance_id": clearance_id})
-            held += 1
-    return held
+    running = await settlements.running(tx)
+    ended = await compliance.ended_clearances(tx, {org_id for sale in running for org_id in sale[1:]}, now)
+    found = []
+    for settlement_id, buyer_org_id, seller_org_id in running:
+        ends = (ended.get((buyer_org_id, "bid")), ended.get((seller_org_id, "list")))
+        found += [(settlement_id, clearance_id) for clearance_id in ends if clearance_id is not None]
+    before = await store.held_for(tx, [settlement_id for settlement_id, _ in found])
+    return [each for each in found if each not in before]
 
 
-async def hold_suspended_of(tx: AsyncSession, org_id: UUID, *, now: datetime, chance: Chance) -> int:
-    """All sales of a party whose clearance was ended. Locks them."""
-    return await hold_suspended(tx, await settlements.unreleased_of(tx, org_id), now=now, chance=chance)
+async def hold_suspended(
+    tx: AsyncSession, settlement_id: UUID, clearance_id: UUID, *, now: datetime, chance: Chance
+) -> bool:
+    """The sale stands still: nobody signs, pays, defaults or forfeits until two officers lift it. Locks the settlement."""
+    settlement = await locked(tx, settlement_id)
+    if settlement.state not in HOLDABLE or settlement.held_since_at is not None:
+        return False
+    reason = "a party's clearance was ended"
+    await store.add_hold(tx, Hold(chance.new_id(), settlement_id, None, reason, now, clearance_id=clearance_id))
+    await note(tx, SYSTEM, settlement, "held", {"state": settlement.state, "clearance_id": clearance_id})
+    return True
 
 
 async def raise_dispute(

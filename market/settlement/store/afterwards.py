@@ -1,6 +1,6 @@
 """All SQL of what comes after the release or stops it: put-backs, title, holds."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -228,6 +228,14 @@ async def open_hold(tx: AsyncSession, settlement_id: UUID) -> Hold | None:
         .execution_options(populate_existing=True)
     )
     return None if row is None else _hold(row)
+
+
+async def held_for(tx: AsyncSession, settlement_ids: Collection[UUID]) -> set[tuple[UUID, UUID]]:
+    """(settlement, clearance) of all holds that ever followed from a clearance's end, lifted ones too."""
+    query = select(SettlementHoldRow.settlement_id, SettlementHoldRow.clearance_id).where(
+        SettlementHoldRow.settlement_id.in_(settlement_ids)
+    )
+    return {(sale, clearance) for sale, clearance in await tx.execute(query) if clearance is not None}
 
 
 async def list_disputes(tx: AsyncSession, settlement_id: UUID) -> list[Hold]:

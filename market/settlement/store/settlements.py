@@ -157,14 +157,14 @@ async def unpaid_of(tx: AsyncSession, org_ids: Collection[UUID]) -> list[Settlem
     return [_settlement(row) for row in found]
 
 
-async def unreleased_of(tx: AsyncSession, org_id: UUID) -> list[UUID]:
-    """The sales of a party, bought or sold, that can still be held."""
-    query = select(SettlementRow.settlement_id).where(
-        or_(SettlementRow.buyer_org_id == org_id, SettlementRow.seller_org_id == org_id),
-        SettlementRow.state.in_([state.value for state in HOLDABLE]),
-        SettlementRow.held_since_at.is_(None),
+async def running(tx: AsyncSession) -> list[tuple[UUID, UUID, UUID]]:
+    """(settlement, buyer, seller) of all sales that can be held and are not."""
+    query = (
+        select(SettlementRow.settlement_id, SettlementRow.buyer_org_id, SettlementRow.seller_org_id)
+        .where(SettlementRow.state.in_([state.value for state in HOLDABLE]), SettlementRow.held_since_at.is_(None))
+        .order_by(SettlementRow.settlement_id)
     )
-    return list(await tx.scalars(query.order_by(SettlementRow.settlement_id)))
+    return [(row[0], row[1], row[2]) for row in await tx.execute(query)]
 
 
 def _due() -> ColumnElement[int]:
