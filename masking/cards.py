@@ -14,19 +14,31 @@ from masking.values import column
 
 NOTED = "the text holds a payment-card number"
 DIGITS = byte_table(b"0123456789")
-LIKE = r"[0-9](?:[ -]?[0-9]){14}"
+LIKE = r"[0-9](?:[ .-]?[0-9]){14}"
+# A card's number is noted with its expiry (or another day) and its security code beside it: 12/27, 12/2027, 1227, 123.
+MONTH = r"(?:0[1-9]|1[0-2])[0-3]\d(?!\d)"
+DAY = rf"(?: ?[ ,/] ?\d{{1,2}}(?:[/.-]\d{{1,2}})?[/.-]\d{{2,4}}| {{1,2}}{MONTH})"
 # As cards are printed: no separators, or the groups of the networks. What goes on before or after, as the groups of an IBAN do, is none.
 WRITTEN = re.compile(
-    r"(?<![\w.,+/#-])(?<!\d )(?<![A-Z]{2}\d\d )"
-    r"(?:\d{15,16}|\d{19}|\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?:\1\d{3})?|\d{4}([ -])\d{6}\2\d{5})"
-    r"(?![\w/+]|[ .,-]?\d)"
+    r"(?<![\w+/-])(?<!\d[.,])(?:(?<!\d )|(?<=/\d\d )|(?<=/\d{4} ))(?:(?i:cc|card)[#:.-]?)?"
+    rf"(?P<number>\d{{15,16}}|\d{{19}}|\d{{4}}(?P<by>[ .-])\d{{4}}(?P=by)\d{{4}}(?P=by)\d{{4}}"
+    rf"(?!(?P=by)(?!{MONTH})\d{{4}}|(?:(?P=by)\d{{4}}){{2}})"
+    r"(?P<rest>(?P=by)\d{3}(?![/\d]))?|\d{4}([ .-])\d{6}\4\d{5})"
+    rf"{DAY}?(?: {{1,2}}\d{{3,4}}(?![/\d]))?{DAY}?"
+    r"(?![\w+]|/\w|[ .,-]?\d)"
 )
 
 
 def quoted(text: str) -> list[str]:
     """The digits of every card number in a text."""
-    found = (match[0] for match in WRITTEN.finditer(text))
-    return [re.sub(r"\D", "", written) for written in found if is_card_number(written)]
+    return [number for match in WRITTEN.finditer(text) if (number := _number(match))]
+
+
+def _number(match: re.Match[str]) -> str | None:
+    """The card number of what is written as one: a last group of three may be its end, or the security code."""
+    whole = re.sub(r"\D", "", match["number"])
+    readings = (whole, whole[:16]) if match["rest"] else (whole,)
+    return next(filter(is_card_number, readings), None)
 
 
 def noted(chunk: pa.Table, mapping: Mapping) -> list[tuple[str, str, Flags]]:
