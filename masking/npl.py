@@ -102,7 +102,7 @@ def flat(tables: Iterable[pa.Table]) -> Flat:
 
     Columns of the second counterparty end in `_2`, and so on; with them comes `number_of_counterparties`. Raises
     IntakeError("not_a_template") if there are no loans, if a loan's counterparty cannot be found, if two tables hold loans or
-    counterparties, or if a loan has more counterparties than MOST_DEBTORS.
+    counterparties, if a loan has more counterparties than MOST_DEBTORS, or if a name that this makes is a column already.
     """
     named = [_named(table) for table in tables]
     loans, people = _only(named, "loans"), _only(named, "counterparties")
@@ -117,7 +117,8 @@ def flat(tables: Iterable[pa.Table]) -> Flat:
     if COUNTERPARTY_KEY not in loans.column_names and not links:
         raise IntakeError("not_a_template", f"No table links {LOAN_KEY} with {COUNTERPARTY_KEY}.")
     owing = _owing(loans, links)
-    return Flat(_side_by_side(loans, people, owing), (*told, *_unmatched(people, owing)), 2 + len(links))
+    told += [*_unmatched(people, owing), *_strays(loans, links)]
+    return Flat(_side_by_side(loans, people, owing), tuple(told), 2 + len(links))
 
 
 def kind_of(headers: Sequence[str]) -> str | None:
@@ -180,13 +181,25 @@ def _owing(loans: pa.Table, links: list[pa.Table]) -> list[list[str]]:
 
 
 def _unmatched(people: pa.Table, owing: list[list[str]]) -> list[str]:
-    known, linked = set(people.column(COUNTERPARTY_KEY).to_pylist()), {who for each in owing for who in each}
+    ids = people.column(COUNTERPARTY_KEY).to_pylist()
+    known, linked = {who for who in ids if who}, {who for each in owing for who in each}
+    nameless = sum(not who for who in ids)
     told = []
-    if unlinked := known - linked:
-        told.append(f"{len(unlinked)} counterparties belong to no loan; they are not in the tape.")
+    if unlinked := len(known - linked) + nameless:
+        told.append(f"{unlinked} counterparties belong to no loan; they are not in the tape.")
+    if repeated := len(ids) - nameless - len(known):
+        told.append(
+            f"{repeated} rows repeat the {COUNTERPARTY_KEY} of a row above; they are not in the tape: the first counts."
+        )
     if strangers := sum(not known.issuperset(each) for each in owing):
         told.append(f"{strangers} loans name a counterparty that the table of counterparties does not hold.")
     return told
+
+
+def _strays(loans: pa.Table, links: list[pa.Table]) -> list[str]:
+    known = set(loans.column(LOAN_KEY).to_pylist())
+    strays = sum(loan not in known for table in links for loan in table.column(LOAN_KEY).to_pylist())
+    return [f"{strays} relationships name a loan that the table of loans does not hold."] if strays else []
 
 
 def _side_by_side(loans: pa.Table, people: pa.Table, owing: list[list[str]]) -> pa.Table:
@@ -203,9 +216,17 @@ def _side_by_side(loans: pa.Table, people: pa.Table, owing: list[list[str]]) -> 
             if name not in {COUNTERPARTY_KEY, ROW}:
                 columns[name] = people.column(name).take(taken).combine_chunks().fill_null("")
         for name, cells in columns.items():
-            shown = f"{name}_{nth + 1}" if nth else name
-            if shown not in rows.column_names and (not nth or pc.any(pc.not_equal(cells, "")).as_py()):
-                rows = rows.append_column(shown, cells)
+            if nth and pc.any(pc.not_equal(cells, "")).as_py():
+                rows = _beside(rows, f"{name}_{nth + 1}", cells)
+            elif not nth and name not in rows.column_names:
+                rows = rows.append_column(name, cells)
     if most < 2:
         return rows
-    return rows.append_column(DEBTORS_COUNT, pa.array([str(len(each)) for each in owing]))
+    return _beside(rows, DEBTORS_COUNT, pa.array([str(len(each)) for each in owing]))
+
+
+def _beside(rows: pa.Table, name: str, cells: pa.Array) -> pa.Table:
+    """The rows with one more column. Raises IntakeError("not_a_template") if they have it already: one of both would be lost."""
+    if name in rows.column_names:
+        raise IntakeError("not_a_template", f"The tables have a column {name}, which the joining makes: rename it.")
+    return rows.append_column(name, cells)

@@ -201,6 +201,38 @@ def test_a_template_of_which_a_part_would_be_lost_is_refused(owing, tables, said
     assert refused.value.code == "not_a_template"
 
 
+@pytest.mark.parametrize("name", ["number_of_counterparties", "name_of_counterparty_2", "counterparty_identifier_2"])
+@pytest.mark.parametrize("sheet", [0, 1])
+def test_a_column_named_as_one_that_the_joining_makes_is_refused_by_name(name, sheet):
+    book = loans_and_people([["P1", "L1"], ["P2", "L1"]])
+    table = book.worksheets[sheet]
+    table.cell(1, table.max_column + 1, name)
+    with pytest.raises(intake.IntakeError, match=f"a column {name}, which") as refused:
+        read_book(book)
+    assert refused.value.code == "not_a_template"
+
+
+def test_such_a_column_is_taken_where_no_loan_has_a_second_counterparty():
+    book = loans_and_people([["P1", "L1"], ["P2", "L2"]])
+    for row, text in enumerate(("number_of_counterparties", "4", "5"), start=1):
+        book.worksheets[1].cell(row, 3, text)
+    assert read_book(book)[1]["number_of_counterparties"] == ["4", "5"]
+
+
+def test_repeated_counterparties_and_relationships_to_no_loan_are_counted():
+    book = loans_and_people([["P1", "L1"], ["P2", "L2"], ["P3", "L3"], ["P4", "L4"]])
+    people = book.worksheets[0]
+    people.append(["P1", "Somebody else"])
+    people.append([None, "Nobody"])
+    info, cells, _ = read_book(book)
+    assert cells["name_of_counterparty"] == ["Person 1", "Person 2"]
+    assert info.warnings[1:] == (
+        "19 counterparties belong to no loan; they are not in the tape.",
+        "1 rows repeat the counterparty_identifier of a row above; they are not in the tape: the first counts.",
+        "2 relationships name a loan that the table of loans does not hold.",
+    )
+
+
 def read_book(book):
     out = io.BytesIO()
     book.save(out)
