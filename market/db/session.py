@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import asyncpg
 from sqlalchemy import text
@@ -60,29 +60,38 @@ class Database:
 
 
 class Joined(Database):
-    """A database in which what one actor does is part of a transaction that is open, and ends with it.
+    """A database in which all that is done is part of one transaction that is open, and ends with it.
 
-    What another actor does is a transaction of its own, as ever.
+    It has that transaction's connection and no other: who holds one and waits for a second can stop all who do the same.
     """
 
     def __init__(self, db: Database, actor: Actor, tx: AsyncSession) -> None:
+        """`tx` is a transaction of `actor` in `db`."""
         self.app_url = db.app_url
-        self._db, self._actor, self._tx = db, actor, tx
+        self._actor, self._tx = actor, tx
 
     @asynccontextmanager
     async def begin(self, actor: Actor) -> AsyncIterator[AsyncSession]:
-        """A savepoint: any exception undoes what was done since, and frees its locks."""
-        if actor != self._actor:
-            async with self._db.begin(actor) as tx:
-                yield tx
-        else:
+        """A savepoint: any exception undoes what was done since, and frees its locks.
+
+        Another actor than the transaction's has a session of its own, so that neither is handed rows that the other loaded.
+        """
+        if actor == self._actor:
             async with self._tx.begin_nested():
                 yield self._tx
+            return
+        connection = await self._tx.connection()
+        async with (
+            AsyncSession(connection, expire_on_commit=False, join_transaction_mode="create_savepoint") as session,
+            session.begin(),
+        ):
+            await _act_as(session, actor)
+            yield session
+            await session.flush()
+            await _act_as(session, self._actor)  # after an exception the savepoint brings them back
 
-    @asynccontextmanager
-    async def begin_as_officer(self, actor: Actor) -> AsyncIterator[AsyncSession]:
-        async with self._db.begin_as_officer(actor) as tx:
-            yield tx
+    def begin_as_officer(self, actor: Actor) -> NoReturn:
+        raise AssertionError(f"the login of an {actor.role.value} has connections of its own")
 
     async def close(self) -> None:
         raise AssertionError("whoever opened the database closes it")
@@ -92,10 +101,7 @@ class Joined(Database):
 async def _transaction(engine: AsyncEngine, actor: Actor) -> AsyncIterator[AsyncSession]:
     try:
         async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
-            await session.execute(
-                _SCOPE,
-                {"role": actor.role.value, "org_id": str(actor.org_id or ""), "user_id": str(actor.user_id or "")},
-            )
+            await _act_as(session, actor)
             yield session
     except OperationalError as error:
         raise Transient("the database is busy or restarting; try again in a moment") from error
@@ -107,6 +113,14 @@ async def _transaction(engine: AsyncEngine, actor: Actor) -> AsyncIterator[Async
         if getattr(error.orig, "sqlstate", None) in _WEATHER or error.connection_invalidated:
             raise Transient("the database is busy or restarting; try again in a moment") from error
         raise
+
+
+async def _act_as(session: AsyncSession, actor: Actor) -> None:
+    """Until the transaction, or the savepoint that it is rolled back to, ends."""
+    await session.execute(
+        _SCOPE,
+        {"role": actor.role.value, "org_id": str(actor.org_id or ""), "user_id": str(actor.user_id or "")},
+    )
 
 
 def _engine(url: str, pool_count: int, patience_s: float) -> AsyncEngine:

@@ -11,17 +11,19 @@ import uvicorn
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from market.db.session import Joined
+from market.db.session import Database, Joined
 from market.kit.actor import SYSTEM
 from market.kit.errors import NotFound, Transient
+from market.parties import service as parties
 from market.parties.routes import COOKIE
 from market.settlement import jobs, service
 from market.settlement.routes import HANDLERS
-from market.settlement.service import outcomes, steps
+from market.settlement.service import outcomes
 from market.settlement.service.outcomes import AnswerNotKept
 from tests import factories
 from tests.application import application
 from tests.running import free_port
+from tests.settlement import flowing
 from tests.settlement.test_defaults import awarded
 from tests.settlement.test_flow_doors import a_proposal
 from tests.settlement.test_guards import paid
@@ -171,6 +173,12 @@ async def listening(bank):
 async def test_the_same_command_sent_at_once_over_sockets_happens_once(bank, doors):  # noqa: F811
     _, settlement, party = await awarded(bank)
     signed_in, key, content = await doors.as_(party), fresh(), {"reason": "twice at once"}
+
+    async def until_answered(client):
+        while (said := await client.post(dispute(settlement), json=content, headers=key)).status_code == 409:
+            problem(said, 409, "command-under-way")
+        return said
+
     async with listening(bank) as url, AsyncExitStack() as stack:
         clients = [
             await stack.enter_async_context(
@@ -178,7 +186,7 @@ async def test_the_same_command_sent_at_once_over_sockets_happens_once(bank, doo
             )
             for _ in range(6)
         ]
-        answers = await asyncio.gather(*(each.post(dispute(settlement), json=content, headers=key) for each in clients))
+        answers = await asyncio.gather(*map(until_answered, clients))
     assert {(each.status_code, each.content) for each in answers} == {(201, answers[0].content)}
     assert await disputes(bank.context, settlement) == 1
 
@@ -233,23 +241,107 @@ async def test_what_cannot_be_kept_is_not_done(bank):
     await buyer.aclose()
 
 
-async def test_what_was_undone_within_a_command_frees_its_locks_for_what_others_do_about_it(bank):
-    """A delivery that is refused for a double sale flags the pool in the platform's name, and is refused all the same."""
+@asynccontextmanager
+async def narrow(bank):
+    """Doors to the same market with a pool of five connections."""
+    db = Database(bank.urls.app, bank.urls.officer, pool_count=5)
+    there = Doors(replace(bank, context=replace(bank.context, db=db)))
+    yield there
+    for client in there.open:
+        await client.aclose()
+    application(bank.context)
+    await db.close()
+
+
+async def flows_with(context, buyer) -> int:
+    async with context.db.begin(SYSTEM) as tx:
+        query = text("SELECT count(*) FROM forward_flow WHERE buyer_org_id = :buyer")
+        return await tx.scalar(query, {"buyer": buyer.org_id})
+
+
+async def with_an_account_in_common(context, seller):
+    pools = [await factories.keyed_pool(context, seller) for _ in range(2)]
+    add = text("INSERT INTO account_fingerprint (pool_id, fingerprint, row_number) VALUES (:pool_id, :account, 1)")
+    async with context.db.begin(SYSTEM) as tx:
+        account = context.chance.new_id().int % 2**62
+        await tx.execute(add, [{"pool_id": pool_id, "account": account} for pool_id in pools])
+    return pools
+
+
+@pytest.mark.parametrize("same_key", [False, True])
+async def test_many_commands_at_once_starve_nobody_of_connections(bank, same_key):
+    """Each needs something in the platform's name as well; a second connection for that stopped all who held one."""
+    buyer, of_all = await factories.buyer(bank.context, bank.officers), fresh()
+    content = a_proposal(buyer, bank.context.clock.now().date())
+    async with narrow(bank) as there:
+        seller, stranger = await there.as_(bank.seller), await there.as_(bank.buyers[0])
+
+        async def propose():
+            headers = of_all if same_key else fresh()
+            return (await seller.post("/v1/forward-flows", json=content, headers=headers)).status_code
+
+        proposed = [asyncio.create_task(propose()) for _ in range(14)]
+        looks = await asyncio.gather(*(stranger.get("/v1/settlements") for _ in range(4)))
+        answers = await asyncio.gather(*proposed)
+        assert [each.status_code for each in looks] == [200] * 4
+        assert set(answers) <= ({201, 409} if same_key else {201})
+        assert (await propose()) == 201
+    assert await flows_with(bank.context, buyer) == (1 if same_key else 15)
+
+
+async def test_who_sends_a_command_that_is_under_way_is_told_at_once_and_holds_nothing(bank):
     _, settlement, party = await awarded(bank)
-    db = bank.context.db
-    with pytest.raises(NotFound, match="after all"):
-        async with db.begin(party.actor) as tx:
-            joined = Joined(db, party.actor, tx)
-            with pytest.raises(NotFound, match="at first"):
-                async with joined.begin(party.actor) as inner:
-                    await steps.locked(inner, settlement.settlement_id)
-                    raise NotFound("at first")
-            async with joined.begin(SYSTEM) as other:
-                await steps.note(other, SYSTEM, await steps.locked(other, settlement.settlement_id), "looked_at", {})
-            raise NotFound("after all")
-    async with db.begin(SYSTEM) as tx:
-        query = text("SELECT count(*) FROM journal WHERE stream = :sale AND kind = 'settlement.looked_at'")
-        assert await tx.scalar(query, {"sale": f"settlement:{settlement.settlement_id}"}) == 1
+    key, content = fresh(), {"reason": "sent again and again"}
+    asked = service.Command(party.actor, key["Idempotency-Key"], "of the first")
+    async with narrow(bank) as there:
+        buyer = await there.as_(party)
+        async with bank.context.db.begin(party.actor) as tx:
+            assert await service.find_outcome(tx, asked, now=bank.context.clock.now(), vault=bank.context.vault) is None
+            answers = await asyncio.gather(
+                *(buyer.post(dispute(settlement), json=content, headers=key) for _ in range(14))
+            )
+        for each in answers:
+            assert problem(each, 409, "command-under-way")["retry_after_s"] == 1
+            assert each.headers["Retry-After"] == "1"
+        assert (await buyer.post(dispute(settlement), json=content, headers=key)).status_code == 201
+
+
+async def test_another_actor_in_a_transaction_sees_what_it_may_and_leaves_the_first_as_it_was(bank):
+    """One connection for both, and rows that the platform loaded are not handed to the member."""
+    party, other = bank.buyers[:2]
+    mine = text("SELECT org_id FROM bank_account WHERE org_id = :seller")
+    asked, acting = {"seller": bank.seller.org_id}, text("SELECT current_setting('app.role'), pg_backend_pid()")
+    async with bank.context.db.begin(party.actor) as tx:
+        joined = Joined(bank.context.db, party.actor, tx)
+        as_first = (await tx.execute(acting)).one()
+        assert await tx.scalar(mine, asked) is None
+        async with joined.begin(SYSTEM) as inner:
+            assert (await inner.execute(acting)).one() == ("system", as_first[1])
+            assert await inner.scalar(mine, asked) == bank.seller.org_id
+            assert await parties.find_organisation(inner, other.org_id) is not None
+        assert (await tx.execute(acting)).one() == as_first
+        assert await tx.scalar(mine, asked) is None
+        with pytest.raises(NotFound, match="undone"):
+            async with joined.begin(SYSTEM) as inner:
+                raise NotFound("undone")
+        assert (await tx.execute(acting)).one() == as_first
+        assert inner.identity_map is not tx.identity_map
+        with pytest.raises(AssertionError, match="officer"):
+            joined.begin_as_officer(bank.officers[0].actor)
+
+
+async def test_a_delivery_refused_for_a_double_sale_is_told_to_compliance_all_the_same(bank, doors):  # noqa: F811
+    context, buyer = bank.context, await factories.buyer(bank.context, bank.officers)
+    flow = await flowing.active(context, bank.seller, buyer)
+    pools = await with_an_account_in_common(context, bank.seller)
+    await factories.published_auction(context, bank.seller, pool_id=pools[0])
+    seller, officer = await doors.as_(bank.seller), await doors.as_(bank.officers[0])
+    order = {"number": 1, "pool_id": str(pools[1])}
+    for headers in (fresh(), {}):
+        said = await seller.post(f"/v1/forward-flows/{flow.flow_id}/deliveries", json=order, headers=headers)
+        assert problem(said, 409, "accounts-on-offer")["account_count"] == 1
+    flags = (await officer.get("/v1/double-sales", params={"limit": 200})).json()["items"]
+    assert [flag["other_pool_id"] for flag in flags if flag["pool_id"] == str(pools[1])] == [str(pools[0])]
 
 
 async def test_a_refusal_leaves_the_key_free(bank, doors):  # noqa: F811

@@ -25,6 +25,7 @@ from market.settlement.rails.providers import BankFiles, Format
 from market.settlement.rules import PayoutState
 from market.settlement.service.bankfiles import NoEscrowAccount, NothingToPay
 from tests import factories
+from tests.compliance.test_keeping import as_owner
 from tests.settlement.books import balance, books_hold
 from tests.settlement.test_http import doors, problem  # noqa: F401 - a fixture
 from tests.settlement.wires import Wire
@@ -260,6 +261,27 @@ async def test_a_file_marks_its_payouts_as_sent_and_the_statement_confirms_them(
     )
     assert (await balance(bank.context, moves.cash(party.org_id)))[0] == 0
     assert await books_hold(bank.context)
+
+
+async def test_a_payee_who_was_erased_by_rule_is_listed_without_a_number_and_its_file_is_refused(bank, doors):  # noqa: F811
+    party = await factories.buyer(bank.context, bank.officers)
+    await to_us_account(bank, party)
+    payout = await withdrawal(bank, party, 2_345)
+    file, _ = await make(bank, Format.NACHA, (payout.payout_id,))
+    await as_owner(
+        bank.urls,
+        "ALTER TABLE bank_account DISABLE TRIGGER USER",
+        "UPDATE bank_account SET holder_name = 'erased by rule', last_four = '0000', sealed_number = NULL"
+        f" WHERE org_id = '{party.org_id}'",
+        "ALTER TABLE bank_account ENABLE TRIGGER USER",
+    )
+    operator = await doors.as_(bank.operator)
+    listed = await operator.get("/v1/payouts?state=sent&limit=200")
+    assert listed.status_code == 200, listed.text
+    (found,) = [each for each in listed.json()["items"] if each["payout_id"] == str(payout.payout_id)]
+    assert (found["holder_name"], found["account_number"]) == ("erased by rule", None)
+    said = problem(await operator.get(f"/v1/bank-files/{file.bank_file_id}/content"), 410, "payee-erased")
+    assert payout.reference in said["detail"]
 
 
 async def test_a_format_takes_the_payouts_that_it_can_pay(bank):

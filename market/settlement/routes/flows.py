@@ -1,6 +1,9 @@
 """Forward flows: propose, accept, deliver a period's pool, end."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any
 from uuid import UUID
 
 from litestar import Response, get, post
@@ -10,6 +13,7 @@ from litestar.types import ControllerRouterHandler
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from market.bidding.commission import refuse_own_rates
+from market.db.context import Context
 from market.kit.actor import SYSTEM, Role
 from market.kit.pages import PageRequest
 from market.parties.routes import STEP_UP
@@ -160,7 +164,23 @@ async def look_at_pool(
     return schemas.FlowFindingList([schemas.FlowFindingView.from_finding(each) for each in found])
 
 
+def _told(handler: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """Compliance is told of accounts that are on offer elsewhere, once the delivery is undone: else that would be undone too."""
+
+    @wraps(handler)
+    async def command(context: Context, data: schemas.FlowDeliveryIn, **given: Any) -> Any:
+        try:
+            return await handler(context=context, data=data, **given)
+        except AccountsOnOffer:
+            async with context.db.begin(SYSTEM) as tx:
+                await portfolios.flag_pool(tx, data.pool_id, now=context.clock.now(), chance=context.chance)
+            raise
+
+    return command
+
+
 @post(f"{_FLOW}/deliveries", tags=_FLOWS, summary="Deliver a pool for a period", operation_id="deliverPool")
+@_told
 @once
 async def deliver(
     context: Here, actor: Who, flow_id: FromPath[UUID], data: JSONBody[schemas.FlowDeliveryIn]
@@ -171,16 +191,11 @@ async def deliver(
     """
     require(actor, scope="settlements:read")  # the answer shows the period: refuse before anything is done
     now = context.clock.now()
-    try:
-        async with context.db.begin(actor) as tx:
-            made = await service.deliver(
-                tx, actor, flow_id, data.number, data.pool_id, now=now, chance=context.chance
-            )  # fmt: skip
-            return schemas.FlowPeriodView.from_period(await service.period_of(tx, made))
-    except AccountsOnOffer:
-        async with context.db.begin(SYSTEM) as tx:
-            await portfolios.flag_pool(tx, data.pool_id, now=now, chance=context.chance)
-        raise
+    async with context.db.begin(actor) as tx:
+        made = await service.deliver(
+            tx, actor, flow_id, data.number, data.pool_id, now=now, chance=context.chance
+        )  # fmt: skip
+        return schemas.FlowPeriodView.from_period(await service.period_of(tx, made))
 
 
 async def _view(tx: AsyncSession, flow: Flow) -> schemas.FlowView:

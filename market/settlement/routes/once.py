@@ -33,7 +33,8 @@ Key = Annotated[
 def once(handler: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     """The handler of a command, which takes `context` and `actor`; with a key in the header it happens once.
 
-    The handler's transaction becomes a part of the one that keeps its answer: both are there after a crash, or neither.
+    All that the handler does becomes a part of the transaction that keeps its answer: both are there after a crash, or
+    neither. So a command holds one connection, and what is to stay after a refusal is done around it.
     """
     asks = inspect.signature(handler).parameters
 

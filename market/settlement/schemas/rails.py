@@ -174,7 +174,10 @@ class NoticeList(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PayoutView(Struct, frozen=True, forbid_unknown_fields=True):
-    """An order to the bank: pay `amount_cents` to the account, with `reference` as end-to-end identification."""
+    """An order to the bank: pay `amount_cents` to the account, with `reference` as end-to-end identification.
+
+    `account_number` is null once its party was erased by rule.
+    """
 
     payout_id: UUID
     settlement_id: UUID | None
@@ -185,13 +188,13 @@ class PayoutView(Struct, frozen=True, forbid_unknown_fields=True):
     state: PayoutState
     holder_name: str
     scheme: str
-    account_number: str
+    account_number: str | None
     ordered_at: datetime
     sent_at: datetime | None
     confirmed_at: datetime | None
 
     @classmethod
-    def from_payout(cls, payout: Payout, account: BankAccount, number: str) -> Self:
+    def from_payout(cls, payout: Payout, account: BankAccount, number: str | None) -> Self:
         return cls(
             payout.payout_id, payout.settlement_id, payout.org_id, payout.reference, payout.amount_cents,
             payout.currency, payout.state, account.holder_name, account.scheme, number,

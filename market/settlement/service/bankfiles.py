@@ -41,6 +41,10 @@ class NothingToPay(Conflict):
     slug, title = "nothing-to-pay", "No ordered payout fits this file"
 
 
+class PayeeErased(Conflict):
+    slug, title, status = "payee-erased", "A payee was erased by rule", 410
+
+
 @dataclass(frozen=True, slots=True)
 class FileOrder:
     """What an operator asks for; without `payout_ids` all ordered payouts of the currency that the format can pay."""
@@ -113,7 +117,8 @@ async def make_bank_file(
 async def remake_bank_file(
     tx: AsyncSession, actor: Actor, bank_file_id: UUID, *, vault: Vault
 ) -> tuple[BankFile, OrderFile]:
-    """The same file again, for whoever lost it; who takes it is recorded. Raises `NotFound`.
+    """The same file again, for whoever lost it; who takes it is recorded. Raises `NotFound`, and `PayeeErased`
+    once the number of an account in it is gone.
 
     A file that came out otherwise than the first time would be a fault, and is never given out.
     """
@@ -170,12 +175,18 @@ async def _payable(tx: AsyncSession, asked: FileOrder, user_id: UUID) -> tuple[l
 
 
 def _orders(payouts: Sequence[Payout], accounts: dict[UUID, BankAccount], vault: Vault) -> list[Order]:
-    return [
-        Order(each.payout_id, each.reference, each.amount_cents, account.holder_name, account.scheme, number)
-        for each in payouts
-        for account in [accounts[each.bank_account_id]]
-        for number in [open_number(account, vault)]
-    ]
+    return [_order(each, accounts[each.bank_account_id], vault) for each in payouts]
+
+
+def _order(payout: Payout, account: BankAccount, vault: Vault) -> Order:
+    number = open_number(account, vault)
+    if number is None:
+        raise PayeeErased(
+            f"payee of {payout.reference} was erased by rule; the file cannot be made, its SHA-256 and totals stay listed"
+        )
+    return Order(
+        payout.payout_id, payout.reference, payout.amount_cents, account.holder_name, account.scheme, number
+    )  # fmt: skip
 
 
 def _file_ref(format_: Format, payout_ids: Sequence[UUID], now: datetime) -> str:

@@ -22,10 +22,15 @@ KEPT = timedelta(days=30)
 """How long a key is known. A step of a sale happens once after that too, by the sale's own state."""
 MAX_ANSWER_BYTES = 1_000_000
 _FORGOTTEN_COUNT = 500
+_LOOK_AGAIN_S = 1.0
 
 
 class KeyReused(Conflict):
     slug, title = "key-reused", "The key belongs to another command"
+
+
+class CommandUnderWay(Conflict):
+    slug, title = "command-under-way", "The same command is being carried out just now"
 
 
 class AnswerNotKept(Conflict):
@@ -62,11 +67,15 @@ class _Kept(msgspec.Struct, frozen=True):
 
 
 async def find_outcome(tx: AsyncSession, command: Command, *, now: datetime, vault: Vault) -> Outcome | None:
-    """What the command was answered before, None if it is new. Waits while the same one is under way, then locks it.
+    """What the command was answered before, None if it is new: then it is locked until the transaction ends.
 
-    Raises `KeyReused` if the key came with something else, `AnswerNotKept`.
+    Raises `CommandUnderWay` at once while it is locked, `KeyReused` if the key came with something else, `AnswerNotKept`.
     """
-    await store.lock(tx, command.name)
+    if not await store.lock(tx, command.name):
+        raise CommandUnderWay(
+            "the same command is being carried out; send it again with the same key in a moment to be answered as it was",
+            retry_after_s=_LOOK_AGAIN_S,
+        )
     await store.forget_one(tx, command.name, now - KEPT)
     found = await store.find(tx, command.name)
     if found is None:

@@ -10,9 +10,10 @@ from market.db.tables.settlement import CommandOutcomeRow
 from market.kit.sealed import Sealed
 
 
-async def lock(tx: AsyncSession, name: str) -> None:
-    """One command of a name at a time: an advisory lock until the transaction ends, taken before all other locks."""
-    await tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"command outcome {name}", 0))))
+async def lock(tx: AsyncSession, name: str) -> bool:
+    """One command of a name at a time: an advisory lock until the transaction ends, before all others; False if it is taken."""
+    key = func.hashtextextended(f"command outcome {name}", 0)
+    return bool(await tx.scalar(select(func.pg_try_advisory_xact_lock(key))))
 
 
 async def find(tx: AsyncSession, name: str) -> Sealed | None:
