@@ -10,6 +10,19 @@ from msgspec import Struct
 from market.client.http import Caller
 
 
+class RunningBid(Struct, frozen=True):
+    """An accepted bid by its `seq` in the log of its auction."""
+
+    auction_id: UUID
+    seq: int
+    kind: str
+    placed_at: datetime
+
+
+class RunningBids(Struct, frozen=True):
+    items: list[RunningBid]
+
+
 class AuctionSummary(Struct, frozen=True, kw_only=True):
     auction_id: UUID
     pool_id: UUID
@@ -184,6 +197,10 @@ class AuctionsClient(Caller):
         """As the operator, strike out the bid accepted as event `seq`. Under one `key` it is decided once."""
         body, headers = {"seq": seq, "reason": reason}, {} if key is None else _keyed(key)
         return await self._call("POST", f"/v1/auctions/{auction_id}/voids", Answer, body=body, headers=headers)
+
+    async def running_bids(self, org_id: UUID) -> RunningBids:
+        """As an officer, what an organisation has bid in auctions that have not ended, newest first, 500 at most."""
+        return await self._call("GET", f"/v1/organisations/{org_id}/running-bids", RunningBids)
 
     async def cancel_auction(self, auction_id: UUID, *, reason: str) -> Answer:
         """End the auction without a winner."""
