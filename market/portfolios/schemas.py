@@ -202,7 +202,7 @@ class SelectionBody(Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
             raise rules.BadSelection(
                 "name at least one condition, or everything: true and nothing else", field=f"pools[{place}].selection"
             )
-        if not all(map(_STATE.fullmatch, self.states)):
+        if not all(_STATE.fullmatch(state.strip().upper()) for state in self.states):
             raise rules.BadSelection("name states by two letters as CA", field=f"pools[{place}].selection.states")
         return selection
 

@@ -285,7 +285,7 @@ async def test_nobody_rewrites_history_not_even_the_owner_of_the_tables(context:
         "DELETE FROM evidence",
         "DELETE FROM evidence_verification",
         "UPDATE beneficial_owner SET name = 'x'",
-        "TRUNCATE clearance_end",
+        "TRUNCATE clearance_end CASCADE",
         "TRUNCATE evidence CASCADE",
         "DELETE FROM verification_case",
         "UPDATE verification_case SET state = 'draft'",

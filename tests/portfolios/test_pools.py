@@ -127,7 +127,6 @@ NONSENSE = [
     {"min_face_value_cents": 10**30},
     {"states": "CA"},
     {"states": ["California"]},
-    {"states": ["CA", "ca"]},
     {"shape": "round"},
 ]
 

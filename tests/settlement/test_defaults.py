@@ -218,7 +218,7 @@ async def test_no_release_without_a_bank_account_that_has_cooled_off_and_was_cal
     changed = await factories.name_bank_account(bank.context, seller, "DE89370400440532013000")
     with pytest.raises(NoBankAccount, match="can be used from"):
         await approve(bank.context, bank.officers[0], settlement.settlement_id)
-    with pytest.raises(NoBankAccount, match="calls you back"):
+    with pytest.raises(NoBankAccount, match="call back"):
         await approve(bank.later(hours=49), bank.officers[0], settlement.settlement_id)
     await factories.call_back(bank.context, bank.operator, changed)
     with pytest.raises(NoBankAccount, match="can be used from"):

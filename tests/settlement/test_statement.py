@@ -91,8 +91,8 @@ GOOD = statement([Wire(500)])
 @pytest.mark.parametrize(
     ("xml", "why"),
     [
-        (b"", "well-formed"),
-        (b"\x00\xff", "well-formed"),
+        (b"", "body is empty"),
+        (b"\x00\xff", "none of the formats"),
         (b"<Document/>", "not a camt.053"),
         (GOOD[:-20], "well-formed"),
         (GOOD.replace(b"camt.053", b"camt.054"), "1 to 100 statements"),
