@@ -6,6 +6,7 @@ machines drift; the absolute numbers beside it say how fast this machine was tha
 
 import os
 import platform
+import statistics
 import subprocess
 import sys
 import time
@@ -51,6 +52,24 @@ def idle_share(seconds: float = 2.0) -> float:
     return (idle_after - idle_before) / max(1, all_after - all_before)
 
 
+def pace(seconds: float = 6.0) -> str:
+    """How evenly one core computes while nothing else runs: a virtual machine may be slowed by its host, and sees no sign of it.
+
+    What takes a server's answer from its median to its 99th percentile may be this alone.
+    """
+    took_ms: list[float] = []
+    end_s = time.perf_counter() + seconds
+    while (begun_s := time.perf_counter()) < end_s:
+        sum(number * number for number in range(10_000))
+        took_ms.append((time.perf_counter() - begun_s) * 1e3)
+    usual_ms = statistics.median(took_ms)
+    slow_ms = [each for each in took_ms if each > 3 * usual_ms]
+    return (
+        f"{usual_ms:.1f} ms of arithmetic, alone: three times as long or longer in {sum(slow_ms) / sum(took_ms):.0%} of the time,"
+        f" {max(took_ms):.0f} ms at the longest"
+    )
+
+
 def machine() -> str:
     """What ran the benchmark, without naming the machine."""
     model = next(
@@ -66,6 +85,7 @@ def machine() -> str:
             f"date      {time.strftime('%Y-%m-%d', time.gmtime())}",
             f"machine   {os.cpu_count()} cores, {model}, Linux {platform.release().split('-')[0]}",
             f"idle      {idle_share():.0%} of all cores before the run",
+            f"pace      {pace()}",
             f"versions  Python {platform.python_version()}, "
             + ", ".join(f"{name} {version(name)}" for name in _PACKAGES),
         )

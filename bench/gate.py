@@ -27,6 +27,7 @@ from auctions.messages import PlaceBid
 from market.bidding.lane import BidOrder, Lane
 from market.compliance import service as compliance
 from market.db.context import Context
+from market.kit.log import configure
 from market.process import opened
 from market.settings import Settings
 from tests import factories
@@ -182,6 +183,7 @@ def main() -> None:
     parser.add_argument("--buyers", type=int, default=40)
     parser.add_argument("--pause", type=float, default=0.2, help="seconds between two suspensions")
     parser.add_argument("--runs", type=int, default=5)
+    configure("error", as_json=False)
     sys.exit(1 if asyncio.run(run(parser.parse_args())) else 0)
 
 
