@@ -21,7 +21,7 @@ from masking.nationals import national_scheme
 from masking.people import is_full_name
 from masking.policy import Mapping, Stage, default_policy
 from masking.shares import share
-from masking.values import minor_units, one_date
+from masking.values import decimal_mark_of, one_date
 
 CARD_SHARE = 0.05
 """A column of which this share are card numbers refuses the upload."""
@@ -167,7 +167,7 @@ def suggest(findings: Sequence[Finding], sample: pa.Table, *, least: float = 0.5
     columns = {finding.column: finding.field if finding.confidence >= least else None for finding in findings}
     amounts = _cells_of(columns, sample, Kind.AMOUNT, _LIKE_AMOUNT)
     days = _cells_of(columns, sample, Kind.DATE, _LIKE_DAY)
-    return Mapping(columns, decimal_mark=_decimal_mark(amounts), date_order=_date_order(days))
+    return Mapping(columns, decimal_mark=decimal_mark_of(amounts), date_order=_date_order(days))
 
 
 def order_of_dates(mapping: Mapping, sample: pa.Table) -> str:
@@ -191,13 +191,6 @@ def _cells_of(columns: dict[str, str | None], sample: pa.Table, kind: Kind, like
             alike = [cell for cell in cells if like.fullmatch(cell)]
             found += alike if len(alike) * 2 > len(cells) else []
     return found
-
-
-def _decimal_mark(cells: list[str]) -> str:
-    readable = {
-        mark: sum(minor_units(cell, exponent=2, decimal_mark=mark) is not None for cell in cells) for mark in ".,"
-    }
-    return "," if readable[","] > readable["."] else "."
 
 
 def _date_order(cells: list[str]) -> str:

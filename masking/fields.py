@@ -196,6 +196,10 @@ invoice_amount | A amount | INVOICE
 original_amount | A amount | NPL
     Original Amount, Orig Amt, Original Balance, Loan Amount, DisbursementGross, Disbursement Gross, Credit Limit,
     Original Loan Amount, Amount Financed, Orig Bal, High Balance, Limit
+collateral_value | A amount | NPL
+    Sum of Collateral Values, Collateral Value, Value of Collateral
+repaid_amount | A amount | NPL
+    Sum of Repayments, Total Repayments
 """
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from masking import npl, workbook
+from masking import joining, npl, workbook
 from masking.limits import ROW, IntakeError, Limits, RefusedRow, check_headers
 from masking.sheets import BATCH_ROWS, batches, header_of
 
@@ -40,7 +40,7 @@ def of_sheets(sheets: Sequence[workbook.Sheet], limits: Limits) -> Template:
         if refused and kind != "loans":
             raise IntakeError("ragged_row", f"In the sheet of {kind}.", row=refused[0].row)
         ragged += refused
-    joined = npl.flat(tables)
+    joined = joining.flat(tables)
     rows = joined.rows.select([*(name for name in joined.rows.column_names if name != ROW), ROW])
     check_headers(rows.column_names[:-1], limits)
     told = f"{joined.joined_count} sheets were joined to one row per loan ({npl.REGULATION}); rows count as in the sheet of loans."

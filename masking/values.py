@@ -1,6 +1,7 @@
 """Text columns as typed columns, exactly: amounts as whole minor units, dates as days, flags as yes or no."""
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -126,6 +127,14 @@ def minor_units(text: str, *, exponent: int, decimal_mark: str = ".") -> int | N
     if scaled != scaled.to_integral_value() or scaled >= AMOUNT_LIMIT * 10**exponent:
         return None
     return -int(scaled) if negative else int(scaled)
+
+
+def decimal_mark_of(cells: Sequence[str]) -> str:
+    """The mark with which more of the amounts can be read; a point where it makes no difference."""
+    readable = {
+        mark: sum(minor_units(cell, exponent=2, decimal_mark=mark) is not None for cell in cells) for mark in ".,"
+    }
+    return "," if readable[","] > readable["."] else "."
 
 
 def dates(column: pa.Array, *, order: str = "mdy") -> tuple[pa.Array, Flags]:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from masking import intake, npl
+from masking import intake, joining
 from masking.commands.arguments import Verbs, add_verb, note
-from masking.csvout import neutralised, write_csv
+from masking.csvout import tape_of, write_csv
 from masking.limits import ROW, IntakeError
 from masking.outputs import written
 
@@ -16,7 +16,8 @@ TEMPLATE = """Make one tape of the EU data templates for non-performing loans (R
 
 INPUT is a folder with one CSV, XLSX or Parquet file per table, or one workbook with a sheet per table. Columns have the
 regulation's names or index codes, as headers of the first row. Loans are joined with all their counterparties; the result
-has one row per loan and is masked like every tape. What cannot be in it, such as collateral, is counted on stderr."""
+has one row per loan, with the sums of its collateral's values and of its repayments, and is masked like every tape. What cannot
+be in it is counted on stderr."""
 SUFFIXES = {".csv", ".xlsx", ".parquet"}
 
 
@@ -27,9 +28,9 @@ def add_to(verbs: Verbs) -> None:
 
 
 def template(chosen: argparse.Namespace) -> None:
-    made = npl.flat(_tables(chosen.input))
+    made = joining.flat(_tables(chosen.input))
     with written(chosen.out) as sink:
-        write_csv(neutralised(made.rows), sink)
+        write_csv(tape_of(made.rows), sink)
     for told in made.told:
         note(told)
     note(f"{made.rows.num_rows} loans, {made.rows.num_columns} columns")

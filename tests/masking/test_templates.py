@@ -114,6 +114,14 @@ def test_codes_instead_of_names_are_understood(folder):
     assert "name_of_counterparty" in (folder / "tape.csv").read_text().splitlines()[0]
 
 
+def test_a_negative_amount_stays_one_and_a_formula_does_not(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "loans.csv").write_text('2.01,3.12,3.10,3.06\nL1,"1.234,50","-1.234,50",=1+1\n')
+    assert main(["template", str(tmp_path / "in"), str(tmp_path / "tape.csv")]) == 0
+    (made,) = rows(tmp_path / "tape.csv")
+    assert (made["accrued_interest_balance_on_book"], made["product_type"]) == ("-1.234,50", "'=1+1")
+
+
 def test_tables_that_are_no_template_are_refused_and_nothing_is_written(tmp_path, capsys):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.csv").write_text("a,b\n1,2\n")
@@ -142,7 +150,7 @@ def test_the_rows_of_a_template_count_as_in_its_sheet_of_loans_and_strange_ones_
     info, cells, ragged = read_book(book)
     assert info.columns == ("loan_identifier", "counterparty_identifier", "legal_balance", "name_of_counterparty")
     assert "rows count as in the sheet of loans" in info.warnings[0]
-    assert "1 tables hold neither" in info.warnings[1]
+    assert info.warnings[1].startswith("1 tables hold nothing that a row per loan can hold")
     assert [row.row for row in ragged] == [5]
     assert cells[intake.ROW] == [2, 3, 4, *range(6, 14)]
     assert cells["name_of_counterparty"][:3] == ["Person 11", "Person 10", "Person 9"]
