@@ -19,6 +19,9 @@ from masking.tokens import subkey, tokenise
 
 LEAKED_COUNT = 10_000
 TOKEN_CELL = "^[A-Z2-7]{16}$"  # noqa: S105  # a form
+QUOTED = re.compile("(?<![A-Z0-9])[A-Z2-7]{16}(?![A-Z0-9])")
+BETWEEN = r"[\s'_-]+"
+"""What somebody who types a token again may put into it or around it."""
 TOKEN_OR_NOTHING = "^([A-Z2-7]{16})?$"  # noqa: S105  # a form
 NOT_MASKED = "this is not a masked file: give preview.csv or vetted.csv of a pool, never a tape"
 
@@ -76,13 +79,16 @@ def trace(
     """Whose file leaked, the likeliest first: `masked` is the file before any buyer's tokens, `leak` any part of a copy.
 
     Columns may be renamed, moved or lost, as long as one with tokens is left. A single match is no chance: tokens have
-    80 bits. Raises IntakeError for files that cannot be read, ValueError for a bad label.
+    80 bits. Raises IntakeError for files that cannot be read, ValueError for a bad label or a `masked` without a column of tokens.
     """
     wanted = _tokens_in(_chunks(leak, lambda _: True))  # its first row may hold headers, tokens or nothing of either
     keys = {buyer: buyer_key(token_key, buyer) for buyer in candidates}
     left = dict.fromkeys(candidates, wanted)
     for chunk in _chunks(masked) if len(wanted) else ():
-        for name in token_columns(chunk.column_names):
+        names = token_columns(chunk.column_names)
+        if not names:
+            raise ValueError(NOT_MASKED)
+        for name in names:
             tokens = one(chunk.column(name)).unique()
             for buyer, key in keys.items():
                 known = pc.is_in(left[buyer], value_set=_again(tokens, key))
@@ -92,13 +98,20 @@ def trace(
 
 
 def _tokens_in(chunks: Iterable[pa.Table]) -> pa.Array:
-    """Up to LEAKED_COUNT distinct cells that have the form of a token, from any column."""
+    """Up to LEAKED_COUNT distinct tokens, from any column: whole cells, also in small letters or with blanks, and words of texts."""
     found = pa.array([], pa.string())
     for chunk in chunks:
         for column in chunk.columns:
-            cells = one(column).unique()
-            cells = cells.filter(pc.match_substring_regex(cells, TOKEN_CELL))
-            found = pa.concat_arrays([found, cells]).unique().slice(0, LEAKED_COUNT)
+            found = pa.concat_arrays([found, *_tokens_of(one(column).unique())]).unique().slice(0, LEAKED_COUNT)
         if len(found) == LEAKED_COUNT:
             break
     return found
+
+
+def _tokens_of(cells: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """(the cells that are a token however it is spelt, the tokens that other cells quote)."""
+    cells = pc.utf8_upper(cells)
+    whole = pc.replace_substring_regex(cells, BETWEEN, "")
+    texts = cells.filter(pc.match_substring_regex(cells, "[A-Z2-7]{16}")).to_pylist()
+    quoted = [token for text in texts for token in QUOTED.findall(text)]
+    return whole.filter(pc.match_substring_regex(whole, TOKEN_CELL)), pa.array(quoted, pa.string())

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,10 @@ Source = Path | BinaryIO
 
 
 FOREIGN = {b"\xd0\xcf\x11\xe0": "a binary .xls or encrypted workbook", b"%PDF": "a PDF", b"\x1f\x8b": "a gzip file"}
+MARKED_UP = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<(?:!doctype|!--|\?xml|html|head|body|table|meta)\b|\[\s*[\[{]|\{\s*\")", re.IGNORECASE
+)
+"""How pages and JSON begin that some programs save under the name of a workbook or a CSV."""
 
 
 @contextmanager
@@ -58,13 +63,16 @@ def inspect(
     with _opened(path) as file:
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
-        magic = file.read(4)
+        start = file.read(64)
+        magic = start[:4]
         if not magic:
             raise IntakeError("empty_file")
         if size > limits.file_bytes:
             raise IntakeError("too_large", f"{size} bytes.")
         if foreign := [what for start, what in FOREIGN.items() if magic.startswith(start)]:
             raise IntakeError("unsupported_format", f"This is {foreign[0]}.")
+        if MARKED_UP.match(start):
+            raise IntakeError("unsupported_format", "This is a web page, XML or JSON, whatever its name says.")
         if magic == b"PAR1":
             return _inspect_parquet(file, limits)
         if magic.startswith(b"PK"):
@@ -223,8 +231,8 @@ def _inspect_parquet(file: BinaryIO, limits: Limits) -> TapeInfo:
     except (pa.ArrowException, OSError, ValueError):
         raise IntakeError("malformed") from None
     columns = check_headers(schema.names, limits)
-    if any(pa.types.is_nested(field.type) for field in schema):
-        raise IntakeError("malformed", "A column holds lists or records.")
+    if nested := [field.name for field in schema if pa.types.is_nested(field.type)]:
+        raise IntakeError("malformed", "A column holds lists or records.", column=nested[0])
     if unpacked > limits.file_bytes or rows > limits.rows_count:
         raise IntakeError("too_large")
     if rows == 0:
@@ -236,11 +244,18 @@ def _read_parquet(file: BinaryIO, info: TapeInfo, chunk_rows: int) -> Iterator[p
     first = 2
     try:
         for batch in pa.parquet.ParquetFile(file).iter_batches(batch_size=chunk_rows):
-            cells = [column.cast(pa.string()).fill_null("") for column in batch.columns]
-            for column in cells:
-                column.validate(full=True)  # the format says that texts are UTF-8, a file need not
+            cells = [_as_text(column, name) for column, name in zip(batch.columns, info.columns, strict=True)]
             numbers = pa.array(np.arange(first, first + batch.num_rows))
             first += batch.num_rows
             yield chunk_of(info.columns, cells, numbers)
     except (pa.ArrowException, OSError):
         raise IntakeError("malformed") from None
+
+
+def _as_text(column: pa.Array, name: str) -> pa.Array:
+    try:
+        text = column.cast(pa.string()).fill_null("")
+        text.validate(full=True)  # the format says that texts are UTF-8, a file need not
+    except pa.ArrowException:
+        raise IntakeError("malformed", "Its cells are not text, numbers or days.", column=name) from None
+    return text

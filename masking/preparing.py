@@ -1,6 +1,7 @@
 """Everything that one pool needs, in one reading of its tape: masked files, sealed sale file, commitment, report."""
 
 import json
+from collections import Counter
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import date
@@ -10,6 +11,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from masking import commitment, intake
+from masking.accounts import Validator
 from masking.csvout import clear_csv
 from masking.drafting import Drafting
 from masking.envelope import Digesting, Header, Sealer
@@ -157,7 +159,7 @@ class _Cut:
         chunks = intake.read_chunks(path, info, on_ragged=validator.refuse_ragged, limits=limits)
         self._drafting.keep(map(self._take, validator.accept_all(chunks)))
         if not self._drafting.survey.rows_count:
-            raise IntakeError("nothing_chosen")
+            raise _nothing_chosen(validator)
 
     def _take(self, accepted: tuple[pa.Table, pa.Table]) -> tuple[pa.Table, pa.Table]:
         """Commit to, seal and count the chosen rows of one chunk, and hand them on."""
@@ -177,3 +179,12 @@ class _Cut:
         self._sealer.write(clear_csv(original, header=first))
         self.strata.add(accounts)
         return rows, accounts
+
+
+def _nothing_chosen(validator: Validator) -> IntakeError:
+    """The refusal of a tape without an account to sell, and why most of its rows are refused."""
+    reasons = Counter((row.column, row.reason) for row in validator.refused)
+    if not reasons:
+        return IntakeError("nothing_chosen")
+    ((column, reason), count), *_ = reasons.most_common(1)
+    return IntakeError("nothing_chosen", f"{count:,} rows are refused because {reason}.", column=column or None)

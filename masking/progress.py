@@ -4,6 +4,7 @@ import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EINVAL
 from pathlib import Path
 from typing import BinaryIO
 
@@ -53,9 +54,17 @@ class Watched(io.RawIOBase):
             sys.stderr.write("\n")
 
 
+def require_file(path: Path) -> None:
+    """Raises OSError for a folder, and for what cannot be read twice or would be waited for, such as a pipe."""
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "a pipe or a device"
+        raise OSError(EINVAL, f"this is {kind}: give a file", str(path))
+
+
 @contextmanager
 def watched(path: Path, *, readings: int = 2) -> Iterator[Path | BinaryIO]:
-    """The file to read: with a bar if somebody looks at stderr, else the path itself."""
+    """The file to read: with a bar if somebody looks at stderr, else the path itself. Raises OSError if it is no file."""
+    require_file(path)
     if not sys.stderr.isatty():
         yield path
         return

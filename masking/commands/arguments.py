@@ -21,6 +21,8 @@ from masking.values import exponent_of
 KEY_HELP = "103 random bytes (token, data and commitment key, nonce prefix): head -c 103 /dev/urandom > pool.keys"
 SALE_KEY_HELP = "the pool's 103 bytes, or the 64 that a winner was released: data key, commitment key"
 
+BY_HAND = "say it with --mapping FILE, as `detect --save FILE` writes it to be corrected"
+
 FIRST_ROWS = 5
 """So many refused rows are named for each reason."""
 
@@ -120,6 +122,11 @@ def say(value: object) -> None:
     sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=False) + "\n")
 
 
+def printable(text: str) -> str:
+    """The text without signs that a terminal would obey, such as those that change its title: they are spelt out."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
 def note(text: str) -> None:
     """Tell something beside the answer, on stderr."""
     sys.stderr.write(f"note: {text}\n")
@@ -195,9 +202,12 @@ def mapping_of(chosen: argparse.Namespace, source: intake.Source) -> tuple[Mappi
     mapping = saved.on(info.columns, proposed) if saved else proposed
     if dropped := [repr(column) for column, name in mapping.items() if name is None]:
         note(f"columns that are dropped until they are mapped: {', '.join(dropped)}")
-    mapping.require_mandatory()
+    try:
+        mapping.require_mandatory()
+    except PolicyError as error:
+        raise PolicyError(f"{error}; {BY_HAND}") from None
     if saved is None and (asked := detect.question(findings)):
-        raise PolicyError(f"{asked}; say it with --mapping FILE, as `detect --save FILE` writes it to be corrected")
+        raise PolicyError(f"{asked}; {BY_HAND}")
     if mapping.date_order != (order := detect.order_of_dates(mapping, intake.sample(source, info))):
         note(f"the mapping says {mapping.date_order}, and more of the dates can be read as {order}: see date_order")
     face = mapping.face_field

@@ -19,6 +19,7 @@ from masking.commands.arguments import (
     load_keys,
     mapping_of,
     note_refused,
+    printable,
     say,
     suggested,
     whole_count,
@@ -67,10 +68,11 @@ def detect(chosen: argparse.Namespace) -> None:
 
 
 def _print_table(findings: list[detection.Finding]) -> None:
-    width = max(len(finding.column) for finding in findings)
-    for finding in findings:
+    names = [printable(finding.column) for finding in findings]
+    width = max(map(len, names))
+    for name, finding in zip(names, findings, strict=True):
         shown = f"{finding.cls} {finding.field or '(dropped)':<20} {finding.confidence:.2f}"
-        sys.stdout.write(f"{finding.column:<{width}}  {shown}  {finding.why}\n")
+        sys.stdout.write(f"{name:<{width}}  {shown}  {finding.why}\n")
 
 
 def fields(_: argparse.Namespace) -> None:
@@ -99,4 +101,4 @@ def preview(chosen: argparse.Namespace) -> None:
             drafting.write(sink, stage=Stage[chosen.stage.upper()], k=chosen.k)
         sink.seek(0)
         for line in islice(sink, chosen.rows + 1):
-            sys.stdout.write(line.decode())
+            sys.stdout.write(printable(line.decode().removesuffix("\n")) + "\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 from masking import buyers, cluster, tape
 from masking.commands.arguments import Verbs, add_keys, add_masking, add_verb, load_keys, mapping_of, note_refused, say
 from masking.outputs import filled, written
-from masking.progress import watched
+from masking.progress import require_file, watched
 
 APPLY = """Write masked files, a sealed sale file, a commitment and a report; or nothing at all.
 
@@ -73,6 +73,7 @@ def rekey(chosen: argparse.Namespace) -> None:
 
 def trace(chosen: argparse.Namespace) -> None:
     token_key = load_keys(chosen.key_file).token_key
+    require_file(chosen.leak)
     with watched(chosen.masked) as masked:
         found = buyers.trace(chosen.leak, masked, token_key=token_key, candidates=chosen.buyer)
     say([asdict(suspicion) for suspicion in found])

@@ -25,7 +25,7 @@ from masking.commands.arguments import (
 from masking.commands.risks import is_masked
 from masking.intake import Source
 from masking.outputs import written
-from masking.progress import watched
+from masking.progress import require_file, watched
 
 SHOWN_ROWS = 20
 SAMPLE = 20
@@ -114,6 +114,7 @@ def verify(chosen: argparse.Namespace) -> None:
     chosen.masked.stat()  # a name that nothing has would else be looked for beside it
     folder = chosen.masked if chosen.masked.is_dir() else chosen.masked.parent
     root = chosen.root or _published_root(folder)
+    require_file(chosen.file)
     with chosen.file.open("rb") as file:
         start = file.read(512).lstrip()
     if start.startswith(b"{") and any(each.encode() in start for each in (proofs.FORMAT, proofs.FIRST_FORMAT)):
@@ -176,6 +177,8 @@ def _require_rows(clear: Source, leaves: BinaryIO, *, root: str, commit_key: byt
     wrong = commitment.differing_rows(rows, commit_key=commit_key, header=header, published=leaves)
     first = [row + 2 for row in islice(wrong, SHOWN_ROWS)]  # as a spreadsheet counts: the header is row 1
     count = len(first) + sum(1 for _ in wrong)
+    if count > rows_count:
+        raise ValueError("no row is as it was masked, nor the header: is it another pool's file or key?")
     if count:
         raise ValueError(f"rows that are not as they were masked: {count}; the first: {', '.join(map(str, first))}")
     return {"rows_count": rows_count, **_warned(header)}

@@ -45,6 +45,29 @@ def test_two_buyers_share_no_token_and_every_other_cell():
         assert cells(first, column) == cells(second, column) == cells(MASKED, column)
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        str.lower,
+        "  {} ".format,
+        lambda token: f"{token[:4]}-{token[4:8]} {token[8:]}",
+        "see {}, he said".format,
+        "'{}".format,
+    ],
+)
+def test_a_leak_that_somebody_typed_again_names_its_buyer(typed):
+    leak = "what I was told\n" + "\n".join(f'"{typed(token)}"' for token in cells(copy_of("Beta Capital"), 0)[:3])
+    found = buyers.trace(
+        io.BytesIO(leak.encode()), io.BytesIO(MASKED), token_key=KEY, candidates=["Alpha Fund", "Beta Capital"]
+    )
+    assert [(each.buyer, each.matched_count) for each in found] == [("Beta Capital", 3), ("Alpha Fund", 0)]
+
+
+def test_a_leak_is_compared_with_a_masked_file_only():
+    with pytest.raises(ValueError, match="this is not a masked file"):
+        buyers.trace(io.BytesIO(MASKED), io.BytesIO(b"Acct No,Bal\n1,2\n"), token_key=KEY, candidates=["Alpha Fund"])
+
+
 def test_the_same_buyer_gets_the_same_file_again_and_another_one_under_another_key():
     assert copy_of("Alpha Fund") == copy_of("Alpha Fund")
     assert not set(cells(copy_of("Alpha Fund"), 0)) & set(cells(copy_of("Alpha Fund", b"u" * 32), 0))

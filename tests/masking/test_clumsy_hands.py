@@ -1,0 +1,114 @@
+"""What a clumsy or hostile hand gives to the commands is answered in a line that says what to do."""
+
+import json
+import os
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from masking import intake
+from masking.__main__ import main
+
+ROWS = [f"A{n:04},{100 + n}.50,02/0{n % 9 + 1}/2015,Card" for n in range(60)]
+TAPE = "\n".join(["Acct No,Curr Bal,Chg Off Dt,Product", *ROWS]) + "\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "keys").write_bytes(bytes(range(103)))
+    (tmp_path / "tape.csv").write_text(TAPE)
+    return tmp_path
+
+
+def masked(folder, *more: str, name: str = "tape.csv") -> int:
+    keys = ["--key-file", str(folder / "keys"), "--cut-off", "2020-01-01"]
+    return main(["apply", str(folder / name), str(folder / "pool"), *keys, *more])
+
+
+@pytest.mark.parametrize("verb", ["detect", "apply", "open", "verify", "trace", "risk"])
+def test_a_pipe_is_refused_and_not_waited_for(folder, verb, capsys):
+    os.mkfifo(folder / "pipe")
+    if verb in {"verify", "trace"}:
+        assert masked(folder) == 0
+    key = ["--key-file", str(folder / "keys")]
+    more = {
+        "detect": [],
+        "apply": [str(folder / "out"), *key, "--cut-off", "2020-01-01"],
+        "open": [str(folder / "out"), *key],
+        "verify": [str(folder / "pool"), *key],
+        "trace": [str(folder / "pool" / "vetted.csv"), "--buyer", "Alpha", *key],
+        "risk": [],
+    }
+    assert main([verb, str(folder / "pipe"), *more[verb]]) == 1
+    assert capsys.readouterr().err.endswith("pipe: this is a pipe or a device: give a file\n")
+    assert not (folder / "out").exists()
+
+
+def test_a_folder_is_no_tape(folder, capsys):
+    assert main(["detect", str(folder)]) == 1
+    assert capsys.readouterr().err.endswith(": this is a folder: give a file\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<html><table><tr><td>1</td></tr></table></html>", "<?xml version='1.0'?><a/>", '[{"Acct No": 1}]', '{"a": 1}'],
+)
+def test_a_page_or_json_under_the_name_of_a_tape_is_called_so(folder, text, capsys):
+    (folder / "tape.csv").write_text(text)
+    assert main(["detect", str(folder / "tape.csv")]) == 1
+    assert capsys.readouterr().err.startswith("unsupported_format: This is a web page, XML or JSON")
+
+
+@pytest.mark.parametrize("cells", [pa.array([[1]] * 60), pa.array([b"\xff\xfe"] * 60)])
+def test_a_parquet_column_that_is_no_text_is_named(folder, cells):
+    columns = {"Acct No": [str(n) for n in range(60)], "odd": cells}
+    pyarrow.parquet.write_table(pa.table(columns), folder / "tape.parquet")
+    with pytest.raises(intake.IntakeError) as refused:
+        list(intake.read_chunks(folder / "tape.parquet", intake.inspect(folder / "tape.parquet")))
+    assert (refused.value.code, refused.value.column) == ("malformed", "odd")
+
+
+def test_a_tape_whose_rows_are_all_refused_says_why(folder, capsys):
+    (folder / "tape.csv").write_text(TAPE.replace("/2015", "/2031"))
+    assert masked(folder) == 1
+    assert "60 rows are refused because the date lies after the cut-off date." in capsys.readouterr().err
+    assert not (folder / "pool").exists()
+
+
+def test_a_tape_without_a_balance_is_told_how_one_is_named(folder, capsys):
+    (folder / "tape.csv").write_text("\n".join(["Acct No,Curr Bal", *(f"A{n:04},x{n}" for n in range(60))]))
+    assert masked(folder) == 1
+    assert "say it with --mapping FILE" in capsys.readouterr().err
+
+
+def test_a_header_cannot_command_the_terminal(folder, capsys):
+    (folder / "tape.csv").write_text(TAPE.replace("Product", "\x1b]0;title\x07Product").replace("Card", "\x1b[31mCard"))
+    assert main(["detect", str(folder / "tape.csv"), "--table"]) == 0
+    (folder / "map.json").write_text(
+        json.dumps(
+            {
+                "columns": {
+                    "Acct No": "account_number",
+                    "Curr Bal": "current_balance",
+                    "\x1b]0;title\x07Product": "product",
+                }
+            }
+        )
+    )
+    keys = ["--key-file", str(folder / "keys"), "--cut-off", "2020-01-01", "--mapping", str(folder / "map.json")]
+    assert main(["preview", str(folder / "tape.csv"), *keys, "--stage", "vetted"]) == 0
+    shown = capsys.readouterr()
+    assert "\\x1b]0;title\\x07Product" in shown.out
+    assert "\\x1b[31MCARD" in shown.out
+    assert "\x1b" not in shown.out + shown.err
+
+
+def test_a_sale_file_under_another_pools_key_is_not_blamed_row_by_row(folder, capsys):
+    assert masked(folder) == 0
+    sealed = str(folder / "pool" / "sale.csv.sealed")
+    assert main(["open", sealed, str(folder / "sale.csv"), "--key-file", str(folder / "keys")]) == 0
+    (folder / "others").write_bytes(bytes(range(1, 104)))
+    command = ["verify", str(folder / "sale.csv"), str(folder / "pool"), "--key-file"]
+    assert main([*command, str(folder / "others")]) == 1
+    assert "is it another pool's file or key?" in capsys.readouterr().err
