@@ -1,6 +1,6 @@
 """What makes a command malformed, checked before anything else is asked. Commands come from strangers: types may lie."""
 
-from datetime import datetime
+from datetime import MAXYEAR, MINYEAR, datetime
 
 from auctions.allocation import MAX_POOL_COUNT
 from auctions.increments import is_amount
@@ -149,7 +149,8 @@ def _is_seq(value: object) -> bool:
 
 
 def _is_instant(value: object) -> bool:
-    return isinstance(value, datetime) and value.utcoffset() is not None
+    """Whether it is aware and, whatever its time zone, a day of the calendar in UTC as well."""
+    return isinstance(value, datetime) and value.utcoffset() is not None and MINYEAR < value.year < MAXYEAR
 
 
 def _flaw_in_opening(command: OpenBids) -> str | None:

@@ -66,3 +66,5 @@ async def refuse_lax(request: Request[Any, Any, Any]) -> None:
         raise Malformed(detail, field=name) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Malformed("the body is not JSON in UTF-8") from None
+    except RecursionError:
+        raise Malformed("the body is nested too deeply") from None

@@ -1,7 +1,7 @@
 """Fixed price and best offer: the first buyer, and the seller who picks with open eyes."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -168,6 +168,8 @@ def test_a_counter_offer_asks_for_more_than_was_offered_and_lies_ahead():
     assert reason(hall.counter(3, 2_500, OPENS_AT)) is Reason.STALE
     assert reason(hall.counter(9, 2_500)) is Reason.NO_SUCH_BID
     assert reason(hall.counter(3, 2_500, OPENS_AT.replace(tzinfo=None))) is Reason.MALFORMED
+    for text in ("9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"):  # no day of the calendar in UTC
+        assert reason(hall.counter(3, 2_500, datetime.fromisoformat(text))) is Reason.MALFORMED
 
 
 def test_limits_hold_for_offers_and_counter_offers():

@@ -34,3 +34,11 @@ async def test_a_body_is_taken_at_its_word_or_not_at_all(
     assert answer.json()["type"] == "/problems/malformed"
     assert answer.json().get("field") == field
     assert (await client.post("/v1/api-keys", content=GOOD, headers=headers)).status_code == 201
+
+
+async def test_a_body_that_is_nested_too_deeply_is_refused(client: httpx.AsyncClient, context: Context) -> None:
+    party = await factories.register_member(context)
+    await client.post("/v1/session", json=party.credentials)
+    body = f'{{"pool_id": "{party.org_id}", "terms": {{"opening_cents": {"[" * 100_000}'
+    answer = await client.post("/v1/auctions", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/malformed")

@@ -98,6 +98,18 @@ def test_a_booking_across_new_year_belongs_to_the_year_beside_it():
     assert str(found.lines[0].booked_on) == "2027-01-02"
 
 
+@pytest.mark.parametrize(("dates", "booked_on"), [("2312310229", "2024-02-29"), ("2412310229", "2024-02-29")])
+def test_a_booking_on_the_leap_day_is_of_a_year_that_has_one(dates, booked_on):
+    (found,) = read_statements(mt940([(10, True, "a")]).decode().replace("2611201120", dates).encode())
+    assert str(found.lines[0].booked_on) == booked_on
+
+
+@pytest.mark.parametrize("write", [mt940, bai2])
+def test_a_statement_with_nul_in_it_is_refused_unread(write):
+    with pytest.raises(StatementUnreadable, match="NUL"):
+        read_statements(write([(10, True, "a\0b")]))
+
+
 def test_pages_of_one_statement_are_named_apart_and_tie_out_one_by_one():
     one = mt940([(10, True, "a")], number="5/1").replace(b":62F:", b":62M:")
     two = mt940([(5, True, "b")], opening=10, number="5/2").replace(b":60F:", b":60M:").replace(b"//B0", b"//B9")
@@ -139,6 +151,8 @@ def test_what_a_funds_type_brings_with_it_is_no_reference(funds, more):
         ((b"98,20,1", b"98,20,2"), "line 6: the counts are"),
         ((b"99,20,1,7", b"99,20,1,8"), "line 7: the counts are"),
         ((b"16,165", b"16,999"), "line 4: type code '999' is neither"),
+        ((b"16,165", "16,1²5".encode()), "line 4: type code '1²5' is neither"),
+        ((b"10,Z,", "1O,D,²,".encode()), "line 4 has no amount"),
         ((b"16,165,10", b"16,165,1O"), "line 4 has no amount"),
         ((b"16,165", b"17,165"), "line 4 is no record"),
         ((b"010,0", b"011,0"), "has no opening"),
@@ -164,6 +178,7 @@ def test_a_damaged_bai2_file_is_refused_naming_the_line(change, words):
         ((b"C0,10NTRF", b"C0,NTRF"), "entry 1 is of no amount"),
         ((b"EUR0,10", b"EUR0,101"), "no amount in whole minor units"),
         ((b":28C:5/1", b":28C:"), "needs exactly one field :28C:"),
+        ((b":61:2611201120", b":61:2606300229"), "statement 1, entry 1 has no readable date"),
     ],
 )
 def test_a_damaged_mt940_message_is_refused_naming_the_place(change, words):

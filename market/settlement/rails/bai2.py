@@ -129,7 +129,7 @@ def _entry_size(words: list[str]) -> int:
 def _extra(words: list[str], at: int) -> int:
     """How many fields the funds type at `at` brings with it."""
     funds = words[at].removesuffix("/") if at < len(words) else ""
-    if funds == "D" and at + 1 < len(words) and words[at + 1].isdigit():
+    if funds == "D" and at + 1 < len(words) and words[at + 1].isdecimal():
         return 1 + 2 * min(int(words[at + 1]), 1000)
     return {"V": 2, "S": 3}.get(funds, 0)
 
@@ -198,7 +198,7 @@ def _statement(account: _Account, ref: str, as_of: str) -> Statement:
 def _line(record: _Record, statement_ref: str, as_of: str, number: int) -> Line:
     place = f"line {record.line}"
     code = _field(record, 1)
-    if not (code.isdigit() and 100 <= int(code) <= 699):
+    if not (code.isdecimal() and 100 <= int(code) <= 699):
         raise StatementUnreadable(f"{place}: type code {code[:10]!r} is neither credit nor debit")
     bank_ref, customer_ref = record.fields[-2:] if len(record.fields) >= 6 else ("", "")
     return line_of(

@@ -125,7 +125,9 @@ def joined(parts: list[str]) -> str:
 
 
 def decoded(content: bytes) -> str:
-    """Bytes of a line-based format as text: UTF-8, else Latin-1."""
+    """Bytes of a line-based format as text: UTF-8, else Latin-1. Raises `StatementUnreadable` for NUL, which no text is kept with."""
+    if b"\0" in content:
+        raise StatementUnreadable("the file holds NUL characters; no bank's statement does")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

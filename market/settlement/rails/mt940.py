@@ -5,6 +5,8 @@ Each message is one statement; a statement of several pages (:28C: n/1, n/2 …)
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import date
 from decimal import Decimal
 
 from market.settlement.rails.lines import (
@@ -107,12 +109,7 @@ def _line(value: str, told: str, currency: str, own_ref: str, place: str) -> Lin
     if found is None:
         raise StatementUnreadable(f"{place} is no statement line (:61:)")
     valued = day(found["valued"], place)
-    booked_on = valued
-    if found["booked"]:
-        booked_on = day(f"{valued:%y}{found['booked']}", place)
-        # The year is the value date's: a booking across New Year is closest in the year before or after.
-        if abs((booked_on - valued).days) > 180:
-            booked_on = booked_on.replace(year=booked_on.year + (1 if booked_on < valued else -1))
+    booked_on = _booked(found["booked"], valued, place) if found["booked"] else valued
     customer = "" if found["customer"] in {"", "NONREF"} else found["customer"]
     return line_of(
         place,
@@ -123,6 +120,17 @@ def _line(value: str, told: str, currency: str, own_ref: str, place: str) -> Lin
         texts=" | ".join(part for part in (customer, _text(told), found["more"] or "") if part),
         reversal=found["mark"].startswith("R"),
     )
+
+
+def _booked(mmdd: str, valued: date, place: str) -> date:
+    """The day that four digits mean: across New Year it is of the year in which it is closest to the value date."""
+    near = []
+    for year in (valued.year - 1, valued.year, valued.year + 1):
+        with suppress(StatementUnreadable):
+            near.append(day(f"{year % 100:02d}{mmdd}", place))
+    if not near:
+        raise StatementUnreadable(f"{place} has no readable date")
+    return min(near, key=lambda each: abs(each - valued))
 
 
 def _text(told: str) -> str:
