@@ -24,6 +24,7 @@ from market.kit.clock import SystemClock
 from market.kit.errors import MarketError
 from market.kit.files import FileStore
 from market.kit.ids import Chance, SystemChance
+from market.kit.lulls import collect_in_lulls
 from market.kit.transit import TransitVault
 from market.kit.vault import KeyFileVault, Vault
 from market.live import routes as live
@@ -135,8 +136,10 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         gc.collect()
         gc.freeze()
+        self._collecting = asyncio.create_task(collect_in_lulls())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._collecting.cancel()
         app: Any = self.config.app
         await app.state[live.STATE_KEY].announce_shutdown()
         await super().shutdown(sockets)
