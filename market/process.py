@@ -136,7 +136,8 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         gc.collect()
         gc.freeze()
-        self._collecting = asyncio.create_task(collect_in_lulls())
+        app: Any = self.config.app
+        self._collecting = asyncio.create_task(collect_in_lulls(lambda: app.state.lane.taken_count))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._collecting.cancel()

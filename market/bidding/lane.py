@@ -61,6 +61,8 @@ class Lane:
         self.states = States()
         self.hints_by_database = True
         """Whether each batch hints to other nodes by NOTIFY; whoever turns it off does so himself, in `on_commit`."""
+        self.taken_count = 0
+        """Orders that were not refused at once, since the start."""
         self._queue: deque[Ticket] = deque()
         self._held = Held()
         self._arrived = asyncio.Event()
@@ -108,6 +110,7 @@ class Lane:
         if refused := self._refuse_at_once(order):
             ticket.tell(refused)
             return
+        self.taken_count += 1
         self._queue.append(ticket)
         self._arrived.set()
 

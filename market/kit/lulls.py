@@ -2,14 +2,13 @@
 
 import asyncio
 import gc
-import time
+from collections.abc import Callable
 
 _NEVER = 2**31 - 1
-_BUSY_SHARE = 0.2
 
 
-async def collect_in_lulls(*, look_s: float = 5.0, most_looks: int = 120) -> None:
-    """Until cancelled, collect all garbage after `look_s` in which this process did little; after `most_looks` of them anyway.
+async def collect_in_lulls(work_count: Callable[[], int], *, look_s: float = 1.0, most_looks: int = 600) -> None:
+    """Until cancelled, collect all garbage after `look_s` in which `work_count` stood still; after `most_looks` anyway.
 
     What is young is collected as ever. Cycles that grew old before they were garbage wait, so memory may grow meanwhile.
     """
@@ -18,12 +17,11 @@ async def collect_in_lulls(*, look_s: float = 5.0, most_looks: int = 120) -> Non
     try:
         look_count = 0
         while True:
-            before_s = time.process_time()
+            before = work_count()
             await asyncio.sleep(look_s)
             look_count += 1
-            is_lull = time.process_time() - before_s < _BUSY_SHARE * look_s
             is_due = gc.get_count()[2] >= old  # as the collector itself would say
-            if is_due and (is_lull or look_count >= most_looks):
+            if is_due and (work_count() == before or look_count >= most_looks):
                 gc.collect()
                 look_count = 0
     finally:

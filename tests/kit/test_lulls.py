@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import time
 from contextlib import asynccontextmanager, suppress
 
 import pytest
@@ -25,17 +24,21 @@ def litter():
         gc.collect(1)
 
 
-async def keep_busy(seconds):
-    """Nearly all of one core, as a flood of bids takes it."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        sum(range(20_000))
-        await asyncio.sleep(0)
+class Work:
+    """Bids that keep coming until `end`."""
+
+    def __init__(self):
+        self.goes_on = True
+        self._count = 0
+
+    def count(self):
+        self._count += self.goes_on
+        return self._count
 
 
 @asynccontextmanager
-async def collecting(**times):
-    task = asyncio.create_task(collect_in_lulls(**times))
+async def collecting(work, **times):
+    task = asyncio.create_task(collect_in_lulls(work.count, look_s=0.01, **times))
     await asyncio.sleep(0)
     yield
     task.cancel()
@@ -43,32 +46,36 @@ async def collecting(**times):
         await task
 
 
+async def until(is_so):
+    async with asyncio.timeout(60):
+        while not is_so():
+            await asyncio.sleep(0.01)
+
+
 async def test_no_full_collection_falls_into_work_and_one_comes_in_the_lull_after_it():
-    async with collecting(look_s=0.2):
+    work = Work()
+    async with collecting(work, most_looks=10**9):
         before = full_collections()
         litter()
         kept = [Cycle() for _ in range(200_000)]
-        await keep_busy(1)
+        await asyncio.sleep(0.3)
         assert full_collections() == before
         del kept
-        async with asyncio.timeout(60):
-            while full_collections() == before:
-                await asyncio.sleep(0.05)
+        work.goes_on = False
+        await until(lambda: full_collections() > before)
 
 
 async def test_without_a_lull_it_comes_after_the_longest_wait():
-    async with collecting(look_s=0.1, most_looks=3):
+    async with collecting(Work(), most_looks=3):
         before = full_collections()
-        async with asyncio.timeout(60):
-            while full_collections() == before:
-                litter()
-                await keep_busy(0.2)
+        litter()
+        await until(lambda: full_collections() > before)
 
 
 async def test_where_nothing_grew_old_nothing_is_collected_and_the_collector_is_its_own_again_afterwards():
-    usual = gc.get_threshold()
-    gc.collect()
-    async with collecting(look_s=0.01):
+    usual, work = gc.get_threshold(), Work()
+    work.goes_on = False
+    async with collecting(work):
         before = full_collections()
         await asyncio.sleep(0.2)
         assert full_collections() == before
