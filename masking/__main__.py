@@ -8,9 +8,11 @@ market mask verify sale.csv pool --key-file pool.keys
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from errno import ENOSPC
 from typing import NoReturn
 
 import pyarrow as pa
@@ -23,7 +25,7 @@ from masking.limits import IntakeError
 from masking.policy import PolicyError
 from masking.publishing import LeakGateRefused
 
-__all__ = ["leave", "load_keys", "main"]
+__all__ = ["leave", "load_keys", "main", "run"]
 
 REFUSALS = (PolicyError, RiskRefused, LeakGateRefused, EnvelopeError, ValueError)
 
@@ -49,8 +51,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except REFUSALS as error:
         return _refuse(f"refused: {error}")
     except OSError as error:
+        if error.errno == ENOSPC:
+            return _refuse("refused: no room is left on the disk: make some, or name another place")
         return _refuse(f"refused: {error.filename}: {error.strerror}" if error.filename else f"refused: {error}")
     return 0
+
+
+def run(arguments: Sequence[str] | None = None) -> NoReturn:
+    """`main` as a process: whoever ends it politely, as by closing the terminal, leaves as little behind as by Ctrl-C."""
+    for polite in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(polite) is not signal.SIG_IGN:
+            signal.signal(polite, signal.default_int_handler)
+    leave(main(arguments))
 
 
 def leave(status: int) -> NoReturn:
@@ -81,4 +93,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    leave(main())
+    run()

@@ -53,8 +53,9 @@ class _Utf8:
 
     def _checked(self, raw: bytes, *, final: bool) -> bytes:
         block = raw if self._plain and raw.isascii() and not self._decoder.getstate()[0] else self._decoded(raw, final)
-        if b"\0" in block or b"\x1f" in block:
-            raise IntakeError("control_character", row=self.newlines_count + 1)
+        if places := [place for sign in (b"\0", b"\x1f") if (place := block.find(sign)) >= 0]:
+            above = self.newlines_count + block.count(b"\n", 0, min(places))
+            raise IntakeError("control_character", row=above + 1)
         self._measure(block)
         return block
 

@@ -25,6 +25,7 @@ ACTIVE_PARTS = re.compile(
     r"vbaproject|macrosheets/|externallinks/|embeddings/|activex/|ctrlprops/|connections\.xml|querytables/|dialogsheets/"
 )
 HIDDEN_CELLS = re.compile(rb"<(?:\w+:)?(row|col)\b[^<>]*\bhidden=[\"'](?:1|true)[\"']")
+MERGED = re.compile(rb"<(?:\w+:)?mergeCell\b")
 # A cell with a formula and no stored value: programs that write workbooks leave the reckoning to the first spreadsheet that opens them.
 _P = rb"(?:\w+:)?"
 UNRECKONED = re.compile(
@@ -42,7 +43,7 @@ UTF16_XML = (b"\xff\xfe", b"\xfe\xff", b"\0<", b"<\0")
 
 
 def check(file: BinaryIO, limits: Limits) -> list[str]:
-    """Warnings about hidden rows and columns and formulas without a value; raises IntakeError for bombs, macros, links, DTDs and other formats.
+    """Warnings about hidden rows and columns, merged cells and formulas without a value; raises IntakeError for bombs, macros, links, DTDs and other formats.
 
     Declared sizes are checked first, then every member is unpacked and counted, so that a false declaration fails.
     """
@@ -96,6 +97,7 @@ def _search(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], limits: Li
     """Unpack every member in pieces: count, forbid DTDs and vast empty sheets, note hidden rows and columns."""
     unpacked = 0
     hidden: set[bytes] = set()
+    merged = False
     unreckoned: set[int] = set()
     for member in members:
         is_xml = member.filename.casefold().endswith((".xml", ".rels", ".vml"))
@@ -110,6 +112,7 @@ def _search(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], limits: Li
                     _forbid(window, first=not tail)
                     if b"hidden" in window:
                         hidden.update(found[1] for found in HIDDEN_CELLS.finditer(window))
+                    merged = merged or bool(MERGED.search(window))
                     extent.feed(window)
                     if extent.may_reckon:
                         unreckoned.update(int(found[1]) for found in UNRECKONED.finditer(window))
@@ -117,6 +120,10 @@ def _search(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], limits: Li
         extent.check(limits)
     words = {b"row": "rows", b"col": "columns"}
     told = [f"The workbook has hidden {words[kind]}; they are read like all others." for kind in sorted(hidden)]
+    if merged:
+        told.append(
+            "The workbook has merged cells: the first of each holds its value, the others are empty. Part them and fill each."
+        )
     return [*told, _told(sorted(unreckoned))] if unreckoned else told
 
 

@@ -2,12 +2,11 @@
 
 import click
 
-from masking.__main__ import leave
-from masking.__main__ import main as masking_main
+from masking.__main__ import run
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def mask(arguments: tuple[str, ...]) -> None:
     """Detect, mask, measure, prove and verify files, without server or database: `market mask -h`."""
-    leave(masking_main(list(arguments)))
+    run(list(arguments))

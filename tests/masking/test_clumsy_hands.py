@@ -2,7 +2,11 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
 
+import openpyxl
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
@@ -43,6 +47,52 @@ def test_a_pipe_is_refused_and_not_waited_for(folder, verb, capsys):
     assert main([verb, str(folder / "pipe"), *more[verb]]) == 1
     assert capsys.readouterr().err.endswith("pipe: this is a pipe or a device: give a file\n")
     assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP])
+def test_whoever_ends_the_command_finds_nothing_half_done(folder, end):
+    os.mkfifo(folder / "mapping")  # the command waits for its other end when the folder that it works in is there
+    before = sorted(folder.iterdir())
+    command = ["apply", str(folder / "tape.csv"), str(folder / "pool"), "--cut-off", "2020-01-01"]
+    command += ["--key-file", str(folder / "keys"), "--mapping", str(folder / "mapping")]
+    with (
+        subprocess.Popen([sys.executable, "-m", "masking", *command], stderr=subprocess.PIPE) as process,
+        (folder / "mapping").open("wb"),
+    ):
+        assert len(list(folder.iterdir())) == len(before) + 1
+        process.send_signal(end)
+        assert process.communicate()[1] == b"stopped; nothing was written\n"
+    assert process.returncode == 130
+    assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("sign", ["\0", "\x1f"])
+def test_a_sign_that_parts_cells_is_named_by_its_row(folder, sign):
+    (folder / "tape.csv").write_text(TAPE.replace("A0007", f"A00{sign}07"))
+    with pytest.raises(intake.IntakeError) as refused:
+        intake.inspect(folder / "tape.csv")
+    assert (refused.value.code, refused.value.row) == ("control_character", 9)
+
+
+def test_merged_cells_are_told_of(folder):
+    book = openpyxl.Workbook()
+    for line in TAPE.splitlines():
+        book.active.append(line.split(","))
+    book.save(folder / "plain.xlsx")
+    book.active.merge_cells("D3:D9")
+    book.save(folder / "merged.xlsx")
+    assert intake.inspect(folder / "plain.xlsx").warnings == ()
+    (told,) = intake.inspect(folder / "merged.xlsx").warnings
+    assert told.startswith("The workbook has merged cells")
+
+
+def test_a_full_disk_is_called_one():
+    with open("/dev/full", "wb") as full:
+        made = subprocess.run(
+            [sys.executable, "-m", "masking", "fields"], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert made.returncode == 1
+    assert made.stderr == b"refused: no room is left on the disk: make some, or name another place\n"
 
 
 def test_a_folder_is_no_tape(folder, capsys):
