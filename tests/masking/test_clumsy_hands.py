@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import openpyxl
 import pyarrow as pa
@@ -87,7 +88,7 @@ def test_merged_cells_are_told_of(folder):
 
 
 def test_a_full_disk_is_called_one():
-    with open("/dev/full", "wb") as full:
+    with Path("/dev/full").open("wb") as full:
         made = subprocess.run(
             [sys.executable, "-m", "masking", "fields"], stdout=full, stderr=subprocess.PIPE, check=False
         )
