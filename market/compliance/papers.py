@@ -226,8 +226,10 @@ def latest_end(papers: Sequence[Evidence], now: datetime, risk: Risk = Risk.STAN
     """The latest instant until which verified papers carry a clearance from now: the first to expire, or `LONGEST`."""
     today = now.astimezone(UTC).date()
     days = [paper.described.expires_on for paper in papers if paper.carries_on(today) and paper.described.expires_on]
-    ends = [datetime.combine(day + timedelta(days=1), time.min, UTC) for day in days]
-    return min([*ends, now + LONGEST[risk]])
+    latest = now.astimezone(UTC) + LONGEST[risk]
+    # A later day does not bind, and the last one of the calendar, which some papers state, has no day after it.
+    ends = [datetime.combine(day + timedelta(days=1), time.min, UTC) for day in days if day < latest.date()]
+    return min([*ends, latest])
 
 
 def evidence_digest(papers: Sequence[Evidence]) -> str:

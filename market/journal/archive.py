@@ -94,6 +94,13 @@ def _records(archive: Archive, public_key: bytes) -> Iterator[dict[str, Any]]:
         yield {"line": "checkpoint", **_checkpoint(checkpoint)}
 
 
+def tells_of(entries: Iterable[Entry], rows: Sequence[tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
+    """The rows that these entries tell of, and those of which no entry tells ever: what came after them belongs in none."""
+    told = {(entry.kind, str(value)) for entry in entries for value in entry.body.values()}
+    shown = {what: (kind, id_name) for what, (kind, id_name, _) in _SHOWN_BY.items()}
+    return [row for row in rows if row[0] not in shown or (shown[row[0]][0], row[1][shown[row[0]][1]]) in told]
+
+
 def check(data: bytes, public_key: bytes) -> Findings:
     """What the archive holds, once every proof in it held under this key. Raises `Tampered`."""
     records = _sealed(data, public_key)

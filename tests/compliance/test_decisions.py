@@ -31,6 +31,7 @@ from market.journal import service as journal
 from market.kit.actor import SYSTEM
 from market.kit.errors import Conflict, Forbidden, Malformed, NotFound
 from market.kit.pages import PageRequest
+from market.parties import service as parties
 from tests import factories
 from tests.compliance.raw import REFUSED, acting
 from tests.factories import Party, a_grant, a_paper
@@ -596,6 +597,21 @@ async def test_the_queue_has_the_overdue_first_and_stands_while_the_party_is_ask
                 await question
         with pytest.raises(NotFound):
             await service.answer(tx, parties[0].actor, ids[1], "me?", now=now, chance=chance)
+
+
+async def test_a_case_is_looked_after_by_an_officer_who_is_still_here_and_by_nobody_else(context: Context) -> None:
+    first, second = await factories.two_officers(context)
+    party = await factories.register_member(context)
+    case_id = await factories.submitted_case(context, party)
+    async with context.db.begin(SYSTEM) as tx:
+        await parties.disable_staff(tx, SYSTEM, second.user_id, "left", context.clock.now())
+    for somebody in (second.user_id, party.user_id, context.chance.new_id()):
+        async with context.db.begin_as_officer(first.actor) as tx:
+            with pytest.raises(Malformed) as refusal:
+                await service.assign(tx, first.actor, case_id, somebody)
+            assert refusal.value.field == "officer_id"
+    async with context.db.begin_as_officer(first.actor) as tx:
+        assert (await service.assign(tx, first.actor, case_id, None)).assigned_to is None
 
 
 # Without the journal nothing is decided.

@@ -218,6 +218,11 @@ def test_a_clearance_never_outlives_its_verified_papers_nor_twelve_months(
             assert end <= datetime.combine(found.described.expires_on, NOW.timetz()) + timedelta(days=1)
 
 
+def test_a_paper_that_never_expires_by_its_own_word_binds_nothing() -> None:
+    forever = paper(EvidenceType.GOVERNMENT_ID, expires_on=date.max)
+    assert papers.latest_end([forever], NOW) == NOW + timedelta(days=365)
+
+
 @pytest.mark.parametrize(
     ("of", "changes", "field"),
     [

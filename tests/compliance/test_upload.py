@@ -5,6 +5,7 @@ import pytest
 
 from market.compliance import upload
 from market.compliance.rules import EvidenceTooLarge, NoPaper
+from market.compliance.schemas.cases import described
 from market.compliance.upload import receive
 from market.kit.errors import Malformed, Transient
 
@@ -107,3 +108,11 @@ async def test_an_upload_that_takes_for_ever_is_given_up(monkeypatch: pytest.Mon
     async with asyncio.timeout(60):
         with pytest.raises(Transient):
             await receive(KIND, dripping(), max_bytes=100_000)
+
+
+@pytest.mark.parametrize("text", ["1_0", "\uff19\uff19", "+5", "1e3", "9" * 5000])
+def test_cents_are_plain_digits(text: str) -> None:
+    fields = {**FIELDS, "amount_cents": text}
+    with pytest.raises(Malformed) as refusal:
+        described(fields)
+    assert refusal.value.field == "amount_cents"

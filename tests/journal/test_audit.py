@@ -14,6 +14,7 @@ from market.compliance import service as compliance
 from market.compliance.commands import audit
 from market.compliance.screening import service as screening
 from market.compliance.screening.rules import Disclosed, SubjectRole, Verdict
+from market.compliance.service import exporting
 from market.db.cluster import RoleUrls
 from market.db.context import Context
 from market.journal import archive, merkle
@@ -136,6 +137,20 @@ async def test_a_whole_archive_verifies_and_says_what_it_holds(sealed, tmp_path)
     assert CliRunner().invoke(audit, ["verify", str(path), "--key", "abc"]).exit_code == 2
     path.write_bytes(data[:-1])
     assert CliRunner().invoke(audit, ["verify", str(path), "--key", signer.public_key.hex()]).exit_code == 1
+
+
+async def test_what_is_decided_between_checkpoint_and_export_is_left_to_the_next_archive(context: Context) -> None:
+    officers = await factories.two_officers(context)
+    party = await factories.register_member(context)
+    case_id = await factories.submitted_case(context, party)
+    await journal.take_checkpoint(context)
+    await factories.verify_papers(context, officers[0], case_id)
+    async with context.db.begin(SYSTEM) as tx:
+        found = await exporting.gathered(tx, context, case_id)
+    signer = Signer.of(context)
+    findings = archive.check(archive.write(found, signer), signer.public_key)
+    assert findings.row_counts["evidence"] > 0
+    assert "verification" not in findings.row_counts
 
 
 async def test_any_byte_changed_line_dropped_or_moved_is_found(sealed) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import json
 from dataclasses import replace
 
 import asyncpg
@@ -246,10 +247,13 @@ async def test_the_database_lets_no_two_accounts_in_as_the_first_whoever_writes_
     party = await factories.register_member(bank.context)
     first = (
         "INSERT INTO bank_account VALUES (gen_random_uuid(), $1, 'Holder', 'iban', '0000', '\\x00', clock_timestamp(), $2,"
-        " clock_timestamp())"
+        " clock_timestamp()) RETURNING bank_account_id"
     )
+    line = "SELECT journal_append('org:' || $1, 'bank_account.changed', 'member', $2, $3, $4)"
     async with acting(bank.urls.app, party.actor) as one, acting(bank.urls.app, party.actor) as other:
-        await one.execute(first, party.org_id, party.user_id)
+        account_id = await one.fetchval(first, party.org_id, party.user_id)
+        said = json.dumps({"bank_account_id": str(account_id)})
+        await one.execute(line, str(party.org_id), party.user_id, party.org_id, said)
         second = asyncio.create_task(other.execute(first, party.org_id, party.user_id))
         while not await one.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"):
             assert not second.done()

@@ -152,11 +152,18 @@ def described(fields: dict[str, str]) -> Description:
         else None,
         covered_states=tuple(found.strip() for found in fields.get("covered_states", "").split(",") if found.strip()),
         held_by=fields.get("held_by", "").strip() or None,
-        amount_cents=_parsed(fields, "amount_cents", int, "whole cents") if fields.get("amount_cents") else None,
+        amount_cents=_parsed(fields, "amount_cents", _cents, "whole cents") if fields.get("amount_cents") else None,
         portfolio_id=_parsed(fields, "portfolio_id", UUID, "the id of a portfolio of yours")
         if fields.get("portfolio_id")
         else None,
     )
+
+
+def _cents(text: str) -> int:
+    """Plain digits alone: `int` also takes 1_0, and digits of other scripts."""
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError
+    return int(text)
 
 
 def _parsed(fields: dict[str, str], name: str, parse: Callable[[str], T], wanted: str) -> T:

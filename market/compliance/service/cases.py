@@ -327,7 +327,9 @@ async def appeal(
     """
     require(actor, role=Role.MEMBER, scope=WRITE)
     grounds = rules.checked_text(grounds, field="grounds", longest=2000)
-    case = await locked(tx, case_id, CaseAct.UPHOLD_APPEAL)
+    case = await lock(tx, case_id)
+    if case.state is not CaseState.DECLINED:
+        raise rules.WrongCaseState(f"the case is {rules.shown_state(case.state)}: one appeals against a no")
     if case.declined_by is None or case.may_open_again_at is None or now >= case.may_open_again_at:
         raise Conflict("an appeal comes within 90 days; open another case")
     found = Appeal(chance.new_id(), case_id, case.org_id, case.declined_by, grounds, now, promise.from_(now))

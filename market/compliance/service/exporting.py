@@ -38,12 +38,13 @@ async def export_case(context: Context, actor: Actor, case_id: UUID) -> bytes:
         await note(tx, actor, await find_case(tx, case_id), "case.exported", {})
     await journal.take_checkpoint(context)
     async with context.db.begin(SYSTEM) as tx:
-        found = await _gathered(tx, context, case_id)
+        found = await gathered(tx, context, case_id)
     signer = await asyncio.to_thread(Signer.of, context)
     return await asyncio.to_thread(archive.write, found, signer)
 
 
-async def _gathered(tx: AsyncSession, context: Context, case_id: UUID) -> archive.Archive:
+async def gathered(tx: AsyncSession, context: Context, case_id: UUID) -> archive.Archive:
+    """What stood at the last checkpoint; what came after it is left out, row and entry alike."""
     case = await find_case(tx, case_id)
     last = await journal.last_checkpoint(tx)
     if last is None:
@@ -76,19 +77,19 @@ async def _checkpoints(tx: AsyncSession, last: Checkpoint) -> list[Checkpoint]:
 
 async def _rows(tx: AsyncSession, case: Case, streams: list[list[Entry]]) -> list[Row]:
     """The rows as far as the journal's entries of the archive tell of them: what came later is left to the next one."""
-    told = {str(value) for entries in streams for entry in entries for value in entry.body.values()}
     owners, papers = await cases.list_owners(tx, case.case_id), await cases.list_evidence(tx, case.case_id)
     papers += await cases.listing_papers_of(tx, case.case_id, _LISTING_PAPERS)
     granted = await clearances.all_of(tx, case.org_id)
     history = [entry.kind for entries in streams for entry in entries if entry.kind.startswith("case.")]
-    return [
+    rows = [
         ("case", _case(case) | {"history": history}),
         *(("owner", _owner(owner)) for owner in owners),
-        *(row for paper in papers if str(paper.evidence_id) in told for row in _paper(paper)),
-        *(row for found in granted if str(found.clearance_id) in told for row in _clearance(found)),
-        *(("screening", _run(run)) for run in await screenings.runs_of(tx, case.org_id) if str(run.run_id) in told),
-        *_words(await screenings.words_of(tx, case.org_id), streams),
+        *(row for paper in papers for row in _paper(paper)),
+        *(row for found in granted for row in _clearance(found)),
+        *(("screening", _run(run)) for run in await screenings.runs_of(tx, case.org_id)),
+        *_words(await screenings.words_of(tx, case.org_id)),
     ]
+    return archive.tells_of((entry for entries in streams for entry in entries), rows)
 
 
 def _run(run: screenings.Run) -> dict[str, Any]:
@@ -100,9 +101,8 @@ def _run(run: screenings.Run) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _words(words: Sequence[screenings.Word], streams: list[list[Entry]]) -> list[Row]:
+def _words(words: Sequence[screenings.Word]) -> list[Row]:
     """What officers said of alerts, each as the journal's entry calls it: of two words of a match the second confirms."""
-    told = {(entry.kind, entry.body.get("alert_id")) for entries in streams for entry in entries}
     found: list[Row] = []
     proposed: set[UUID] = set()
     for word in words:
@@ -110,13 +110,12 @@ def _words(words: Sequence[screenings.Word], streams: list[list[Entry]]) -> list
         if what == "match_proposed" and word.alert_id in proposed:
             what = "match_confirmed"
         proposed |= {word.alert_id}
-        if (f"screening.{what}", str(word.alert_id)) in told:
-            facts = {
-                "alert_id": str(word.alert_id), "entry": f"{word.list_id}:{word.entry_id}", "score_bps": word.score_bps,
-                "decided_by": str(word.decided_by), "decided_at": _text(word.decided_at),
-                "reason_sha256": _digest(word.reason),
-            }  # fmt: skip
-            found.append((what, facts))
+        facts = {
+            "alert_id": str(word.alert_id), "entry": f"{word.list_id}:{word.entry_id}", "score_bps": word.score_bps,
+            "decided_by": str(word.decided_by), "decided_at": _text(word.decided_at),
+            "reason_sha256": _digest(word.reason),
+        }  # fmt: skip
+        found.append((what, facts))
     return found
 
 

@@ -38,6 +38,7 @@ from market.journal import service as journal
 from market.kit.actor import Actor, Role
 from market.kit.errors import Conflict, Malformed
 from market.kit.ids import Chance
+from market.parties import service as parties
 from market.parties.rules import require
 
 _PROMISE = Promise()
@@ -69,9 +70,11 @@ async def queue(tx: AsyncSession, actor: Actor, *, assigned_to: UUID | None = No
 
 
 async def assign(tx: AsyncSession, actor: Actor, case_id: UUID, officer_id: UUID | None) -> Case:
-    """Say who looks after a case; None: nobody in particular."""
+    """Say who looks after a case; None: nobody in particular. Raises `Malformed` for who is no officer, or not any more."""
     require(actor, role=Role.OFFICER)
     case = await lock(tx, case_id)
+    if officer_id is not None and not await parties.is_officer(tx, officer_id):
+        raise Malformed("name an officer, or null for nobody in particular", field="officer_id")
     if case.state not in rules.OPEN_TO_OFFICERS:
         raise rules.WrongCaseState(f"the case is {case.state}: nobody need look after it")
     moved = await store.move_case(tx, case, case.state, assigned_to=officer_id)

@@ -33,6 +33,11 @@ async def names_for(tx: AsyncSession, actor: Actor, org_ids: Collection[UUID]) -
     return await people.names(tx, sorted(org_ids))
 
 
+async def is_officer(tx: AsyncSession, user_id: UUID) -> bool:
+    """Whether this is an officer who still has access."""
+    return await people.is_officer(tx, user_id)
+
+
 async def emails_of(tx: AsyncSession, org_id: UUID) -> list[str]:
     """Verified addresses of an organisation's people."""
     return await people.emails_of(tx, org_id)

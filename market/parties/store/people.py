@@ -175,6 +175,16 @@ async def find_staff(tx: AsyncSession, user_id: UUID) -> Person | None:
     return None if row is None else _person(row)
 
 
+async def is_officer(tx: AsyncSession, user_id: UUID) -> bool:
+    """Whether this is an officer whose access has not ended."""
+    found = await tx.scalar(
+        select(PersonRow.user_id)
+        .outerjoin(StaffDisablingRow, StaffDisablingRow.user_id == PersonRow.user_id)
+        .where(PersonRow.user_id == user_id, PersonRow.role == Role.OFFICER.value, StaffDisablingRow.user_id.is_(None))
+    )
+    return found is not None
+
+
 async def list_staff(tx: AsyncSession, page: PageRequest) -> list[StaffMember]:
     """The platform's people, the disabled too; up to one more than asked for, in order of joining."""
     query = (

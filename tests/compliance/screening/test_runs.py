@@ -408,6 +408,7 @@ async def _age_the_lists(context: Context) -> None:
             tx, context.chance.new_id(), list_id=state.list_id, version_id=state.version_id,
             checked_at=now, good_until=now + timedelta(microseconds=1),
         )  # fmt: skip
+        await journal.append(tx, SYSTEM, f"list:{state.version_id}", "screening_list.checked", {})
 
 
 async def test_no_party_and_no_operator_sees_anything_of_a_screening(context: Context) -> None:
