@@ -240,7 +240,8 @@ async def _change_session(day: MarketDay, who: str, change: str) -> str:
     """A session of this person, changed by SQL, as the cookie header."""
     token = await day.session(who, again=True)
     async with day.context.db.begin(SYSTEM) as tx:
-        await tx.execute(text(f"UPDATE user_session SET {change} WHERE ended_at IS NULL"))
+        change_it = text(f"UPDATE user_session SET {change} WHERE token_sha256 = sha256(convert_to(:token, 'UTF8'))")
+        await tx.execute(change_it, {"token": token})
     return f"market_session={token}"
 
 
