@@ -5,6 +5,7 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from threading import Lock, Semaphore
 from typing import BinaryIO
 
@@ -13,7 +14,18 @@ import pyarrow as pa
 import pyarrow.csv
 
 from masking.encodings import is_guessed, likely, telling_words
-from masking.limits import MIB, ROW, Headless, IntakeError, Limits, RefusedRow, TapeInfo, check_headers, numbered
+from masking.limits import (
+    MIB,
+    NO_ROW_FITS,
+    ROW,
+    Headless,
+    IntakeError,
+    Limits,
+    RefusedRow,
+    TapeInfo,
+    check_headers,
+    numbered,
+)
 
 BLOCK_BYTES = 6 * MIB
 AHEAD_COUNT = 5
@@ -23,6 +35,8 @@ PATIENCE_S = 5.0
 """So long the next block waits for that; a parser that gives nothing for one block needs the next."""
 
 NEWLINE = ord("\n")
+QUOTE = ord('"')
+END_SIGN = "\x1f"  # stands in no text that is read
 TELLING_BYTES = 64 << 10  # of lines that are not ASCII, from which an encoding is told
 DELIMITERS = (",", ";", "\t", "|")
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -40,7 +54,7 @@ class _Utf8:
         self._limit = limits.line_bytes
         self._run = 0
         self.newlines_count = 0
-        self.quoted = False
+        self.quotes_count = 0
         self.closed = False
         self._turn = Lock()
         self._room = Semaphore(AHEAD_COUNT)
@@ -74,7 +88,8 @@ class _Utf8:
         if first >= 0:
             self._run = len(block) - block.rfind(b"\n") - 1
             self.newlines_count += int(np.count_nonzero(np.frombuffer(block, np.uint8) == NEWLINE))
-        self.quoted = self.quoted or b'"' in block
+        if b'"' in block:
+            self.quotes_count += int(np.count_nonzero(np.frombuffer(block, np.uint8) == QUOTE))
 
     def close(self) -> None:
         """Touch the file no more: a parser reads ahead in a thread of its own, and the next one moves the same file."""
@@ -109,6 +124,8 @@ def inspect_csv(file: BinaryIO, limits: Limits, headless: Headless, stated: str 
         header = next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter))
     except (csv.Error, StopIteration):
         raise IntakeError("malformed", row=1) from None
+    if scan.quotes_count % 2:
+        _require_closed(file, encoding, delimiter)
     headed = not headless(header)
     columns = check_headers(header if headed else numbered(len(header)), limits)
     if headed and len(head.splitlines()) < 2:
@@ -124,7 +141,7 @@ def inspect_csv(file: BinaryIO, limits: Limits, headless: Headless, stated: str 
         columns,
         count,
         warnings,
-        scan.quoted,
+        scan.quotes_count > 0,
         headed=headed,
         encoding_guessed=guessed,
         words=telling_words(telling.decode(encoding, "ignore").splitlines()),  # shown only, never read on
@@ -133,10 +150,27 @@ def inspect_csv(file: BinaryIO, limits: Limits, headless: Headless, stated: str 
     return info
 
 
+def _require_closed(file: BinaryIO, encoding: str, delimiter: str) -> None:
+    """Raises IntakeError("malformed") if the text ends inside quotes: the rows after the last one would be part of its cell."""
+    file.seek(0)
+    text = io.TextIOWrapper(file, encoding=encoding, newline="")
+    count = 0
+    try:
+        for row in csv.reader(chain(text, ["\n", END_SIGN]), delimiter=delimiter):
+            if row == [END_SIGN]:
+                return
+            count += 1
+    except csv.Error:  # a cell of many rows
+        count += 1
+    finally:
+        text.detach()
+    raise IntakeError("malformed", "A quotation mark is never closed: close it, or write it twice.", row=count)
+
+
 def _require_rows(file: BinaryIO, info: TapeInfo, limits: Limits) -> None:
     ragged: list[RefusedRow] = []
     if first_rows(file, info, ragged.append, limits) is None:
-        raise IntakeError("ragged_row" if ragged else "header_only", row=2)
+        raise IntakeError("ragged_row", NO_ROW_FITS, row=2) if ragged else IntakeError("header_only", row=2)
 
 
 def _scan(file: BinaryIO, limits: Limits, stated: str) -> tuple[str, _Utf8, str]:

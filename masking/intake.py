@@ -16,7 +16,18 @@ import pyarrow.parquet
 
 from masking import templates, workbook
 from masking.delimited import first_rows, inspect_csv, read_csv
-from masking.limits import ROW, Headless, IntakeError, Limits, RefusedRow, TapeInfo, check_headers, headed, numbered
+from masking.limits import (
+    NO_ROW_FITS,
+    ROW,
+    Headless,
+    IntakeError,
+    Limits,
+    RefusedRow,
+    TapeInfo,
+    check_headers,
+    headed,
+    numbered,
+)
 from masking.sheets import BATCH_ROWS, batches, chunk_of, header_of
 
 __all__ = ["ROW", "IntakeError", "Limits", "RefusedRow", "Source", "TapeInfo", "inspect", "read_chunks", "sample"]
@@ -124,7 +135,7 @@ def sample(path: Source, info: TapeInfo, *, limits: Limits = Limits()) -> pa.Tab
     else:
         rows = next(read_chunks(path, info, on_ragged=lambda _: None, limits=limits), None)
     if rows is None:
-        raise IntakeError("ragged_row", "No row fits the header.")
+        raise IntakeError("ragged_row", NO_ROW_FITS)
     return rows.drop_columns([ROW]).slice(0, limits.sample_rows_count)
 
 

@@ -8,6 +8,8 @@ MIB = 1 << 20
 ROW = "\x1frow"
 """The extra int64 column of every chunk: the row's number in the file; the name cannot occur in a tape."""
 
+NO_ROW_FITS = "No row fits the header: if a title or other rows stand above it, delete them."
+
 REMEDIES = {
     "empty_file": "The file is empty: export the tape again.",
     "header_only": "The file has a header and no accounts: export the tape with its rows.",

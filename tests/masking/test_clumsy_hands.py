@@ -67,6 +67,32 @@ def test_whoever_ends_the_command_finds_nothing_half_done(folder, end):
     assert sorted(folder.iterdir()) == before
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", ""])
+def test_a_quote_that_is_never_closed_swallows_no_rows(folder, encoding, end):
+    rows = [
+        *TAPE.splitlines(),
+        'A9001,5.00,02/01/2015,"Card ü"',
+        'A9002,5.00,02/01/2015,"Card',
+        "A9003,5.00,02/01/2015,Card",
+    ]
+    path = folder / "tape.csv"
+    path.write_bytes(((end or "\n").join(rows) + end).encode(encoding))
+    with pytest.raises(intake.IntakeError, match="A quotation mark is never closed") as refused:
+        intake.inspect(path)
+    assert (refused.value.code, refused.value.row) == ("malformed", 63)
+    for closed in (rows[:-2], [*rows[:-2], 'A9002,5.00,02/01/2015,24" screen', rows[-1]]):
+        path.write_bytes(((end or "\n").join(closed) + end).encode(encoding))
+        read = intake.read_chunks(path, intake.inspect(path))
+        assert sum(chunk.num_rows for chunk in read) == len(closed) - 1
+
+
+def test_a_title_above_the_headers_is_thought_of(folder):
+    (folder / "tape.csv").write_text("Our portfolio\n" + TAPE)
+    with pytest.raises(intake.IntakeError, match="if a title or other rows stand above it, delete them"):
+        intake.inspect(folder / "tape.csv")
+
+
 @pytest.mark.parametrize("sign", ["\0", "\x1f"])
 def test_a_sign_that_parts_cells_is_named_by_its_row(folder, sign):
     (folder / "tape.csv").write_text(TAPE.replace("A0007", f"A00{sign}07"))
