@@ -168,6 +168,10 @@ def _summary(verdict: Verdict, show: Callable[[int, str], str]) -> str:
         end = f"awarded to {auction.winner} (B{auction.paddles[auction.winner]}) at {price}"
     else:
         end = " ".join(filter(None, [auction.phase.value, auction.phase_reason]))
+        awards = () if auction.book is None else auction.book.awards
+        for each in awards:
+            price = show(each.hammer_cents, auction.terms.currency)
+            end += f"\n{', '.join(each.pools)} to {each.bidder} (B{each.paddle}) at {price}"
     return f"{auction.auction_id}: {auction.seq} events hold, head {auction.head.hex()}\n{end}"
 
 

@@ -82,9 +82,13 @@ def _flaw_in_move(command: BidderMove) -> str | None:  # noqa: C901, PLR0912  # 
                 return "low_cents and high_cents must be whole numbers of minor units within bounds"
             if command.low_cents > command.high_cents:
                 return "low_cents must not exceed high_cents"
-            return None if _is_text(command.conditions, 2_000) else "conditions must be up to 2,000 characters"
+            return (
+                None
+                if _is_text(command.conditions, 2_000)
+                else "conditions must be up to 2,000 printable characters in one line"
+            )
         case PlaceBinding() if not _is_text(command.reason, MAX_REASON_CHARS):
-            return f"reason must be up to {MAX_REASON_CHARS} characters"
+            return f"reason must be up to {MAX_REASON_CHARS} printable characters in one line"
         case PlacePackageBid() if not _are_pools(command.pools):
             return "pools must be a tuple of names, none of them twice"
         case PlacePackageBid() if not is_amount(command.amount_cents):

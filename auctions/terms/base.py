@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
-from datetime import UTC, datetime
+from datetime import MINYEAR, UTC, datetime
 from enum import Enum
 from typing import Any, ClassVar, Self
 
@@ -13,6 +13,8 @@ MAX_SPAN_S = 86_400
 MAX_STAGE_S = 366 * 86_400
 MAX_ANSWER_S = 30 * 86_400
 MAX_VERSION_CHARS = 128
+_TOO_LATE_YEAR = 9_000
+"""Parts, extensions and pauses are added to the instants of terms: centuries are left before the calendar ends with year 9999."""
 LATEST_RULES = 3
 """The version of the rules that new auctions run under. An auction keeps its own for ever, and so does its log."""
 
@@ -120,9 +122,11 @@ def parse_instant(name: str, text: object) -> datetime:
 
 
 def in_utc(name: str, value: object) -> datetime:
-    """The instant in UTC. Raises TermsError for anything but an aware datetime."""
+    """The instant in UTC. Raises TermsError for anything but an aware datetime of which the calendar's end is far."""
     if not isinstance(value, datetime) or value.utcoffset() is None:
         raise TermsError(name, "must be an instant with a time zone")
+    if not MINYEAR < value.year < _TOO_LATE_YEAR:
+        raise TermsError(name, "is too far away")
     return value.astimezone(UTC)
 
 

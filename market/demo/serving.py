@@ -40,6 +40,7 @@ _WINDOW_S = 180
 _POLL_S = 0.2
 _ESCROW_NUMBER, _ESCROW_ROUTING = "000123456789", "123456780"
 """Nobody's: the routing number has a good check digit and belongs to no bank."""
+_ACH_COMPANY = "0000000000"
 _SOON = timedelta(seconds=30)
 _REGISTERED = (BUYER_A, BUYER_B)
 _Found = TypeVar("_Found")
@@ -109,6 +110,7 @@ def _for_demo(settings: Settings) -> Settings:
             escrow_bank_name="Specimen Bank",
             escrow_routing_number=_ESCROW_ROUTING,
             escrow_account_number=_ESCROW_NUMBER,
+            ach_company_id=settings.ach_company_id or _ACH_COMPANY,
         )
     return replace(
         settings,

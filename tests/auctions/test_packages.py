@@ -5,6 +5,7 @@ from itertools import combinations
 
 import pytest
 
+from auctions.__main__ import main
 from auctions.allocation import PRICING_STEPS
 from auctions.engine import Accepted
 from auctions.messages import Pause, Reason, Standing, VoidBid
@@ -14,6 +15,7 @@ from auctions.terms import LATEST_RULES, PackageTerms, Packaging, PoolOffer, Ter
 from auctions.views import OBSERVER, PUBLIC, snapshot
 from tests.auctions.formats import COMMON
 from tests.auctions.samples import CLOSES_AT, LATEST_CLOSE_AT, OPENS_AT, US, Hall, kinds, reason
+from tests.auctions.test_proof import log_of
 
 USUAL = COMMON | {
     "closes_at": CLOSES_AT,
@@ -224,3 +226,14 @@ def test_under_the_first_rules_an_outbid_bid_stays_and_a_full_board_is_shut(monk
         kinds(hall.offer(("ada", "bob")[number % 2], "p", 100 + 10 * number))
     assert len(hall.auction.book.offers) == 3
     assert reason(hall.offer("cy", "q", 900)) is Reason.LIMIT
+
+
+def test_a_verified_log_says_who_takes_which_pools_at_which_amount(tmp_path, capsys):
+    hall = board()
+    hall.offer("ada", "p", 250)
+    hall.offer("bob", "q", 310)
+    hall.close(LATEST_CLOSE_AT)
+    (tmp_path / "log").write_bytes(b"".join(log_of(hall.log)))
+    assert main(["verify", str(tmp_path / "log")]) == 0
+    said = capsys.readouterr().out.splitlines()[1:]
+    assert said == ["awarded", "p to ada (B1) at 250 minor units of USD", "q to bob (B2) at 310 minor units of USD"]

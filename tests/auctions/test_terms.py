@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import MISSING, fields
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -37,6 +37,9 @@ NONSENSE = [
     ("increments", {"increments": tuple(IncrementStep(cents, 1) for cents in range(65))}),
     ("opens_at", {"opens_at": OPENS_AT.replace(tzinfo=None)}),
     ("opens_at", {"opens_at": OPENS_AT.isoformat()}),
+    ("opens_at", {"opens_at": datetime.fromisoformat("9999-12-31T23:59:59-14:00")}),
+    ("opens_at", {"opens_at": datetime.fromisoformat("0001-01-01T00:00:00+14:00")}),
+    ("latest_close_at", {"latest_close_at": OPENS_AT.replace(year=9_000)}),
     ("closes_at", {"closes_at": OPENS_AT}),
     ("latest_close_at", {"latest_close_at": CLOSES_AT - US}),
     ("soft_close_window_s", {"soft_close_window_s": -1}),
@@ -119,3 +122,10 @@ def test_a_preset_without_an_opening_instant_names_that_field() -> None:
     with pytest.raises(TermsError) as refused:
         fill("english", "standard", {})
     assert refused.value.field == "opens_at"
+
+
+@pytest.mark.parametrize("preset", ["dgf-2018", "privatization"])
+def test_parts_never_reach_beyond_the_calendar(preset: str) -> None:
+    known = {"currency": "USD", "tape_version": "v1", "face_value_cents": 1, "start_cents": 10_000}
+    with pytest.raises(TermsError, match="too far away"):
+        terms_from_json({"format": "hybrid", "preset": preset, **known, "opens_at": "9999-12-31T23:00:00Z"})

@@ -92,6 +92,16 @@ async def test_a_payout_is_called_paid_only_once_the_bank_has_confirmed_it(bank,
     assert report.lines[-1].what == words
 
 
+async def test_what_a_put_back_moved_is_said_in_words_of_people(bank, sold):
+    sale, _ = await sold(bank)
+    now = bank.context.clock.now()
+    moved = moves.put_back(sale, uuid4(), moves.Refund(1, 1, 1, 1, 1, 1))
+    earned = [reports.Earned(now, each.kind, "x", 1, sale.currency) for each in moved]
+    lines = reports.fees(earned, now.date(), now.date(), now).lines
+    assert len({line.what for line in lines}) == len(moved) == 6
+    assert [line.what for line in lines if "putback" in line.what] == []
+
+
 async def test_the_buyers_statement_adds_up_to_what_it_paid(bank, sold):
     sale, buyer = await sold(bank)
     report = await statement(bank, buyer.actor, sale.settlement_id, Party.BUYER)
