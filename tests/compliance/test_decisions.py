@@ -150,6 +150,29 @@ async def test_a_suspended_party_is_reviewed_again_and_two_officers_grant_anew(
     assert found.clearance_id == lifted["bid"] != clearances["bid"]
 
 
+async def test_an_end_that_two_have_lifted_opens_the_case_to_no_single_officer_again(
+    context: Context, urls: RoleUrls
+) -> None:
+    officers = await factories.two_officers(context)
+    party = await factories.register_member(context)
+    case_id = await factories.prepared_case(context, party, officers[0])
+    clearances = await factories.approve(context, officers[1], case_id)
+    now = context.clock.now()
+    for capability, left in (("bid", ("bid",)), ("list", ("list",))):
+        async with context.db.begin_as_officer(officers[0].actor) as tx:
+            await service.end_clearance(tx, officers[0].actor, clearances[capability], "lapsed", now)
+        async with context.db.begin_as_officer(officers[0].actor) as tx:
+            await service.review_again(tx, officers[0].actor, case_id, "it is back", now=now)
+        await prepare(context, officers[0], case_id, a_grant(left))
+        await factories.approve(context, officers[1], case_id)
+        async with context.db.begin_as_officer(officers[0].actor) as tx:
+            with pytest.raises(Conflict, match="still holds"):
+                await service.review_again(tx, officers[0].actor, case_id, "to open its papers", now=now)
+        async with acting(urls.officer, officers[0].actor) as connection:
+            with pytest.raises(REFUSED):
+                await connection.execute("UPDATE verification_case SET state = 'in_review' WHERE case_id = $1", case_id)
+
+
 async def test_high_risk_halves_the_longest_clearance(context: Context, urls: RoleUrls) -> None:
     officers = await factories.two_officers(context)
     party = await factories.register_member(context)

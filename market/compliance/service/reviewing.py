@@ -299,7 +299,7 @@ async def review_again(
     require(actor, role=Role.OFFICER)
     reason = rules.checked_text(reason, field="reason", longest=2000)
     case = await locked(tx, case_id, CaseAct.REVIEW_AGAIN)
-    if not await clearances.has_lapsed(tx, case_id, now):
+    if not await clearances.has_lapsed(tx, case_id):
         raise Conflict("what this case cleared still holds; suspend it first")
     newest = await store.newest_case(tx, case.org_id)
     if newest is not None and newest.case_id != case_id and newest.state is not CaseState.DECLINED:

@@ -145,13 +145,9 @@ async def all_of(tx: AsyncSession, org_id: UUID) -> list[Clearance]:
     return [_clearance(row, end) for row, end in (await tx.execute(query))]
 
 
-async def has_lapsed(tx: AsyncSession, case_id: UUID, now: datetime) -> bool:
-    """Whether a clearance that the case carried was ended or has expired."""
-    lapsed = _CLEARANCE.where(
-        ClearanceRow.case_id == case_id,
-        ClearanceEndRow.clearance_id.is_not(None) | (ClearanceRow.valid_until <= now),
-    )
-    return (await tx.execute(lapsed.limit(1))).first() is not None
+async def has_lapsed(tx: AsyncSession, case_id: UUID) -> bool:
+    """Whether a clearance was ended or has expired since the case was decided last, and none holds in its place."""
+    return bool(await tx.scalar(select(func.case_has_lapsed(case_id))))
 
 
 async def end(tx: AsyncSession, actor: Actor, clearance: Clearance, reason: str, now: datetime) -> bool:
