@@ -1,6 +1,7 @@
 """Bodies come in time, and JSON means what it says: the framework reads `"500"` as 500 and 5.0 as 5, the market neither."""
 
 import asyncio
+import re
 from typing import Any
 
 import msgspec
@@ -16,6 +17,10 @@ _IDLE_S = 60.0
 """The longest pause between two pieces of any body."""
 _JSON_S = 10.0
 """The longest that a whole JSON body may take; it is small."""
+
+
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""The one character that JSON has and PostgreSQL's texts have not (PostgreSQL 15, § 8.14)."""
 
 
 class BodyTooSlow(MarketError):
@@ -68,3 +73,18 @@ async def refuse_lax(request: Request[Any, Any, Any]) -> None:
         raise Malformed("the body is not JSON in UTF-8") from None
     except RecursionError:
         raise Malformed("the body is nested too deeply") from None
+    if _NUL.search(body):
+        place = _place_of_nul(msgspec.json.decode(body))
+        raise Malformed("a text may not hold the character NUL, which nothing here can keep", field=place)
+
+
+def _place_of_nul(value: Any, place: str = "") -> str | None:
+    """Where a text with NUL stands, as `owners[0].name`; None if there is none, or a member's own name holds it."""
+    if isinstance(value, str):
+        return place or None if "\0" in value else None
+    if isinstance(value, list):
+        return next(filter(None, (_place_of_nul(each, f"{place}[{at}]") for at, each in enumerate(value))), None)
+    if isinstance(value, dict):
+        named = ((f"{place}.{name}".removeprefix("."), each) for name, each in value.items() if "\0" not in name)
+        return next(filter(None, (_place_of_nul(each, name) for name, each in named)), None)
+    return None

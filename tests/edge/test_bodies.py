@@ -17,6 +17,8 @@ GOOD = '{"name": "bot", "scopes": ["bids:read"], "days": 30}'
         (GOOD.replace("30", "1" + "0" * 30), "days"),
         (GOOD.replace('["bids:read"]', '["bids:read", 1]'), "scopes[1]"),
         (GOOD.replace("name", "nom"), "nom"),
+        (GOOD.replace("bot", "a\\u0000b"), "name"),
+        (GOOD.replace('"bids:read"', '"bids:read", "\\\\\\u0000"'), "scopes[1]"),
         (GOOD[:-1], None),
         ("[]", None),
         ("", None),
@@ -42,3 +44,11 @@ async def test_a_body_that_is_nested_too_deeply_is_refused(client: httpx.AsyncCl
     body = f'{{"pool_id": "{party.org_id}", "terms": {{"opening_cents": {"[" * 100_000}'
     answer = await client.post("/v1/auctions", content=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["type"]) == (422, "/problems/malformed")
+
+
+async def test_a_backslash_before_u0000_is_no_nul(client: httpx.AsyncClient, context: Context) -> None:
+    party = await factories.register_member(context)
+    await client.post("/v1/session", json=party.credentials)
+    body = GOOD.replace("bot", r"a\\u0000")
+    answer = await client.post("/v1/api-keys", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 201
