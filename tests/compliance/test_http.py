@@ -260,3 +260,13 @@ async def test_an_organisation_brings_two_files_at_once(client: httpx.AsyncClien
         assert {answer.status_code for answer in await asyncio.gather(*under_way)} == {422}
         good = fields(context, next(iter(needed_types(frozenset(Capability)))))
         assert (await client.post(url, data=good, files={"file": ("p", b"%PDF-1.4")})).status_code == 201
+
+
+async def test_no_number_past_the_last_possible_checkpoint_is_asked_for(
+    client: httpx.AsyncClient, context: Context
+) -> None:
+    async with session(client, await factories.register_member(context)):
+        for outside in (-1, 2**63, 10**40):
+            answer = await client.get(f"/v1/audit/checkpoints?after={outside}")
+            assert (answer.status_code, answer.json()["field"]) == (422, "after")
+        assert (await client.get(f"/v1/audit/checkpoints?after={2**63 - 1}")).json()["items"] == []

@@ -19,6 +19,7 @@ from market.parties.rules import require
 
 _TAGS = ["Audit"]
 _PAGE_COUNT = 200
+_LAST_NUMBER = 2**63 - 1
 _ARCHIVE = {200: ResponseSpec(data_container=bytes, media_type="application/x-ndjson", description="The archive")}
 
 
@@ -31,7 +32,7 @@ async def list_checkpoints(
     Keep one: it proves later that nothing before it was rewritten.
     """
     require(actor, scope="compliance:read")
-    if after < 0:
+    if not 0 <= after <= _LAST_NUMBER:
         raise Malformed("a number of a checkpoint, or 0", field="after")
     async with context.db.begin(SYSTEM) as tx:
         found = await journal.list_checkpoints(tx, after=after, limit=_PAGE_COUNT)
