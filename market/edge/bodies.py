@@ -74,8 +74,10 @@ async def refuse_lax(request: Request[Any, Any, Any]) -> None:
     except RecursionError:
         raise Malformed("the body is nested too deeply") from None
     if _NUL.search(body):
-        place = _place_of_nul(msgspec.json.decode(body))
-        raise Malformed("a text may not hold the character NUL, which nothing here can keep", field=place)
+        raise Malformed(
+            "a text may not hold the character NUL, which nothing here can keep",
+            field=_place_of_nul(msgspec.json.decode(body)),
+        )
 
 
 def _place_of_nul(value: Any, place: str = "") -> str | None:
