@@ -51,8 +51,9 @@ class Description:
 
     @property
     def states(self) -> frozenset[str]:
-        """The states that a licence is for: those it lists, or that of its jurisdiction."""
-        return frozenset(self.covered_states) or frozenset(self.jurisdiction.split("-")[1:])
+        """The states that a licence is for: those it lists, or that of its jurisdiction. Another country's subdivisions are none."""
+        country, _, state = self.jurisdiction.partition("-")
+        return frozenset(self.covered_states) or frozenset({state} if country == "US" and state else ())
 
     def checked(self, today: date) -> "Description":
         """The same with the day on which it stops to count. Raises `Malformed` naming the field."""

@@ -168,6 +168,21 @@ def test_a_reseller_shows_a_licence_for_every_state_that_needs_one() -> None:
     assert lacking() == {("debt_licence", "CA")}
 
 
+@pytest.mark.parametrize(
+    ("jurisdiction", "listed", "states"),
+    [
+        ("US-CA", (), {"CA"}),
+        ("US", (), set()),
+        ("IN-CA", (), set()),
+        ("DE-NW", (), set()),
+        ("US-CA", ("NY", "TX"), {"NY", "TX"}),
+    ],
+)
+def test_a_licence_is_for_the_states_that_it_lists_or_that_of_its_own(jurisdiction, listed, states) -> None:
+    licence = paper(EvidenceType.DEBT_LICENCE, number=1).described
+    assert replace(licence, jurisdiction=jurisdiction, covered_states=listed).states == states
+
+
 @given(
     st.frozensets(st.sampled_from(Capability), min_size=1),
     st.lists(
