@@ -38,12 +38,14 @@ class Work:
 
 @asynccontextmanager
 async def collecting(work, **times):
-    task = asyncio.create_task(collect_in_lulls(work.count, look_s=0.01, **times))
+    task = asyncio.create_task(collect_in_lulls(work.count, look_s=0.01, **{"least_looks": 1} | times))
     await asyncio.sleep(0)
-    yield
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 async def until(is_so):
@@ -70,6 +72,16 @@ async def test_without_a_lull_it_comes_after_the_longest_wait():
         before = full_collections()
         litter()
         await until(lambda: full_collections() > before)
+
+
+async def test_even_in_a_lull_it_comes_no_more_often_than_that():
+    work = Work()
+    work.goes_on = False
+    async with collecting(work, least_looks=10**9):
+        before = full_collections()
+        litter()
+        await asyncio.sleep(0.2)
+        assert full_collections() == before
 
 
 async def test_where_nothing_grew_old_nothing_is_collected_and_the_collector_is_its_own_again_afterwards():
