@@ -121,6 +121,20 @@ async def test_a_line_of_an_earlier_transaction_does_not_do(context: Context, ur
     await connection.close()
 
 
+async def test_a_line_that_is_filed_under_a_later_transaction_does(context: Context, urls: RoleUrls) -> None:
+    officer, other = await factories.two_officers(context)
+    line, stream = "SELECT journal_append($1, $2, 'system', NULL, NULL, $3)", f"org:{officer.org_id}"
+    async with acting(urls.app) as connection:
+        await connection.execute("SELECT pg_current_xact_id()")
+        async with acting(urls.app) as later:
+            await _say(later, line, stream, "staff.joined", other.user_id)
+            await later.execute("COMMIT")
+        disable = "INSERT INTO staff_disabling SELECT user_id, org_id, NULL, 'x', now() FROM person WHERE user_id = $1"
+        await connection.execute(disable, officer.user_id)
+        await _say(connection, line, stream, "staff.disabled", officer.user_id)
+        await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
 async def _say(connection: Any, line: str, stream: str, kind: str, user_id: UUID) -> None:
     await connection.execute(line, stream, kind, json.dumps({"user_id": str(user_id)}))
 
