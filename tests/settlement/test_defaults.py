@@ -228,6 +228,21 @@ async def test_no_release_without_a_bank_account_that_has_cooled_off_and_was_cal
     assert (await approve_now(cooled, officer, settlement.settlement_id)).state is State.RELEASED
 
 
+async def test_what_both_parties_want_undone_is_not_released_before_the_worker_undoes_it(bank):
+    buyer = await factories.buyer(bank.context, bank.officers)
+    settlement = await funded(bank, buyer=buyer)
+    before = await cash(bank, buyer)
+    await ask(bank, buyer, settlement)
+    await prepare(bank.context, bank.officers[0], settlement.settlement_id)
+    await factories.screen(bank.context)
+    await ask(bank, bank.seller, settlement)
+    with pytest.raises(WrongState, match="want the sale undone"):
+        await approve_now(bank.context, bank.operator, settlement.settlement_id)
+    await jobs.pass_deadlines(bank.context)
+    assert await state_of(bank.context, settlement) is State.CANCELLED
+    assert await cash(bank, buyer) == before + settlement.due_cents + settlement.deposit_cents
+
+
 async def test_every_step_of_a_sale_has_those_screened_whom_it_is_about(bank):
     seller = await factories.seller(bank.context, bank.officers)
     buyer = await factories.buyer(bank.context, bank.officers)

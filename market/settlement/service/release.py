@@ -26,6 +26,7 @@ from market.settlement.rules import (
     Step,
     TwoPeople,
     UnmatchedDebit,
+    WrongState,
     reference,
 )
 from market.settlement.service import title
@@ -120,11 +121,16 @@ async def take_file(tx: AsyncSession, actor: Actor, settlement_id: UUID, what: s
 async def _releasable(
     tx: AsyncSession, actor: Actor, settlement_id: UUID, step: Step, *, now: datetime
 ) -> tuple[Settlement, UUID]:
-    """The locked settlement once everything that a release needs was looked at, and who looks."""
+    """The locked settlement once everything that a release needs was looked at, and who looks.
+
+    What both parties want undone is not released meanwhile, however long the worker takes.
+    """
     require(actor, role=_RELEASERS, scope=WRITE)
     require_person(actor)
     settlement = await locked(tx, settlement_id)
     require_step(settlement, step)
+    if len(await store.cancelling_orgs(tx, settlement_id)) == 2:
+        raise WrongState("both parties want the sale undone; it is about to be, and the buyer refunded")
     await compliance.require_clearance(tx, settlement.seller_org_id, "list", now, side="the seller")
     await compliance.require_clearance(
         tx, settlement.buyer_org_id, "bid", now, currency=settlement.currency, side="the buyer"
