@@ -26,6 +26,8 @@ _OPENING, _CLOSING = "010", "015"
 _RETURNS = frozenset({"257", "258", "555", "557", "558"})
 """Returned items and reversals, of credits and debits."""
 _AMOUNT = re.compile(r"[+-]?\d{1,17}")
+_COUNT = re.compile("[0-9]{1,3}")
+_TYPE_CODE = re.compile("[1-6][0-9]{2}")
 
 
 def is_bai2(content: bytes) -> bool:
@@ -129,8 +131,8 @@ def _entry_size(words: list[str]) -> int:
 def _extra(words: list[str], at: int) -> int:
     """How many fields the funds type at `at` brings with it."""
     funds = words[at].removesuffix("/") if at < len(words) else ""
-    if funds == "D" and at + 1 < len(words) and words[at + 1].isdecimal():
-        return 1 + 2 * min(int(words[at + 1]), 1000)
+    if funds == "D" and at + 1 < len(words) and _COUNT.fullmatch(words[at + 1]):
+        return 1 + 2 * int(words[at + 1])
     return {"V": 2, "S": 3}.get(funds, 0)
 
 
@@ -198,7 +200,7 @@ def _statement(account: _Account, ref: str, as_of: str) -> Statement:
 def _line(record: _Record, statement_ref: str, as_of: str, number: int) -> Line:
     place = f"line {record.line}"
     code = _field(record, 1)
-    if not (code.isdecimal() and 100 <= int(code) <= 699):
+    if not _TYPE_CODE.fullmatch(code):
         raise StatementUnreadable(f"{place}: type code {code[:10]!r} is neither credit nor debit")
     bank_ref, customer_ref = record.fields[-2:] if len(record.fields) >= 6 else ("", "")
     return line_of(
