@@ -74,10 +74,15 @@ async def refuse_lax(request: Request[Any, Any, Any]) -> None:
     except RecursionError:
         raise Malformed("the body is nested too deeply") from None
     if _NUL.search(body):
-        raise Malformed(
-            "a text may not hold the character NUL, which nothing here can keep",
-            field=_place_of_nul(msgspec.json.decode(body)),
-        )
+        raise Malformed("a text may not hold the character NUL, which nothing here can keep", field=_field_of_nul(body))
+
+
+def _field_of_nul(body: bytes) -> str | None:
+    """Where the body has NUL; None if that stands nowhere or too deep to be named."""
+    try:
+        return _place_of_nul(msgspec.json.decode(body))
+    except RecursionError:
+        return None
 
 
 def _place_of_nul(value: Any, place: str = "") -> str | None:

@@ -46,6 +46,15 @@ async def test_a_body_that_is_nested_too_deeply_is_refused(client: httpx.AsyncCl
     assert (answer.status_code, answer.json()["type"]) == (422, "/problems/malformed")
 
 
+async def test_a_nul_too_deep_to_be_named_is_refused(client: httpx.AsyncClient, context: Context) -> None:
+    party = await factories.register_member(context)
+    await client.post("/v1/session", json=party.credentials)
+    terms = f'{"[" * 600}"\\u0000"{"]" * 600}'
+    body = f'{{"pool_id": "{party.org_id}", "format": "english", "deposit_cents": 0, "terms": {{"a": {terms}}}}}'
+    answer = await client.post("/v1/auctions", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/malformed")
+
+
 async def test_a_backslash_before_u0000_is_no_nul(client: httpx.AsyncClient, context: Context) -> None:
     party = await factories.register_member(context)
     await client.post("/v1/session", json=party.credentials)
