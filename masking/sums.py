@@ -29,6 +29,8 @@ class Gap(StrEnum):
     """Why a loan has no sum: where a part is not known, the sum of the others would mislead."""
 
     CURRENCY = "the loan's currency is none of ISO 4217"
+    NAMELESS = "the loan or its collateral has no identifier"
+    REPEATED = "several rows have the loan's identifier"
     ABSENT = "collateral is not in its table"
     CONTRADICTED = "rows of one collateral contradict each other"
     SHARED = "collateral secures another loan too"
@@ -60,7 +62,7 @@ def of_collateral(loans: pa.Table, links: Sequence[pa.Table], tables: Sequence[p
     used = {each for loan in set(_texts(loans, LOAN_KEY)) for each in secured.get(loan, ())}
     unused = len(found.values.keys() - used)
     told = [f"{unused} collaterals secure no loan of the tape."] if unused else []
-    return _summed(COLLATERAL_VALUES, loans, found.parts, decimal_mark_of(_amounts(tables, VALUATION)), told)
+    return _summed(COLLATERAL_VALUES, loans, found.parts, _amounts(tables, VALUATION), told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class _Collateral:
     def parts(self, loan: str, currency: str) -> Parts:
         """The amounts that one loan's sum is made of."""
         mine = self.secured.get(loan, {})
+        if "" in mine:
+            return Gap.NAMELESS
         if not self.values.keys() >= mine.keys():
             return Gap.ABSENT
         if any(len(self.values[each]) > 1 for each in mine):
@@ -85,12 +89,13 @@ class _Collateral:
 
 
 def _secured(tables: Sequence[pa.Table]) -> dict[str, dict[str, None]]:
-    """What secures each loan, as relationships and tables of collateral say it."""
+    """What secures each loan, as relationships and tables of collateral say it; blank for a valuation of what has no identifier."""
     secured: dict[str, dict[str, None]] = {}
     for table in tables:
         linked = PROTECTION_KEY if PROTECTION_KEY in table.column_names else LINKED_PROTECTION
-        for loan, protection in zip(_texts(table, LOAN_KEY), _texts(table, linked), strict=True):
-            if loan and protection:
+        columns = (_texts(table, name) for name in (LOAN_KEY, linked, VALUATION))
+        for loan, protection, amount in zip(*columns, strict=True):
+            if loan and (protection or amount):
                 secured.setdefault(loan, {})[protection] = None
     return secured
 
@@ -115,20 +120,34 @@ def of_repayments(loans: pa.Table, tables: Sequence[pa.Table]) -> Summed:
             paid.setdefault(loan, []).append(amount.strip())
     strays = sum(len(paid[loan]) for loan in paid.keys() - set(_texts(loans, LOAN_KEY)))
     told = [f"{strays} rows of repayments name a loan that the table of loans does not hold."] if strays else []
-    mark = decimal_mark_of(_amounts(tables, REPAID))
-    return _summed(REPAYMENTS, loans, lambda loan, _: paid.get(loan, Gap.SILENT), mark, told)
+    return _summed(REPAYMENTS, loans, lambda loan, _: paid.get(loan, Gap.SILENT), _amounts(tables, REPAID), told)
 
 
-def _summed(column: str, loans: pa.Table, parts: Callable[[str, str], Parts], mark: str, told: Sequence[str]) -> Summed:
-    """The sum of each loan's parts; loans without one are counted by the reason."""
-    currencies = list(map(_code, _texts(loans, LOAN_CURRENCY)))
-    found = [
-        _sum(parts(loan, currency), EXPONENTS[currency], mark) if currency in EXPONENTS else Gap.CURRENCY
-        for loan, currency in zip(_texts(loans, LOAN_KEY), currencies, strict=True)
-    ]
+def _summed(
+    column: str, loans: pa.Table, parts: Callable[[str, str], Parts], amounts: Sequence[str], told: Sequence[str]
+) -> Summed:
+    """The sum of each loan's parts; loans without one are counted by the reason.
+
+    `amounts` tell the decimal mark of the parts; where they do not, as `250.000`, it is that of the loans.
+    """
     written = decimal_mark_of(
         [cell for name in loans.column_names if _is_amount(name) for cell in _amounts([loans], name)]
     )
+    mark = decimal_mark_of(amounts, written)
+    currencies = list(map(_code, _texts(loans, LOAN_CURRENCY)))
+    keys = _texts(loans, LOAN_KEY)
+    rows_count = Counter(keys)
+
+    def sum_of(loan: str, currency: str) -> int | Gap:
+        if currency not in EXPONENTS:
+            return Gap.CURRENCY
+        if not loan:
+            return Gap.NAMELESS
+        if rows_count[loan] > 1:  # each would hold all of it
+            return Gap.REPEATED
+        return _sum(parts(loan, currency), EXPONENTS[currency], mark)
+
+    found = [sum_of(loan, currency) for loan, currency in zip(keys, currencies, strict=True)]
     cells = [
         "" if isinstance(each, Gap) else _text(each, EXPONENTS[currency], written)
         for each, currency in zip(found, currencies, strict=True)

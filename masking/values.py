@@ -129,12 +129,12 @@ def minor_units(text: str, *, exponent: int, decimal_mark: str = ".") -> int | N
     return -int(scaled) if negative else int(scaled)
 
 
-def decimal_mark_of(cells: Sequence[str]) -> str:
-    """The mark with which more of the amounts can be read; a point where it makes no difference."""
+def decimal_mark_of(cells: Sequence[str], otherwise: str = ".") -> str:
+    """The mark with which more of the amounts can be read; `otherwise` where it makes no difference."""
     readable = {
         mark: sum(minor_units(cell, exponent=2, decimal_mark=mark) is not None for cell in cells) for mark in ".,"
     }
-    return "," if readable[","] > readable["."] else "."
+    return otherwise if readable[","] == readable["."] else max(readable, key=readable.__getitem__)
 
 
 def dates(column: pa.Array, *, order: str = "mdy") -> tuple[pa.Array, Flags]:

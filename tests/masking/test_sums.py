@@ -50,6 +50,29 @@ def test_what_secures_a_loan_and_what_was_repaid_stand_in_its_row_as_sums():
     assert [told for told in made.told if "sum_of" in told] == []
 
 
+def test_amounts_that_do_not_tell_their_decimal_mark_are_written_as_those_of_the_loans():
+    valued = collateral(("C1", "L1", "250.000", "EUR"), ("C2", "L1", "180.500", "EUR"))
+    made = flat([loans("L1", balance="1.234,56"), valued, repayments(("L1", "1.500"))])
+    assert cells(made, "sum_of_collateral_values") == ["430500"]
+    assert cells(made, "sum_of_repayments") == ["1500"]
+
+
+def test_a_loan_or_a_collateral_without_an_identifier_has_no_sum():
+    valued = collateral(("C1", "L1", "5", "EUR"), ("", "L1", "7", "EUR"), ("", "L2", "", ""))
+    made = flat([loans("L1", "L2", ""), valued, repayments(("", "9"))])
+    assert cells(made, "sum_of_collateral_values") == ["", "0", ""]
+    assert cells(made, "sum_of_repayments") == ["", "", ""]
+    assert (
+        "sum_of_collateral_values is empty for 2 loans: the loan or its collateral has no identifier (2)." in made.told
+    )
+
+
+def test_a_loan_of_several_rows_has_no_sum_that_each_would_hold_in_full():
+    made = flat([loans("L1", "L1", "L2"), collateral(("C1", "L1", "5", "EUR")), repayments(("L1", "9"), ("L2", "1"))])
+    assert cells(made, "sum_of_collateral_values") == ["", "", "0"]
+    assert cells(made, "sum_of_repayments") == ["", "", "1"]
+
+
 GAPS = {
     "collateral is not in its table (1)": [("C1", "L1", "5", "EUR")],
     "rows of one collateral contradict each other (1)": [("C1", "L1", "5", "EUR"), ("C1", "L1", "6", "EUR")],
