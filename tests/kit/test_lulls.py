@@ -29,9 +29,11 @@ class Work:
 
     def __init__(self):
         self.goes_on = True
+        self.looks = 0
         self._count = 0
 
     def count(self):
+        self.looks += 1
         self._count += self.goes_on
         return self._count
 
@@ -81,6 +83,17 @@ async def test_even_in_a_lull_it_comes_no_more_often_than_that():
         before = full_collections()
         litter()
         await asyncio.sleep(0.2)
+        assert full_collections() == before
+
+
+async def test_a_long_rest_before_the_work_is_no_wait_for_a_lull():
+    work = Work()
+    async with collecting(work, most_looks=20):
+        before = full_collections()
+        await until(lambda: work.looks > 80)
+        litter()
+        seen = work.looks
+        await until(lambda: work.looks > seen + 6)
         assert full_collections() == before
 
 
