@@ -135,6 +135,31 @@ async def test_a_line_that_is_filed_under_a_later_transaction_does(context: Cont
         await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
+async def test_a_line_of_another_transaction_that_ended_meanwhile_does_not_do(context: Context, urls: RoleUrls) -> None:
+    officer = await factories.officer(context)
+    line, stream = "SELECT journal_append($1, $2, 'system', NULL, NULL, $3)", f"org:{officer.org_id}"
+    async with acting(urls.app) as connection:
+        await connection.execute("SELECT pg_current_xact_id()")
+        async with acting(urls.app) as honest:
+            await _say(honest, line, stream, "person.password_changed", officer.user_id)
+            await honest.execute("COMMIT")
+        steal = "UPDATE person SET password_hash = '$argon2id$mine' WHERE user_id = $1"
+        await connection.execute(steal, officer.user_id)
+        with pytest.raises(asyncpg.CheckViolationError, match="not in the journal"):
+            await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+async def test_a_line_of_a_savepoint_does(context: Context, urls: RoleUrls) -> None:
+    officer = await factories.officer(context)
+    line, stream = "SELECT journal_append($1, $2, 'system', NULL, NULL, $3)", f"org:{officer.org_id}"
+    async with acting(urls.app) as connection:
+        change = "UPDATE person SET password_hash = '$argon2id$new' WHERE user_id = $1"
+        await connection.execute(change, officer.user_id)
+        async with connection.transaction():
+            await _say(connection, line, stream, "person.password_changed", officer.user_id)
+        await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
 async def _say(connection: Any, line: str, stream: str, kind: str, user_id: UUID) -> None:
     await connection.execute(line, stream, kind, json.dumps({"user_id": str(user_id)}))
 
