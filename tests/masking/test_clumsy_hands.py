@@ -56,13 +56,12 @@ def test_whoever_ends_the_command_finds_nothing_half_done(folder, end):
     before = sorted(folder.iterdir())
     command = ["apply", str(folder / "tape.csv"), str(folder / "pool"), "--cut-off", "2020-01-01"]
     command += ["--key-file", str(folder / "keys"), "--mapping", str(folder / "mapping")]
-    with (
-        subprocess.Popen([sys.executable, "-m", "masking", *command], stderr=subprocess.PIPE) as process,
-        (folder / "mapping").open("wb"),
-    ):
-        assert len(list(folder.iterdir())) == len(before) + 1
-        process.send_signal(end)
-        assert process.communicate()[1] == b"stopped; nothing was written\n"
+    with subprocess.Popen([sys.executable, "-m", "masking", *command], stderr=subprocess.PIPE) as process:
+        with (folder / "mapping").open("wb"):
+            assert len(list(folder.iterdir())) == len(before) + 1
+            process.send_signal(end)
+        # Closed by now: a signal that came just before the command began to read is seen when it has read.
+        assert process.communicate(timeout=60)[1] == b"stopped; nothing was written\n"
     assert process.returncode == 130
     assert sorted(folder.iterdir()) == before
 
