@@ -11,7 +11,7 @@ from auctions.__main__ import main
 from auctions.engine import OutOfSequenceError, evolve, replay
 from auctions.messages import AuctionClosed
 from auctions.proof import GENESIS, chain, decode, encode, line, verify
-from tests.auctions.samples import OPENS_AT, Hall, terms
+from tests.auctions.samples import Hall, terms
 from tests.auctions.test_views import ALL_EVENTS, ALL_HALLS, a_full_auction
 
 
@@ -268,9 +268,7 @@ def test_an_empty_log_does_not_hold(tmp_path, capsys):
 
 def test_a_log_whose_instants_lead_out_of_range_is_answered_with_one_line(tmp_path, capsys):
     end = datetime(9999, 12, 31, 23, 59, tzinfo=UTC)
-    hall = Hall(
-        terms(opens_at=OPENS_AT, closes_at=end, latest_close_at=end, below_reserve_answer_s=600, reserve_cents=9_000)
-    )
+    hall = Hall(terms(below_reserve_answer_s=600, reserve_cents=9_000))
     hall.bid("ada", 1_500)
     closed = AuctionClosed(auction_id="auction-1", seq=hall.auction.seq + 1, at=end)
     path = tmp_path / "auction.jsonl"

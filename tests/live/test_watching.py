@@ -151,14 +151,13 @@ async def test_an_invited_circle_is_seen_by_the_invited_and_the_seller_only(node
     for party, kind in ((guest, "snapshot"), (floor.seller, "snapshot"), (stranger, "error")):
         async with node.socket(cookie=await session_of(context, party)) as socket:
             await subscribe(socket, floor)
-            found = await socket.hear()
-            assert found["t"] == kind
+            found = await socket.hear_type(kind)
             if kind == "error":
                 assert found["code"] == "NO_SUCH_AUCTION"
                 await socket.say(
                     op="bid", id="b", auction=str(floor.auction_id), cid="b", amount_cents=100_000, confirmed=True
                 )
-                assert (await socket.hear())["code"] == "NO_SUCH_AUCTION"
+                assert (await socket.hear_type("error"))["code"] == "NO_SUCH_AUCTION"
 
 
 async def test_coming_back_with_from_seq_brings_exactly_what_was_missed(node, hold):
