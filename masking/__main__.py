@@ -71,7 +71,7 @@ def leave(status: int) -> NoReturn:
     Nothing is left to tear down, and before Python 3.14 it may abort: a thread of Arrow that lets go of a Python file during
     it is ended in the middle of C++ (apache/arrow issue 34314).
     """
-    with suppress(BrokenPipeError):
+    with suppress(OSError):  # `main` has told already what stdout does not take
         sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
